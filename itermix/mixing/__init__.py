@@ -1,0 +1,1 @@
+"""Iterative mixing: a noised reference latent mixed into the sampler's state. Knows torch and nothing else."""

@@ -1,0 +1,107 @@
+"""One sampling run's mixing: reference, noise, curve and blend in one object that lives as long as the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from itermix.mixing import blend, curve
+from itermix.mixing.noising import VE, Noising
+from itermix.mixing.reference import NoiseSource, SharedNoise
+from itermix.settings import MixingSettings
+
+NYQUIST = 0.5  # cycles per latent pixel
+
+
+@dataclass
+class Report:
+    """What a run's mixing has done so far: the weight of every step that was mixed."""
+
+    weights: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        return len(self.weights)
+
+    @property
+    def first(self) -> float:
+        return self.weights[min(self.weights)]
+
+    @property
+    def last(self) -> float:
+        return self.weights[max(self.weights)]
+
+
+class Mixer:
+    """Mixes z'_i, the reference at the noise level of step i, into the sampler's state at the start of step i.
+
+    settings: what to mix and how. reference: z_ref, clean, [B, C, H, W] (or [1, ...], or video
+    [B, C, T, H, W]), of the state's shape and device. noise: unit Gaussian like the state, or a source per step.
+    steps: of the run, for progress by step. noising: the sampler's convention. scale: how many times the
+    reference was enlarged, (height, width). mask: weight map in [0, 1], broadcasts to the state, or None.
+    first_level: (signal, sigma) of the first state where they are not what its level says.
+
+    With the settings' timing "end of step (node pack)" step i is mixed after it was made, with z'_i, one noise
+    level late, as in ComfyUI-Iterative-Mixer; call `end` after the last step.
+    """
+
+    def __init__(
+        self,
+        settings: MixingSettings,
+        reference: Tensor,
+        noise: Tensor | NoiseSource,
+        steps: int,
+        noising: Noising | None = None,
+        scale: tuple[float, float] = (1.0, 1.0),
+        mask: Tensor | None = None,
+        first_level: tuple[float, float] | None = None,
+    ):
+        self.settings = settings
+        self.reference = reference
+        self.noise = SharedNoise(noise) if isinstance(noise, Tensor) else noise
+        self.steps = steps
+        self.noising = noising or VE()
+        self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
+        self.mask = mask
+        self.first_level = first_level
+        self.report = Report()
+        self.late = settings.timing != "start of step"
+        self._levels: dict[int, float] = {}
+
+    def weight(self, step: int, sigma: float) -> float:
+        """c1 of a step that starts at level sigma."""
+        u = self.noising.progress(sigma) if self.settings.progress == "noise level" else step / self.steps
+        return float(curve.weight(self.settings, torch.tensor(u, dtype=torch.float64)))
+
+    def mix(self, x: Tensor, step: int, sigma: float) -> Tensor:
+        """The state x, at the start of a step at level sigma, with the reference mixed in: a new tensor like x.
+
+        x itself is returned where the weight is 0. sigma: the level as the sampler has it (`Noising`).
+        """
+        weight = self.weight(step, sigma)
+        if weight == 0.0 or (self.mask is not None and not bool(self.mask.any())):
+            return x
+        measured = self.first_level if step == 0 else None
+        signal, spread = measured or self.noising.coefficients(sigma)
+        work = blend.working_dtype(x)
+        z = self.noise.at(step).to(x.device, work, copy=True).mul_(spread)
+        z.add_(self.reference.to(x.device), alpha=signal)
+        share = weight if self.mask is None else self.mask.to(x.device, work) * weight
+        self.report.weights[step] = weight
+        return blend.blend_into(self.settings.blend, x, z, share, self.cutoff).to(x.dtype)
+
+    def begin(self, x: Tensor, step: int, sigma: float) -> Tensor:
+        """What the state becomes at the start of a step: mixed for it, or, when late, for the step before."""
+        self._levels[step] = sigma
+        if not self.late:
+            return self.mix(x, step, sigma)
+        return self.mix(x, step - 1, self._levels[step - 1]) if step - 1 in self._levels else x
+
+    def end(self, x: Tensor) -> Tensor:
+        """What the run's result becomes: itself, or, when late, mixed for the last step."""
+        if not self.late or not self._levels:
+            return x
+        last = max(self._levels)
+        return self.mix(x, last, self._levels[last])

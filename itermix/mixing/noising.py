@@ -1,0 +1,102 @@
+"""The three noise conventions of diffusion samplers, behind one small protocol.
+
+A level is what the sampler itself calls its noise: sigma for VE and flow, the timestep for VP.
+`progress` maps a level to u in [0, 1], 0 at pure noise, by the timestep that a Stable Diffusion
+model sees there: u = (T - t) / T, the argument of DemoFusion's curves (arXiv 2311.16973, section 3.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+TRAIN_STEPS = 1000
+# SD1.5, SD2 and SDXL were trained on this "scaled linear" schedule.
+BETA_FIRST, BETA_LAST = 0.00085, 0.012
+
+
+class Noising(Protocol):
+    """x = signal(level) * x0 + sigma(level) * n, with unit Gaussian n."""
+
+    def coefficients(self, level: float) -> tuple[float, float]:
+        """Factors of x0 and of the unit noise at a level."""
+
+    def progress(self, level: float) -> float:
+        """u in [0, 1] at a level: 0 at pure noise, 1 at the clean latent."""
+
+
+class VE:
+    """x = x0 + sigma n: the k-diffusion samplers (Karras et al., arXiv 2206.00364)."""
+
+    def coefficients(self, level: float) -> tuple[float, float]:
+        return 1.0, float(level)
+
+    def progress(self, level: float) -> float:
+        return 1.0 - timestep_of_sigma(level) / TRAIN_STEPS
+
+
+@dataclass(frozen=True)
+class VP:
+    """x = sqrt(abar_t) x0 + sqrt(1 - abar_t) n; the level is the timestep t (DDIM, PLMS, UniPC).
+
+    alphas_cumprod: [T], abar of every training step. Between two steps log(abar) is interpolated,
+    as UniPC's discrete schedule does.
+    """
+
+    alphas_cumprod: Tensor
+
+    def coefficients(self, level: float) -> tuple[float, float]:
+        log_abar = self.alphas_cumprod.detach().to("cpu", torch.float64).log()
+        below = min(max(int(level), 0), len(log_abar) - 1)
+        above = min(below + 1, len(log_abar) - 1)
+        fraction = min(max(float(level) - below, 0.0), 1.0)
+        abar = torch.lerp(log_abar[below], log_abar[above], fraction).exp()
+        return float(abar.sqrt()), float((1.0 - abar).sqrt())
+
+    def progress(self, level: float) -> float:
+        return min(max(1.0 - float(level) / TRAIN_STEPS, 0.0), 1.0)
+
+
+class Flow:
+    """x = (1 - sigma) x0 + sigma n: rectified flow (Flux, SD3, Chroma)."""
+
+    def coefficients(self, level: float) -> tuple[float, float]:
+        return 1.0 - float(level), float(level)
+
+    def progress(self, level: float) -> float:
+        return min(max(1.0 - float(level), 0.0), 1.0)
+
+
+def noised(noising: Noising, x0: Tensor, noise: Tensor, level: float) -> Tensor:
+    """x0 with noise at a level, of the shape and dtype of x0 and noise together."""
+    signal, sigma = noising.coefficients(level)
+    return signal * x0 + sigma * noise
+
+
+def timestep_of_sigma(sigma: float) -> float:
+    """The (fractional) training timestep at which a Stable Diffusion model has noise level sigma.
+
+    Linear in log sigma between training steps, clipped to [0, 999], like k-diffusion's `DiscreteSchedule`.
+    """
+    log_sigmas = _log_sigmas()
+    log_sigma = torch.tensor(max(float(sigma), 1e-10), dtype=torch.float64).log()
+    above = int(torch.searchsorted(log_sigmas, log_sigma).clamp(1, TRAIN_STEPS - 1))
+    low, high = log_sigmas[above - 1], log_sigmas[above]
+    fraction = float(((log_sigma - low) / (high - low)).clamp(0.0, 1.0))
+    return above - 1 + fraction
+
+
+def alphas_cumprod() -> Tensor:
+    """abar of SD1.5, SD2 and SDXL: [1000], float64."""
+    betas = torch.linspace(BETA_FIRST**0.5, BETA_LAST**0.5, TRAIN_STEPS, dtype=torch.float64) ** 2
+    return (1.0 - betas).cumprod(dim=0)
+
+
+@lru_cache(maxsize=1)
+def _log_sigmas() -> Tensor:
+    abar = alphas_cumprod()
+    return ((1.0 - abar) / abar).sqrt().log()

@@ -1,0 +1,91 @@
+"""The reference: a clean latent, and what it looks like at every noise level of the run.
+
+`noised_trajectory` gives one level at a time; `batch_unsample` gives all at once, as the node pack's
+"Batch Unsampler" does. Noise is one draw per image for the whole run, or a fresh one per step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from itermix.mixing.noising import VE, Noising, noised
+
+# Spreads (seed, step) over the generator's 64-bit seeds, so that neighbouring seeds share no draw.
+SEED_STRIDE = 0x9E3779B97F4A7C15
+
+
+class NoiseSource(Protocol):
+    """Unit Gaussian noise of the latent's shape for a step of the run."""
+
+    def at(self, step: int) -> Tensor: ...
+
+
+class SharedNoise:
+    """One draw for the whole run: the very noise that the run started from. noise: [B, C, H, W]."""
+
+    def __init__(self, noise: Tensor):
+        self.noise = noise
+
+    def at(self, step: int) -> Tensor:
+        return self.noise
+
+
+class FreshNoise:
+    """An own draw for every step, as in the node pack, but seeded: image k depends on seeds[k] and the step alone.
+
+    Drawn on the CPU in float32, so that a picture is the same on every device.
+    """
+
+    def __init__(self, seeds: Sequence[int], like: Tensor):
+        if len(seeds) != len(like):
+            raise ValueError(f"{len(seeds)} seeds for a batch of {len(like)} latents")
+        self.seeds, self.shape, self.device, self.dtype = list(seeds), like.shape[1:], like.device, like.dtype
+
+    def at(self, step: int) -> Tensor:
+        draws = []
+        for seed in self.seeds:
+            generator = torch.Generator("cpu").manual_seed((int(seed) + (step + 1) * SEED_STRIDE) % 2**64)
+            draws.append(torch.randn(self.shape, generator=generator))
+        return torch.stack(draws).to(self.device, self.dtype)
+
+
+def noised_trajectory(
+    z_ref: Tensor, sigmas: Iterable[float], noise: Tensor | NoiseSource, noising: Noising | None = None
+) -> Iterator[Tensor]:
+    """z'_i = z_ref noised to each level in turn (DemoFusion section 3.3): tensors like z_ref, one at a time.
+
+    z_ref: [B, C, H, W]. sigmas: levels in the convention of `noising` (VE where not given). noise: unit Gaussian,
+    like z_ref, shared by all steps, or a source of noise per step.
+    """
+    source = SharedNoise(noise) if isinstance(noise, Tensor) else noise
+    for step, sigma in enumerate(sigmas):
+        yield noised(noising or VE(), z_ref, source.at(step), float(sigma))
+
+
+def batch_unsample(
+    z_ref: Tensor,
+    sigmas: Tensor,
+    noise: Tensor | NoiseSource,
+    start: int = 0,
+    end: int | None = None,
+    latent_scale: float = 1.0,
+    centred: bool = False,
+) -> Tensor:
+    """The node pack's "Batch Unsampler": z_ref at the levels of steps start to end, clean first: [steps, C, H, W].
+
+    z_ref: [1, C, H, W]. sigmas: [N + 1], falling to 0, as the sampler has them; the final 0 is left out. end: the
+    step after the last, N where not given. latent_scale: the pack divides sigmas by the model's latent scale
+    factor. centred: subtract the mean of the first result from all (the pack's "normalize").
+    Raises ValueError if no step is left.
+    """
+    steps = len(sigmas) - 1
+    last = steps if end is None else min(end, steps)
+    if not 0 <= start < last:
+        raise ValueError(f"start_step: {start} is not allowed; it must be from 0 to {last - 1}, below end_step")
+    levels = (sigmas[start:last] / latent_scale).flip(0)
+    batch = torch.cat(list(noised_trajectory(z_ref, levels, noise)))
+    return batch - batch[0].mean() if centred else batch

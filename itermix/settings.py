@@ -1,0 +1,239 @@
+"""The settings of each script: the one list from which widgets, validation, API and infotext come.
+
+A settings model is a frozen dataclass whose fields carry their label, range, choices and help. A value
+that is not allowed is refused here, by name, so that nothing behind this module checks again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+INFOTEXT_KEY = "Iterative Mixing"
+
+CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
+PROGRESS = ("noise level", "step")
+BLENDS = ("low-pass", "linear", "slerp", "norm only")
+NOISES = ("shared", "fresh per step")
+TIMINGS = ("start of step", "end of step (node pack)")
+PASSES = ("all", "first pass", "hires pass")
+REFERENCES = ("automatic", "uploaded image")
+FITS = ("crop", "stretch")
+
+LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
+
+
+class SettingsError(ValueError):
+    """A setting that is not allowed. The message names the field, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting as every surface needs it: UI label, API and infotext name, range, help."""
+
+    name: str
+    kind: str  # "switch", "number", "choice" or "image"
+    default: Any
+    label: str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """What the field takes, in words."""
+        if self.kind == "switch":
+            return "true or false"
+        if self.kind == "number":
+            return f"a number from {self.minimum:g} to {self.maximum:g}"
+        if self.kind == "choice":
+            return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+        return "a picture as base64 text, or nothing"
+
+    def check(self, value: Any) -> Any:
+        """The value as the field's own type. Raises SettingsError if it is not allowed."""
+        if self.kind == "switch" and isinstance(value, bool):
+            return value
+        if self.kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
+            if math.isfinite(value) and self.minimum <= value <= self.maximum:
+                return float(value)
+        if self.kind == "choice" and isinstance(value, str) and value in self.choices:
+            return value
+        if self.kind == "image" and (value is None or isinstance(value, str)):
+            return value or None
+        raise SettingsError(f"{self.name}: {_shown(value)} is not allowed; it takes {self.allowed}")
+
+
+def switch(label: str, default: bool, help: str) -> Any:
+    return _declare(kind="switch", default=default, label=label, help=help)
+
+
+def number(label: str, default: float, minimum: float, maximum: float, step: float, help: str) -> Any:
+    return _declare(
+        kind="number", default=float(default), label=label, help=help, minimum=minimum, maximum=maximum, step=step
+    )
+
+
+def choice(label: str, choices: tuple[str, ...], help: str) -> Any:
+    """A choice; the first one is the default."""
+    return _declare(kind="choice", default=choices[0], label=label, help=help, choices=choices)
+
+
+def image(label: str, help: str) -> Any:
+    return _declare(kind="image", default=None, label=label, help=help)
+
+
+def _declare(*, default: Any, **field: Any) -> Any:
+    return dataclasses.field(default=default, metadata=dict(default=default, **field))
+
+
+class Settings:
+    """What all settings models share. Subclasses are frozen dataclasses of the helpers above."""
+
+    def __post_init__(self) -> None:
+        for field in self.fields():
+            object.__setattr__(self, field.name, field.check(getattr(self, field.name)))
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Raises SettingsError where two fields contradict each other."""
+
+    @classmethod
+    def fields(cls) -> tuple[Field, ...]:
+        """The fields in their one order: of the page, the positional API arguments and the documentation."""
+        return tuple(Field(name=field.name, **field.metadata) for field in dataclasses.fields(cls))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]):
+        """Settings from plain JSON; missing keys take their default.
+
+        `"preset": name` starts from that preset. Raises SettingsError for unknown keys and refused values.
+        """
+        if not isinstance(values, dict):
+            raise SettingsError(f"settings: {_shown(values)} is not allowed; they are one object of named fields")
+        values = dict(values)
+        preset = values.pop("preset", None)
+        known = [field.name for field in cls.fields()]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise SettingsError(
+                f"{_shown(unknown[0])} is not a setting; the settings are {', '.join(known)} (and preset)"
+            )
+        if preset is not None:
+            if not isinstance(preset, str) or preset not in cls.presets():
+                names = ", ".join(f'"{name}"' for name in cls.presets())
+                raise SettingsError(f"preset: {_shown(preset)} is not allowed; it takes one of {names}")
+            values = {**cls.presets()[preset], **values}
+        return cls(**values)
+
+    @classmethod
+    def presets(cls) -> dict[str, dict[str, Any]]:
+        """Named starting points: the values that differ from the defaults."""
+        return {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain JSON; `from_dict` gives an equal object back."""
+        return {field.name: getattr(self, field.name) for field in self.fields()}
+
+    def changed(self) -> dict[str, Any]:
+        """The fields that are not at their default."""
+        return {field.name: value for field in self.fields() if (value := getattr(self, field.name)) != field.default}
+
+
+@dataclass(frozen=True)
+class MixingSettings(Settings):
+    """Settings of Iterative Mixing. Fractions are of the run: 0 its start, 1 its end."""
+
+    enabled: bool = switch("Enable", False, "Mix a noised reference latent into every sampling step.")
+    alpha_1: float = number(
+        "alpha_1", 0.05, 0.0, 10.0, 0.05,
+        "How early the picture is let go from its reference: larger is earlier and freer (cosine and logistic).",
+    )  # fmt: skip
+    curve: str = choice("Curve", CURVES, "How the weight of the reference falls over the run.")
+    blend: str = choice(
+        "Blend", BLENDS, "How the two latents are mixed; low-pass takes only what the reference can know."
+    )
+    hires_denoise: float = number(
+        "Hires denoising strength", 1.0, 0.0, 1.0, 0.05,
+        "Replaces the denoising strength of hires fix while mixing; 0 keeps the host's own value.",
+    )  # fmt: skip
+    passes: str = choice("Passes", PASSES, "Which sampling passes are mixed; img2img has one pass, the first.")
+    start: float = number("Start", 0.0, 0.0, 1.0, 0.01, "Fraction of the run up to which the weight stays at its top.")
+    stop: float = number("Stop", 1.0, 0.0, 1.0, 0.01, "Fraction of the run at which the weight has come down.")
+    clamp: float = number("Clamp", 1.0, 0.0, 1.0, 0.01, "Fraction of the run from which on nothing is mixed at all.")
+    minimum: float = number("Minimum weight", 0.0, 0.0, 1.0, 0.01, "Weight of the reference at the end of the curve.")
+    maximum: float = number("Maximum weight", 1.0, 0.0, 1.0, 0.01, "Weight of the reference at the top of the curve.")
+    progress: str = choice(
+        "Progress by", PROGRESS, "What moves along the curve: the noise level (same on every schedule) or the steps."
+    )
+    noise: str = choice("Noise", NOISES, "Noise put on the reference: the run's own, or new noise at every step.")
+    timing: str = choice("Timing", TIMINGS, "When a step is mixed; the node pack mixes after it, one noise level late.")
+    reference_scale: float = number(
+        "Reference scale", 0.0, 0.0, 16.0, 0.25,
+        "How many times the reference was enlarged, for low-pass; 0 finds out by itself.",
+    )  # fmt: skip
+    reference: str = choice(
+        "Reference", REFERENCES, "Automatic: upscaled first pass, or img2img's picture. Or always the uploaded image."
+    )
+    reference_fit: str = choice("Reference fit", FITS, "How an uploaded reference is brought to the picture's size.")
+    reference_image: str | None = image(
+        "Reference image", "Mixed into passes that have no reference of their own, or into all of them."
+    )
+
+    def check_together(self) -> None:
+        if self.start >= self.stop:
+            raise SettingsError(f"start: {self.start:g} is not allowed; it must be below stop, which is {self.stop:g}")
+        if self.minimum > self.maximum:
+            raise SettingsError(
+                f"minimum: {self.minimum:g} is not allowed; it must not exceed maximum, which is {self.maximum:g}"
+            )
+
+    @classmethod
+    def presets(cls) -> dict[str, dict[str, Any]]:
+        return MIXING_PRESETS
+
+    def to_infotext(self) -> str:
+        """The settings as one compact infotext value. Pictures are left out."""
+        values = {"alpha_1": self.alpha_1, **self.changed()}
+        return json.dumps({name: value for name, value in values.items() if name not in NOT_IN_INFOTEXT})
+
+    @classmethod
+    def from_infotext(cls, text: str) -> MixingSettings:
+        """Enabled settings from the value that `to_infotext` wrote. Raises SettingsError."""
+        try:
+            values = json.loads(text)
+        except ValueError:
+            raise SettingsError(f"{INFOTEXT_KEY}: {_shown(text)} is not allowed; it takes a JSON object") from None
+        settings = cls.from_dict(values)
+        return dataclasses.replace(settings, enabled=True)
+
+
+NOT_IN_INFOTEXT = ("enabled", "reference_image")
+
+MIXING_PRESETS: dict[str, dict[str, Any]] = {
+    "Faithful": {},
+    "Balanced": {"alpha_1": 0.3},
+    "Creative": {"alpha_1": 1.0},
+    "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear"},
+    "Node pack": {
+        "alpha_1": 2.4,
+        "curve": "cosine (node pack)",
+        "blend": "linear",
+        "progress": "step",
+        "noise": "fresh per step",
+        "timing": "end of step (node pack)",
+    },
+}
+
+
+def _shown(value: Any) -> str:
+    """A refused value for a message: its JSON-like text, cut when long."""
+    if isinstance(value, str):
+        value = value[: LONGEST_VALUE_SHOWN + 1]
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE_SHOWN else text[:LONGEST_VALUE_SHOWN] + "..."

@@ -1,0 +1,106 @@
+"""Every difference between the hosts, and everything that is asked of a host's insides, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from modules import devices, sd_samplers_common, shared
+from PIL import Image
+from torch import Tensor
+
+from itermix.mixing.noising import VE, VP, Flow, Noising
+
+LATENT_PIXELS = 8  # image pixels per latent pixel, in height and in width
+ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
+MASKED_CONTENT_WITHOUT_PICTURE = (2, 3)  # inpainting fill "latent noise" and "latent nothing"
+
+
+def noising_of(sampler_function: Any, model: torch.nn.Module) -> Noising:
+    """The noise convention in which a sampler function runs this model."""
+    if sampler_function.__name__ in ("ddim", "ddim_cfgpp", "plms", "unipc"):
+        return VP(model.inner_model.inner_model.alphas_cumprod)
+    return Flow() if _is_flow_model() else VE()
+
+
+def _is_flow_model() -> bool:
+    forge_objects = getattr(shared.sd_model, "forge_objects", None)
+    if forge_objects is not None:  # Forge and its family
+        predictor = getattr(forge_objects.unet.model, "predictor", None)
+        return getattr(predictor, "prediction_type", None) == "const"
+    return hasattr(shared.sd_model, "add_noise_to_latent")  # A1111: SD3
+
+
+def is_interrupted() -> bool:
+    return shared.state.interrupted or shared.state.skipped
+
+
+def is_hires_pass(p: Any) -> bool:
+    return bool(getattr(p, "is_hr_pass", False))
+
+
+def is_img2img(p: Any) -> bool:
+    return hasattr(p, "init_images")
+
+
+def seeds(p: Any, batch_size: int) -> list[int]:
+    """The seed of each image of the batch under way."""
+    return [int(seed) for seed in p.seeds[:batch_size]]
+
+
+def enlargement(p: Any) -> tuple[float, float]:
+    """How many times the pass's reference was enlarged to the pass's size: (height, width), at least 1."""
+    if is_hires_pass(p):
+        first_pass = getattr(p, "firstpass_image", None)
+        width, height = first_pass.size if first_pass is not None else (p.width, p.height)
+        factors = p.hr_upscale_to_y / height, p.hr_upscale_to_x / width
+    elif is_img2img(p) and p.init_images and isinstance(p.init_images[0], Image.Image):
+        width, height = p.init_images[0].size
+        factors = p.height / height, p.width / width
+    else:
+        factors = 1.0, 1.0
+    return max(factors[0], 1.0), max(factors[1], 1.0)
+
+
+def inpaint_mask(p: Any) -> Tensor | None:
+    """1 where the host paints anew, 0 where it keeps the picture; [1, C, H, W] or None."""
+    mask = getattr(p, "nmask", None)
+    return mask if mask is None or mask.dim() == 4 else mask[None]
+
+
+def masked_content_is_noise(p: Any) -> bool:
+    """Whether the area to be painted holds no picture that could be a reference."""
+    return getattr(p, "nmask", None) is not None and p.inpainting_fill in MASKED_CONTENT_WITHOUT_PICTURE
+
+
+def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
+    """A picture as a latent of the size of `like`, [1, C, H, W], on its device, through the host's own encoder.
+
+    fit: "crop" keeps the proportions, "stretch" does not. The host's random numbers stay as they were.
+    """
+    size = like.shape[-1] * LATENT_PIXELS, like.shape[-2] * LATENT_PIXELS
+    pixels = np.asarray(fitted(picture, size, fit), dtype=np.float32) / 255.0
+    image = torch.from_numpy(np.moveaxis(pixels, 2, 0)[None].copy()).to(shared.device, dtype=devices.dtype_vae)
+    method = sd_samplers_common.approximation_indexes.get(shared.opts.sd_vae_encode_method)
+    with torch.random.fork_rng():
+        torch.manual_seed(ENCODE_SEED)
+        latent = sd_samplers_common.images_tensor_to_samples(image, method, p.sd_model)
+    return latent.to(like.device, like.dtype)
+
+
+def fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
+    """An RGB picture of this size (width, height)."""
+    picture = picture.convert("RGB")
+    if fit == "crop":
+        scale = max(size[0] / picture.width, size[1] / picture.height)
+        width, height = size[0] / scale, size[1] / scale
+        left, top = (picture.width - width) / 2, (picture.height - height) / 2
+        return picture.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + width, top + height))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def comment(p: Any, text: str) -> None:
+    """Shows a line under the pictures, where the host can."""
+    if hasattr(p, "comment"):
+        p.comment(text)

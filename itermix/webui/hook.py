@@ -1,0 +1,238 @@
+"""Attaches a mixer to one run of a host's sampler, and takes it off again whatever happens.
+
+The sampler's function is wrapped for one call. Inside it a forward pre-hook on the model sees the sampler's own
+state before every evaluation, and a wrapped callback tells where steps begin. A fault of ours stops the mixing,
+is logged once, and never stops the sampling. What the hosts do is in `samplers.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from itermix.mixing.mixer import Mixer
+from itermix.webui.log import log
+from itermix.webui.samplers import Pattern, Schedule, pattern_of
+
+WRAPPER_MARK = "itermix_original"
+PLMS_HISTORY = 3  # noise predictions that PLMS keeps
+
+MakeMixer = Callable[[torch.nn.Module, Tensor, Schedule, Pattern], Mixer]
+Done = Callable[[Mixer, "Pattern", Schedule, "str | None"], None]
+
+
+def attach(sampler: Any, make_mixer: MakeMixer, is_interrupted: Callable[[], bool], done: Done) -> None:
+    """Mixes the next run of this sampler object, and that run only.
+
+    sampler: the host's, with the attribute `func`. make_mixer(model, x, schedule, pattern) builds the mixer when
+    the run's state x and schedule are known. is_interrupted: whether the host is about to throw the evaluation
+    away. done(mixer, pattern, schedule, fault) is called when the run has ended, however it ended; fault is what
+    went wrong on our side, or None.
+    """
+    detach(sampler)
+    original = sampler.func
+
+    @functools.wraps(original)  # the host reads the signature
+    def mixed(model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        detach(sampler)
+        pattern = pattern_of(original)
+        try:
+            schedule = Schedule.of_call(kwargs)
+            mixer = make_mixer(model, x, schedule, pattern)
+        except Exception:
+            log.exception("mixing could not be set up; this pass is made without it")
+            return original(model, x, *args, **kwargs)
+        run = RUNS[pattern.state](mixer, pattern, schedule, is_interrupted)
+        try:
+            return run.sample(original, model, x, *args, **kwargs)
+        finally:
+            done(mixer, pattern, schedule, run.fault)
+
+    setattr(mixed, WRAPPER_MARK, original)
+    sampler.func = mixed
+
+
+def detach(sampler: Any) -> None:
+    """Takes a wrapper off that has not run. Safe to call at any time."""
+    function = getattr(sampler, "func", None)
+    while hasattr(function, WRAPPER_MARK):
+        function = getattr(function, WRAPPER_MARK)
+        sampler.func = function
+
+
+class Run:
+    """One call of a sampler function with a mixer at its side. Subclasses say where the state can be changed."""
+
+    def __init__(self, mixer: Mixer, pattern: Pattern, schedule: Schedule, is_interrupted: Callable[[], bool]):
+        self.mixer, self.pattern, self.schedule, self.is_interrupted = mixer, pattern, schedule, is_interrupted
+        self.fault: str | None = None
+
+    def evaluated(self, x: Tensor, level: float) -> None:
+        """The model is about to be evaluated at x, the sampler's own tensor."""
+        raise NotImplementedError
+
+    def predicted(self, output: Tensor) -> None:
+        """The model has given the tensor that the sampler goes on with."""
+
+    def reported(self, d: dict[str, Any]) -> None:
+        """The sampler has called back."""
+        raise NotImplementedError
+
+    def sample(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """The sampler function's result, mixed."""
+        kwargs["callback"] = self._watched(kwargs.get("callback"))
+        handles = [
+            model.register_forward_pre_hook(self._before_evaluation, with_kwargs=True),
+            model.register_forward_hook(self._after_evaluation),
+        ]
+        try:
+            x = self._call(function, model, x, *args, **kwargs)
+        finally:
+            for handle in handles:
+                handle.remove()
+        self._guarded(lambda: self._write(x, self.mixer.end(x)))
+        return x
+
+    def mix_in_place(self, x: Tensor, step: int, level: float) -> None:
+        """Makes x, the sampler's own tensor, what the mixer makes of it."""
+        self._write(x, self.mixer.begin(x, step, level))
+
+    def _call(self, function: Callable, *args: Any, **kwargs: Any) -> Tensor:
+        return function(*args, **kwargs)
+
+    def _before_evaluation(self, model: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        if not self.is_interrupted():
+            self._guarded(lambda: self.evaluated(args[0], float(args[1].flatten()[0])))
+
+    def _after_evaluation(self, model: torch.nn.Module, args: tuple, output: Tensor) -> None:
+        self._guarded(lambda: self.predicted(output))
+
+    def _watched(self, callback: Callable | None) -> Callable:
+        def watched(d: dict[str, Any]) -> Any:
+            self._guarded(lambda: self.reported(d))
+            return callback(d) if callback is not None else None
+
+        return watched
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Runs our part of the work. What goes wrong in it ends the mixing, not the sampling."""
+        if self.fault:
+            return
+        try:
+            action()
+        except Exception as error:
+            self.fault = f"{type(error).__name__}: {error}"
+            log.exception("mixing stopped in the middle of a pass; the pass goes on without it")
+
+    @staticmethod
+    def _write(x: Tensor, mixed: Tensor) -> None:
+        if mixed is not x:
+            x.copy_(mixed)
+
+
+class AtEvaluation(Run):
+    """The state is changed at the first evaluation of each step; the callback tells which one that was."""
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self.step = 0
+        self.reporting = False  # the step's first evaluation is made, its callback has not come
+        self.solver_evaluations = 0  # still to come in the step under way
+        self.predictions: deque[Tensor] = deque(maxlen=PLMS_HISTORY)
+
+    def evaluated(self, x: Tensor, level: float) -> None:
+        if self.solver_evaluations > 0:
+            self.solver_evaluations -= 1
+        elif not self.reporting:  # else PLMS's second evaluation in step 0, which comes before its callback
+            self.reporting = True
+            before = x.clone() if self.pattern.history == "shift" else x
+            self.mix_in_place(x, self.step, level)
+            if self.pattern.history == "shift":
+                self._shift_predictions(x - before, level)
+
+    def predicted(self, output: Tensor) -> None:
+        if self.pattern.history == "shift" and len(self.predictions) <= self.step:
+            self.predictions.append(output)
+
+    def reported(self, d: dict[str, Any]) -> None:
+        if not self.reporting:
+            raise RuntimeError(f"the sampler reported step {d['i']} at an evaluation that was not its first")
+        self.reporting = False
+        self.step = d["i"] + 1
+        self.solver_evaluations = self.pattern.extra(self.schedule, d)
+
+    def _shift_predictions(self, change: Tensor, level: float) -> None:
+        """Moves PLMS's remembered noise predictions with the state: as if x0 had stayed and the noise had changed."""
+        _, sigma = self.mixer.noising.coefficients(level)
+        for prediction in self.predictions:
+            prediction.add_(change / sigma)
+
+
+class InSegments(AtEvaluation):
+    """For samplers that remember derivatives: each mixed step is a fresh start of the sampler function."""
+
+    def _call(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        sigmas, callback = kwargs.pop("sigmas"), kwargs.pop("callback")
+        for start, end in self._segments():
+
+            def reported(d: dict[str, Any], start: int = start) -> Any:
+                return callback({**d, "i": d["i"] + start})
+
+            x = function(model, x, *args, sigmas=sigmas[start : end + 1], callback=reported, **kwargs)
+        return x
+
+    def _segments(self) -> list[tuple[int, int]]:
+        """Runs of steps (first, one after the last) such that only the first step of each is mixed."""
+        steps = len(self.schedule.levels) - 1
+        late = int(self.mixer.late)  # what belongs to step i is mixed at the start of step i + 1
+        mixed = [i for i in range(1, steps) if self.mixer.weight(i - late, self.schedule.levels[i - late]) > 0.0]
+        bounds = [0, *mixed, steps]
+        return list(zip(bounds, bounds[1:]))
+
+
+class AtCallback(Run):
+    """UniPC: its corrector overwrites a change of x at an evaluation, so the state is changed in the callback after.
+
+    The evaluation is made at the predicted state; that is mixed too, so that the model sees what will be the state.
+    """
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self.step = 0
+        self.level: float | None = None
+
+    def evaluated(self, x: Tensor, level: float) -> None:
+        self.level = level
+        self.mix_in_place(x, self.step, level)
+        self.step += 1
+
+    def reported(self, d: dict[str, Any]) -> None:
+        if self.level is not None:  # the last step is made without an evaluation: its x is the result
+            self.mix_in_place(d["x"], self.step - 1, self.level)
+        self.level = None
+
+
+class AtAcceptance(Run):
+    """DPM adaptive: a step begins when a try is accepted, and a rejected try evaluates the same state again."""
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self.step: int | None = None
+
+    def evaluated(self, x: Tensor, level: float) -> None:
+        if self.step is None:
+            self.step = 0
+            self.mix_in_place(x, 0, level)
+
+    def reported(self, d: dict[str, Any]) -> None:
+        if d["n_accept"] > self.step:
+            self.step = d["n_accept"]
+            self.mix_in_place(d["x"], self.step, float((-d["t"]).exp()))
+
+
+RUNS = {"evaluation": AtEvaluation, "segments": InSegments, "callback": AtCallback, "acceptance": AtAcceptance}

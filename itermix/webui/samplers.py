@@ -1,0 +1,115 @@
+"""How each sampler function of the hosts spends its model evaluations: where a step begins, and in what noise.
+
+Measured on A1111 1.10.1 and Forge. A sampler that is not in the table is refused by name: which of its
+evaluations may be touched is not known, and mixing at a wrong one leaks with wrong factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a sampler function was called with. levels: the noise level at the start of each step, and 0 (sigmas) or
+    the last timestep; empty where only the range is known (DPM fast, DPM adaptive)."""
+
+    levels: tuple[float, ...]
+    evaluations: int | None = None  # DPM fast: how many it was given
+
+    @classmethod
+    def of_call(cls, arguments: dict[str, Any]) -> Schedule:
+        if arguments.get("sigmas") is not None:
+            return cls(tuple(float(sigma) for sigma in arguments["sigmas"]))
+        if arguments.get("timesteps") is not None:
+            return cls(tuple(float(t) for t in reversed(arguments["timesteps"])))
+        return cls((), arguments.get("n"))
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """steps: of a run, None where nobody knows beforehand. extra: model evaluations that a step makes after the
+    one that its callback reports; they belong to the solver and are never touched.
+
+    state: where a change of x becomes the sampler's state. "evaluation": at the first of a step. "segments": there
+    too, but the sampler remembers derivatives, which a change makes wrong, so each mixed step is a fresh start
+    (and so Euler's). "callback": in the callback that ends the step before. "acceptance": likewise, where it reports
+    an accepted try.
+    history: "shift" where the sampler remembers noise predictions, which then move along with the state.
+    """
+
+    steps: Callable[[Schedule], int | None]
+    extra: Callable[[Schedule, dict[str, Any]], int]
+    state: str = "evaluation"
+    history: str = ""
+
+
+def pattern_of(function: Callable) -> Pattern | None:
+    """The pattern of a sampler function, None if it is not known."""
+    return PATTERNS.get(getattr(function, "__name__", ""))
+
+
+def _intervals(schedule: Schedule) -> int:
+    return len(schedule.levels) - 1
+
+
+def _none(schedule: Schedule, d: dict[str, Any]) -> int:
+    return 0
+
+
+def _one_unless_last(schedule: Schedule, d: dict[str, Any]) -> int:
+    return 0 if schedule.levels[d["i"] + 1] == 0 else 1
+
+
+def _one_unless_to_zero(schedule: Schedule, d: dict[str, Any]) -> int:
+    """Restart reports the level that the step goes to, and makes steps that its schedule does not list."""
+    return 0 if d["sigma"] == 0 else 1
+
+
+def _heunpp2(schedule: Schedule, d: dict[str, Any]) -> int:
+    """Three evaluations per step, two in the last but one, one in the last."""
+    return min(2, _intervals(schedule) - 1 - d["i"])
+
+
+def _fast_orders(schedule: Schedule) -> list[int]:
+    """DPM-Solver-fast's groups (Lu et al., arXiv 2206.00927, section 3.4): one group is one step."""
+    groups = schedule.evaluations // 3 + 1
+    if schedule.evaluations % 3 == 0:
+        return [3] * (groups - 2) + [2, 1]
+    return [3] * (groups - 1) + [schedule.evaluations % 3]
+
+
+SINGLE = Pattern(_intervals, _none)
+SECOND_ORDER = Pattern(_intervals, _one_unless_last)
+DERIVATIVE_HISTORY = Pattern(_intervals, _none, state="segments")
+
+PATTERNS = {
+    "sample_euler": SINGLE,
+    "sample_euler_ancestral": SINGLE,
+    "sample_dpmpp_2m": SINGLE,
+    "sample_dpmpp_2m_sde": SINGLE,
+    "sample_dpmpp_3m_sde": SINGLE,
+    "sample_lcm": SINGLE,
+    "sample_ddpm": SINGLE,
+    "sample_heun": SECOND_ORDER,
+    "sample_dpm_2": SECOND_ORDER,
+    "sample_dpm_2_ancestral": SECOND_ORDER,
+    "sample_dpmpp_sde": SECOND_ORDER,
+    "sample_dpmpp_2s_ancestral": SECOND_ORDER,
+    "restart_sampler": Pattern(_intervals, _one_unless_to_zero),
+    "sample_heunpp2": Pattern(_intervals, _heunpp2),
+    "sample_lms": DERIVATIVE_HISTORY,
+    "sample_ipndm": DERIVATIVE_HISTORY,
+    "sample_ipndm_v": DERIVATIVE_HISTORY,
+    "sample_deis": DERIVATIVE_HISTORY,
+    "sample_dpm_fast": Pattern(
+        lambda schedule: len(_fast_orders(schedule)), lambda schedule, d: _fast_orders(schedule)[d["i"]] - 1
+    ),
+    "sample_dpm_adaptive": Pattern(lambda schedule: None, _none, state="acceptance"),
+    "ddim": SINGLE,
+    "ddim_cfgpp": SINGLE,
+    "plms": Pattern(_intervals, _none, history="shift"),
+    "unipc": Pattern(lambda schedule: len(schedule.levels), _none, state="callback"),
+}
