@@ -21,6 +21,7 @@ from itermix.webui.samplers import Pattern, Schedule, pattern_of
 
 WRAPPER_MARK = "itermix_original"
 PLMS_HISTORY = 3  # noise predictions that PLMS keeps
+END_TOLERANCE = 1e-4  # DPM adaptive works in log sigma and arrives at its last level up to rounding
 
 MakeMixer = Callable[[torch.nn.Module, Tensor, Schedule, Pattern], Mixer]
 Done = Callable[[Mixer, "Pattern", Schedule, "str | None"], None]
@@ -178,7 +179,10 @@ class InSegments(AtEvaluation):
 
     def _call(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         sigmas, callback = kwargs.pop("sigmas"), kwargs.pop("callback")
-        for start, end in self._segments():
+        segments = self._segments()
+        if len(segments) > 1:
+            kwargs["disable"] = True  # a progress bar per segment would only fill the console
+        for start, end in segments:
 
             def reported(d: dict[str, Any], start: int = start) -> Any:
                 return callback({**d, "i": d["i"] + start})
@@ -230,9 +234,10 @@ class AtAcceptance(Run):
             self.mix_in_place(x, 0, level)
 
     def reported(self, d: dict[str, Any]) -> None:
-        if d["n_accept"] > self.step:
+        level = float(d["sigma"])
+        if d["n_accept"] > self.step and level > self.schedule.last_level * (1.0 + END_TOLERANCE):
             self.step = d["n_accept"]
-            self.mix_in_place(d["x"], self.step, float((-d["t"]).exp()))
+            self.mix_in_place(d["x"], self.step, level)
 
 
 RUNS = {"evaluation": AtEvaluation, "segments": InSegments, "callback": AtCallback, "acceptance": AtAcceptance}

@@ -18,6 +18,7 @@ class Schedule:
 
     levels: tuple[float, ...]
     evaluations: int | None = None  # DPM fast: how many it was given
+    last_level: float = 0.0  # DPM fast and adaptive: where they end
 
     @classmethod
     def of_call(cls, arguments: dict[str, Any]) -> Schedule:
@@ -25,7 +26,7 @@ class Schedule:
             return cls(tuple(float(sigma) for sigma in arguments["sigmas"]))
         if arguments.get("timesteps") is not None:
             return cls(tuple(float(t) for t in reversed(arguments["timesteps"])))
-        return cls((), arguments.get("n"))
+        return cls((), arguments.get("n"), float(arguments.get("sigma_min", 0.0)))
 
 
 @dataclass(frozen=True)

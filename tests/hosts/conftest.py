@@ -1,0 +1,44 @@
+"""The real WebUI of these tests: its tree is named by ITERMIX_HOST; without it they are skipped."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+VARIABLE = "ITERMIX_HOST"
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get(VARIABLE):
+        return
+    reason = f"{VARIABLE} is not set; set it to the folder of an installed WebUI (A1111 or Forge) to run these"
+    for item in items:
+        if Path(__file__).parent in Path(item.fspath).parents:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory):
+    from tests.hosts.host import Host
+
+    running = Host(Path(os.environ[VARIABLE]).resolve(), tmp_path_factory.mktemp("host"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def disarmed(request):
+    """Each test begins with the host's own denoiser."""
+    if "host" in request.fixturenames:
+        request.getfixturevalue("host").arm()
+
+
+@pytest.fixture(scope="session")
+def picture():
+    """64 x 64 pixels of noise with some structure."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64] / 64
+    wave = 0.5 + 0.3 * np.sin(7 * x + 3 * y)[..., None] * [1.0, 0.5, -0.5]
+    return Image.fromarray(((wave + 0.1 * rng.standard_normal((64, 64, 3))).clip(0, 1) * 255).astype("uint8"))

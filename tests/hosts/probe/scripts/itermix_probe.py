@@ -1,0 +1,143 @@
+"""A WebUI extension for tests alone: puts a closed-form denoiser into the sampler and records what the sampler does.
+
+POST /itermix-probe/arm   {"denoiser": "gaussian" | "constant", "inject": {"step": i, "by": d}, "noise_by": d}
+GET  /itermix-probe/trace -> npz of the last pass, as base64
+
+It replaces `forward` and `callback_state` on the sampler's own objects, which live for one pass, so it records what
+arrives there after every hook, whoever registered it first.
+"""
+
+import base64
+import io
+
+import numpy as np
+import torch
+from modules import script_callbacks, scripts
+
+armed = {}
+trace = {}
+
+
+class Probe(scripts.Script):
+    def title(self):
+        return "itermix probe"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        return []
+
+    def before_process(self, p, *args):
+        if armed:
+            torch.manual_seed(1)  # img2img's encoder and some samplers draw from the global generator, unseeded
+
+    def process_before_every_sampling(self, p, *args, **kwargs):
+        if armed:
+            watch(p, kwargs["x"], kwargs["noise"])
+
+
+def watch(p, x, noise):
+    trace.clear()
+    trace.update(evaluations=[], levels=[], events="", callbacks=[], z_ref=x.clone(), noise=noise.clone())
+    if armed.get("noise_by"):
+        noise.add_(armed["noise_by"])
+    sampler = p.sampler
+    model = sampler.model_wrap_cfg
+    alphas = getattr(model.inner_model.inner_model, "alphas_cumprod", None)
+    vp = type(sampler).__name__ == "CompVisSampler"
+    trace["alphas"] = alphas if vp else torch.zeros(0)
+
+    def forward(x, sigma, *args, **kwargs):
+        trace["evaluations"].append(x.clone())
+        trace["levels"].append(float(sigma[0]))
+        trace["events"] += "E"
+        model.step += 1
+        out = predict(x, sigma, alphas if vp else None)
+        model.last_noise_uncond = out
+        sampler.last_latent = x.clone()
+        return out
+
+    callback_state = type(sampler).callback_state.__get__(sampler)
+
+    def watched(d):
+        trace["callbacks"].append(d["x"].clone())
+        trace["events"] += "C"
+        return callback_state(d)
+
+    launch = type(sampler).launch_sampling.__get__(sampler)
+
+    def launched(steps, func):
+        with injected():
+            out = launch(steps, func)
+        trace["final"] = out.clone()
+        trace["hooks"] = len(model._forward_pre_hooks) + len(model._forward_hooks)
+        return out
+
+    if armed.get("denoiser"):
+        model.forward = forward
+    sampler.callback_state = watched
+    sampler.launch_sampling = launched
+
+
+def predict(x, sigma, alphas):
+    shape = (-1,) + (1,) * (x.dim() - 1)
+    if alphas is None:
+        return denoised(x, sigma.view(shape))
+    log_abar = alphas.double().log().cpu()
+    t = float(sigma[0])
+    below = int(t)
+    above = min(below + 1, len(log_abar) - 1)
+    abar = float(torch.lerp(log_abar[below], log_abar[above], t - below).exp())
+    level = torch.tensor(((1 - abar) / abar) ** 0.5)
+    return (x - abar**0.5 * denoised(x / abar**0.5, level)) / (1 - abar) ** 0.5
+
+
+def denoised(x, sigma):
+    c, h, w = (torch.arange(n, dtype=torch.float32) for n in x.shape[-3:])
+    mu = torch.sin(0.7 * (c + 1)[:, None, None] + 0.31 * h[:, None] + 0.17 * w)[None].to(x)
+    if armed["denoiser"] == "constant":
+        return mu.expand_as(x).clone()
+    return (0.25 * x + sigma**2 * mu) / (0.25 + sigma**2)
+
+
+class injected:
+    """Puts a change of one step's state in place of mixing."""
+
+    def __enter__(self):
+        from itermix.mixing.mixer import Mixer
+
+        self.mixer, self.kept = Mixer, (Mixer.begin, Mixer.weight)
+        change = armed.get("inject")
+        if change:
+            Mixer.begin = lambda mixer, x, step, sigma: x + change["by"] if step == change["step"] else x
+            Mixer.weight = lambda mixer, step, sigma: 1.0 if step == change["step"] else 0.0
+
+    def __exit__(self, *error):
+        self.mixer.begin, self.mixer.weight = self.kept
+
+
+def add_routes(demo, app):
+    @app.post("/itermix-probe/arm")
+    def arm(body: dict):
+        armed.clear()
+        armed.update(body)
+        return {}
+
+    @app.get("/itermix-probe/trace")
+    def read():
+        arrays = {
+            name: np.array(value) if isinstance(value, (str, int)) else stacked(value) for name, value in trace.items()
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        return {"npz": base64.b64encode(buffer.getvalue()).decode()}
+
+
+def stacked(value):
+    if isinstance(value, torch.Tensor):
+        return value.float().cpu().numpy()
+    return np.stack([v.cpu().numpy() if isinstance(v, torch.Tensor) else np.array(v) for v in value] or [np.zeros(0)])
+
+
+script_callbacks.on_app_started(add_routes)

@@ -1,0 +1,191 @@
+"""Every sampler that the host offers: mixing is in the sampler's state, at the start of the step, at its noise level."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.hosts.host import as_base64
+
+ALL = dict(minimum=1.0, maximum=1.0, blend="linear")  # weight 1 at every step
+NONE = dict(minimum=0.0, maximum=0.0)
+TIMESTEP_SAMPLERS = ("DDIM", "DDIM CFG++", "PLMS", "UniPC")
+ENDS_ABOVE_ZERO = (*TIMESTEP_SAMPLERS, "DPM fast", "DPM adaptive")
+
+
+@pytest.fixture(scope="module")
+def names(host):
+    return [sampler["name"] for sampler in host.get("/sdapi/v1/samplers")]
+
+
+def each(names, check):
+    """Runs a check for every sampler and reports all that fail together."""
+    failures = []
+    for name in names:
+        try:
+            check(name)
+        except AssertionError as error:
+            failures.append(f"{name}: {str(error).splitlines()[0] if str(error) else 'failed'}")
+    assert not failures, "\n".join(failures)
+
+
+def run(host, picture, name, mixing=None, steps=12, **probe):
+    host.arm(**probe)
+    generation = host.generate(
+        "img2img", mixing, sampler_name=name, steps=steps, init_images=[as_base64(picture)], denoising_strength=0.8,
+        eta=0.0 if name in ENDS_ABOVE_ZERO else None,
+    )  # fmt: skip
+    return generation, Trace(host.trace(), name)
+
+
+class Trace:
+    """What the probe saw, with the state at the start of each step found from the order of events alone."""
+
+    def __init__(self, arrays, name):
+        self.arrays, self.name = arrays, name
+        self.final = arrays["final"]
+        self.states, self.levels = self._states()
+
+    def _states(self):
+        evaluations, levels, callbacks = (self.arrays[key] for key in ("evaluations", "levels", "callbacks"))
+        if self.name == "UniPC":  # the state of step k is what the callback of step k - 1 leaves
+            count = len(evaluations)
+            return [evaluations[0], *callbacks[: count - 1]], list(levels)
+        states, found, seen, fresh = [], [], 0, True
+        for event in str(self.arrays["events"]):
+            if event == "E":
+                if fresh and self.name in TIMESTEP_SAMPLERS:
+                    states.append(evaluations[seen])
+                    found.append(levels[seen])
+                fresh = False
+                seen += 1
+            else:
+                if self.name == "DPM adaptive":
+                    pass
+                elif self.name not in TIMESTEP_SAMPLERS:
+                    states.append(evaluations[seen - 1])
+                    found.append(levels[seen - 1])
+                fresh = True
+        if self.name == "DPM adaptive":  # a try is three evaluations; a step is the first try at its level
+            for x, level in zip(evaluations[::3], levels[::3]):
+                if not found or level != found[-1]:
+                    states.append(x)
+                    found.append(level)
+        return states, found
+
+    def coefficients(self, level):
+        alphas = self.arrays["alphas"]
+        if not len(alphas):
+            return 1.0, level
+        log_abar = np.log(alphas.astype(np.float64))
+        abar = np.exp(np.interp(level, np.arange(len(log_abar)), log_abar))
+        return abar**0.5, (1 - abar) ** 0.5
+
+    def reference(self, level):
+        signal, sigma = self.coefficients(level)
+        return signal * self.arrays["z_ref"] + sigma * self.arrays["noise"]
+
+
+def off_by(a, b):
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def test_weight_0_is_bit_identical_to_the_accordion_off(host, names, picture):
+    def check(name):
+        off, trace_off = run(host, picture, name, denoiser="gaussian")
+        zero, trace_zero = run(host, picture, name, {"enabled": True, **NONE}, denoiser="gaussian")
+        assert np.array_equal(trace_off.final, trace_zero.final), "the final latent differs"
+        assert off.same_as(zero), "the picture differs"
+
+    each(names, check)
+
+
+def test_weight_1_makes_the_state_the_noised_reference_at_the_start_of_every_step(host, names, picture):
+    def check(name):
+        _, off = run(host, picture, name, denoiser="gaussian")
+        generation, trace = run(host, picture, name, {"enabled": True, **ALL}, denoiser="gaussian")
+        for step, (state, level) in enumerate(zip(trace.states, trace.levels)):
+            # The timestep samplers' first state is noisier than its timestep says: it stays the host's own.
+            wanted = off.states[0] if step == 0 and name in TIMESTEP_SAMPLERS else trace.reference(level)
+            assert off_by(state, wanted) < 1e-3, f"step {step} is off by {off_by(state, wanted):.2g}"
+        assert f"mixed {len(trace.states)}" in generation.log[-1], generation.log[-1]
+
+    each(names, check)
+
+
+def test_weight_1_ends_where_the_last_step_from_the_noised_reference_ends(host, names, picture):
+    def check(name):
+        denoiser = "constant" if name in ENDS_ABOVE_ZERO else "gaussian"
+        _, trace = run(host, picture, name, {"enabled": True, **ALL}, denoiser=denoiser)
+        wanted = last_step(trace, name)
+        assert off_by(trace.final, wanted) < 1e-3, f"ends {off_by(trace.final, wanted):.2g} away"
+
+    each(names, check)
+
+
+def last_step(trace, name):
+    """A step to sigma 0 gives the denoised latent; with a constant denoiser C any exact step keeps the noise in x."""
+    level = trace.levels[-1]
+    mu = constant(trace.final.shape)
+    z = trace.reference(level)
+    if name not in ENDS_ABOVE_ZERO:
+        return (0.25 * z + level**2 * mu) / (0.25 + level**2)
+    signal, sigma = trace.coefficients(level)
+    end_signal, end_sigma = final_coefficients(trace, name)
+    return end_signal * mu + end_sigma * (z - signal * mu) / sigma
+
+
+def final_coefficients(trace, name):
+    if name in ("DDIM", "DDIM CFG++", "PLMS"):
+        return trace.coefficients(1.0)  # the first of the hosts' timesteps
+    if name == "UniPC":
+        return trace.coefficients(0.0)
+    noise = trace.final - constant(trace.final.shape)  # DPM fast and adaptive end at the schedule's last sigma
+    reference = (trace.reference(trace.levels[-1]) - constant(trace.final.shape)) / trace.levels[-1]
+    return 1.0, float((noise * reference).sum() / (reference**2).sum())
+
+
+def constant(shape):
+    c, h, w = (np.arange(n) for n in shape[-3:])
+    return np.sin(0.7 * (c + 1)[:, None, None] + 0.31 * h[:, None] + 0.17 * w)[None]
+
+
+def test_a_change_at_a_step_reaches_the_result_by_the_samplers_own_transition_factors(host, names, picture):
+    """With a constant denoiser, a change mixed in at step i moves on as the same change of the initial noise does.
+
+    All runs mix at step i, two of them by nothing: samplers that are started anew there keep one transition.
+    """
+
+    def changed(name, step, by=0.0, noise_by=0.0):
+        inject = {"step": step, "by": by}
+        return run(host, picture, name, {"enabled": True}, denoiser="constant", inject=inject, noise_by=noise_by)[1]
+
+    def check(name):
+        steps = len(run(host, picture, name, denoiser="constant")[1].states)
+        for step in (1, steps // 2):
+            base, moved, mixed = changed(name, step), changed(name, step, noise_by=0.5), changed(name, step, by=0.25)
+            own = response(base, moved)
+            ours = response(base, mixed)
+            assert np.allclose(ours[:step], 0.0, atol=1e-5), f"step {step} changed the past"
+            wanted = 0.25 * own[step:] / own[step] if own[step] else 0.0 * own[step:]
+            if name == "LCM":  # forgets its state at every step: only the change itself is seen
+                wanted[0] = 0.25
+            assert np.allclose(ours[step:], wanted, rtol=5e-3, atol=1e-4), (
+                f"step {step}: {np.round(ours[step:], 4)}, wanted {np.round(wanted, 4)}"
+            )
+
+    each(names, check)
+
+
+def response(base, other):
+    """Mean change of the state at the start of each step, and of the result."""
+    states = zip([*base.states, base.final], [*other.states, other.final])
+    return np.array([float((b - a).mean()) for a, b in states])
+
+
+def test_no_hook_is_left_on_the_model(host, names, picture):
+    def check(name):
+        _, trace = run(host, picture, name, {"enabled": True}, denoiser="gaussian")
+        assert int(trace.arrays["hooks"]) == 0
+
+    each(names, check)
