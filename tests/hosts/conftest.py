@@ -1,4 +1,7 @@
-"""The real WebUI of these tests: its tree is named by ITERMIX_HOST; without it they are skipped."""
+"""The WebUI of these tests: a real one where ITERMIX_HOST names its folder, else the fake one.
+
+Tests that only a real one can pass are marked `real_host` and skipped on the fake.
+"""
 
 import os
 from pathlib import Path
@@ -10,20 +13,30 @@ from PIL import Image
 VARIABLE = "ITERMIX_HOST"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "real_host: needs a real WebUI")
+
+
 def pytest_collection_modifyitems(items):
     if os.environ.get(VARIABLE):
         return
-    reason = f"{VARIABLE} is not set; set it to the folder of an installed WebUI (A1111 or Forge) to run these"
+    reason = f"{VARIABLE} is not set; set it to the folder of an installed WebUI (A1111 or Forge) to run this"
     for item in items:
-        if Path(__file__).parent in Path(item.fspath).parents:
+        if item.get_closest_marker("real_host"):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory):
-    from tests.hosts.host import Host
+    if os.environ.get(VARIABLE):
+        from tests.hosts.host import Host
 
-    running = Host(Path(os.environ[VARIABLE]).resolve(), tmp_path_factory.mktemp("host"))
+        running = Host(Path(os.environ[VARIABLE]).resolve(), tmp_path_factory.mktemp("host"))
+    else:
+        from tests.hosts.fake import FakeHost
+
+        running = FakeHost()
+    running.generate()  # the first request loads the model, and draws from the global generator on the way
     yield running
     running.stop()
 

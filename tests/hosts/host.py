@@ -36,6 +36,8 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "GRADIO_ANALYTICS
 class Host:
     """A running WebUI with itermix and the probe installed."""
 
+    is_real = True
+
     def __init__(self, tree: Path, data: Path, extra_flags: tuple[str, ...] = (), extensions: dict[str, Path] | None = None):
         self.tree, self.data = tree, data
         self.is_forge = (tree / "modules_forge").is_dir()
@@ -144,6 +146,10 @@ class Generation:
         return len(self.pictures) == len(other.pictures) and all(
             np.array_equal(a, b) for a, b in zip(self.pictures, other.pictures)
         )
+
+    def same_as_picture(self, picture: np.ndarray) -> bool:
+        """Whether the last picture is this one, up to the last bit of a batch's arithmetic."""
+        return bool(np.abs(self.pictures[-1].astype(int) - picture).max() <= 1)
 
 
 def as_base64(picture: Image.Image) -> str:

@@ -1,6 +1,7 @@
 """A WebUI extension for tests alone: puts a closed-form denoiser into the sampler and records what the sampler does.
 
-POST /itermix-probe/arm   {"denoiser": "gaussian" | "constant", "inject": {"step": i, "by": d}, "noise_by": d}
+POST /itermix-probe/arm   {"denoiser": "gaussian" | "constant" | "unit", "inject": {"step": i, "by": d}, "noise_by": d,
+                           "network": "gaussian"}: the last in place of Forge's UNet only, which is slow on a CPU
 GET  /itermix-probe/trace -> npz of the last pass, as base64
 
 It replaces `forward` and `callback_state` on the sampler's own objects, which live for one pass, so it records what
@@ -44,6 +45,8 @@ def watch(p, x, noise):
         noise.add_(armed["noise_by"])
     sampler = p.sampler
     model = sampler.model_wrap_cfg
+    if getattr(p, "nmask", None) is not None:
+        trace["nmask"] = p.nmask
     alphas = getattr(model.inner_model.inner_model, "alphas_cumprod", None)
     vp = type(sampler).__name__ == "CompVisSampler"
     trace["alphas"] = alphas if vp else torch.zeros(0)
@@ -71,11 +74,16 @@ def watch(p, x, noise):
         with injected():
             out = launch(steps, func)
         trace["final"] = out.clone()
+        trace["passes"] = trace.get("passes", 0) + 1
         trace["hooks"] = len(model._forward_pre_hooks) + len(model._forward_hooks)
         return out
 
     if armed.get("denoiser"):
         model.forward = forward
+    if armed.get("network") and hasattr(p.sd_model, "forge_objects"):
+        unet = p.sd_model.forge_objects.unet.clone()
+        unet.set_model_unet_function_wrapper(lambda apply, a: denoised(a["input"], a["timestep"].view(-1, 1, 1, 1)))
+        p.sd_model.forge_objects.unet = unet
     sampler.callback_state = watched
     sampler.launch_sampling = launched
 
@@ -94,9 +102,12 @@ def predict(x, sigma, alphas):
 
 
 def denoised(x, sigma):
+    """Exact for the priors N(mu, 0.5^2) (gaussian), mu alone (constant) and N(0, 1) (unit)."""
+    if armed.get("denoiser") == "unit":
+        return x / (1 + sigma**2)
     c, h, w = (torch.arange(n, dtype=torch.float32) for n in x.shape[-3:])
     mu = torch.sin(0.7 * (c + 1)[:, None, None] + 0.31 * h[:, None] + 0.17 * w)[None].to(x)
-    if armed["denoiser"] == "constant":
+    if armed.get("denoiser") == "constant":
         return mu.expand_as(x).clone()
     return (0.25 * x + sigma**2 * mu) / (0.25 + sigma**2)
 

@@ -1,0 +1,66 @@
+"""Stands in for the host's `modules` package and for gradio, as far as itermix and the probe use them."""
+
+from __future__ import annotations
+
+import sys
+import types
+from types import SimpleNamespace
+
+import torch
+
+
+def install() -> None:
+    """Puts the stand-ins into sys.modules; call before importing itermix.webui."""
+    modules = _module("modules", __path__=[])
+    modules.scripts = _module("modules.scripts", Script=Script, AlwaysVisible=object())
+    modules.script_callbacks = _module("modules.script_callbacks", on_app_started=lambda callback: None)
+    modules.devices = _module("modules.devices", dtype_vae=torch.float32)
+    modules.shared = _module(
+        "modules.shared",
+        state=SimpleNamespace(interrupted=False, skipped=False),
+        opts=SimpleNamespace(sd_vae_encode_method="Full"),
+        device="cpu",
+        sd_model=SimpleNamespace(),
+    )
+    modules.sd_samplers_common = _module(
+        "modules.sd_samplers_common", approximation_indexes={"Full": 0}, images_tensor_to_samples=encode
+    )
+    if "gradio" not in sys.modules:
+        _module("gradio", **{name: Component for name in ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image")})
+        sys.modules["gradio"].update = lambda **values: values
+
+
+def encode(image: torch.Tensor, method: int | None = None, model: object = None) -> torch.Tensor:
+    """[B, 3, H, W] in 0..1 to [B, 4, H/8, W/8]; draws from the global generator, as a real encoder does."""
+    small = torch.nn.functional.avg_pool2d(image.float() * 2.0 - 1.0, 8)
+    latent = torch.cat([small, small.mean(1, keepdim=True)], dim=1)
+    return latent + 1e-3 * torch.randn_like(latent)
+
+
+class Script:
+    """The host's base class, as far as it matters here."""
+
+
+class Component:
+    """Any gradio component: keeps what it was made with."""
+
+    def __init__(self, *args, **kwargs):
+        self.args, self.kwargs = args, kwargs
+        self.value = kwargs.get("value", args[2] if len(args) > 2 else None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def input(self, *args, **kwargs):
+        return None
+
+
+def _module(name: str, **contents) -> types.ModuleType:
+    module = types.ModuleType(name)
+    for key, value in contents.items():
+        setattr(module, key, value)
+    sys.modules[name] = module
+    return module

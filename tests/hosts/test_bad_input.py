@@ -1,0 +1,67 @@
+"""What an API client can get wrong: one clear line in the log, and the very picture that the host makes without us."""
+
+from __future__ import annotations
+
+import pytest
+
+BAD = {
+    "text for a number": ({"alpha_1": "1"}, "alpha_1: '1' is not allowed; it takes a number from 0 to 10"),
+    "out of range": ({"alpha_1": 11}, "alpha_1: 11 is not allowed"),
+    "nothing": ({"alpha_1": None}, "alpha_1: None is not allowed"),
+    "a list": ({"curve": ["cosine"]}, "curve: ['cosine'] is not allowed; it takes one of"),
+    "an object": ({"blend": {"a": 1}}, "blend: {'a': 1} is not allowed"),
+    "unknown choice": ({"blend": "mean"}, "blend: 'mean' is not allowed; it takes one of \"low-pass\""),
+    "unknown key": ({"alpha": 1}, "'alpha' is not a setting"),
+    "unknown preset": ({"preset": "Best"}, "preset: 'Best' is not allowed"),
+    "window upside down": ({"start": 0.5, "stop": 0.5}, "start: 0.5 is not allowed; it must be below stop"),
+    "range upside down": ({"minimum": 0.8, "maximum": 0.2}, "minimum: 0.8 is not allowed"),
+    "no picture": ({"reference_image": "aGVsbG8="}, "reference_image: 8 characters are no picture"),
+    "no base64": ({"reference_image": "C:\\pictures\\me.png"}, "reference_image: 18 characters are no picture"),
+    "an address": ({"reference_image": "http://127.0.0.1/a.png"}, "reference_image: 22 characters are no picture"),
+    "enabled as text": ({"enabled": "yes"}, "enabled: 'yes' is not allowed; it takes true or false"),
+    "10 MB of text": ({"curve": "x" * 10_000_000}, "curve: 'xxxx"),
+    "10 MB of key": ({"y" * 10_000_000: 1}, "'yyyy"),
+    "10 MB that are no picture": ({"reference_image": "a" * 10_000_000}, "reference_image: 10000000 characters"),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(host):
+    host.generate()  # the first request after the start may load a model
+    return host.generate()
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_settings_are_named_in_the_log_and_cost_no_picture(host, plain, what):
+    values, message = BAD[what]
+    generation = host.generate(mixing={"enabled": True, **values})
+    assert generation.same_as(plain)
+    assert any(message in line for line in generation.log), generation.log
+    assert all(len(line) < 500 for line in generation.log)
+    assert "Iterative Mixing" not in generation.infotexts[0]
+
+
+@pytest.mark.real_host
+def test_not_a_number_is_refused(host, plain):
+    import urllib.request
+
+    body = b'{"prompt": "a cat", "seed": 1, "steps": 6, "width": 64, "height": 64, "sampler_name": "Euler",'
+    body += b'"cfg_scale": 7, "alwayson_scripts": {"Iterative Mixing": {"args": [{"enabled": true, "alpha_1": NaN}]}}}'
+    request = urllib.request.Request(host.url + "/sdapi/v1/txt2img", body, {"Content-Type": "application/json"})
+    mark = len(host.log)
+    with urllib.request.urlopen(request, timeout=600) as response:
+        assert response.status == 200
+    assert any("alpha_1: nan is not allowed" in line for line in host.lines_since(mark))
+
+
+@pytest.mark.parametrize("args", [["on"], [1], [[]], [True, "x"], [True, None], [{}] * 40])
+def test_bad_positional_arguments_cost_no_picture(host, plain, args):
+    generation = host.generate(mixing=args)
+    assert generation.same_as(plain)
+
+
+@pytest.mark.real_host
+def test_starting_with_the_extension_takes_less_than_50_ms_more(host):
+    records = host.get("/internal/profile-startup")["records"]
+    ours = {name: seconds for name, seconds in records.items() if "itermix_mixing" in name}
+    assert ours and sum(ours.values()) < 0.05, ours
