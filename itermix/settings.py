@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +59,7 @@ class Field:
         if self.kind == "switch" and isinstance(value, bool):
             return value
         if self.kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
-            if math.isfinite(value) and self.minimum <= value <= self.maximum:
+            if self.minimum <= value <= self.maximum:  # not so for NaN and infinity
                 return float(value)
         if self.kind == "choice" and isinstance(value, str) and value in self.choices:
             return value
@@ -207,7 +206,7 @@ class MixingSettings(Settings):
         """Enabled settings from the value that `to_infotext` wrote. Raises SettingsError."""
         try:
             values = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise SettingsError(f"{INFOTEXT_KEY}: {_shown(text)} is not allowed; it takes a JSON object") from None
         settings = cls.from_dict(values)
         return dataclasses.replace(settings, enabled=True)

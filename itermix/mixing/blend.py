@@ -1,8 +1,8 @@
 """How two latents of one noise level become one.
 
-Every function takes the sampler's state x and the noised reference z and gives
-x at weight 0. All but "norm only" (the node pack's, which keeps the length of z) give z at weight 1; low-pass
-gives there the low frequencies of z with the high ones of x.
+Every function takes the sampler's state x and the noised reference z. At weight 0 all give x, "norm only" (the
+node pack's, which keeps the length of z) at the length of z, unless a mask says 0 there. At weight 1 all give
+z, low-pass the low frequencies of z with the high ones of x.
 
 Noise: two unit noises with correlation r mixed linearly by c have variance c^2 + (1 - c)^2 + 2 r c (1 - c)
 (`noise_variance`): with the run's own noise on the reference r is 1 and every blend here keeps the level;
@@ -43,7 +43,8 @@ def blend(name: str, x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, 
     if x.shape != z.shape:
         raise ValueError(f"x of shape {tuple(x.shape)} and z of shape {tuple(z.shape)} cannot be blended")
     work = z.to(working_dtype(x), copy=True)
-    return blend_into(name, x, work, weight, cutoff).to(x.dtype)
+    share = weight.to(work.dtype) if isinstance(weight, Tensor) else weight
+    return blend_into(name, x, work, share, cutoff).to(x.dtype)
 
 
 def blend_into(name: str, x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float]) -> Tensor:
@@ -106,7 +107,10 @@ def norm_only(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float])
     for image, target, c in zip(x, z, _per_image(weight, x)):
         length, wanted = _length(image), _length(target)
         ratio = wanted / max(length, NEGLIGIBLE * wanted) if wanted else 0.0
-        _combine_(target, c, image, (1.0 - c) * ratio)
+        rest = (1.0 - c) * ratio
+        if isinstance(c, Tensor):
+            rest = rest.masked_fill(c == 0.0, 1.0)  # outside a mask x stays as it is
+        _combine_(target, c, image, rest)
     return z
 
 
@@ -145,11 +149,16 @@ def filter_(d: Tensor, cutoff: tuple[float, float]) -> Tensor:
 def _lowpass_matrix(size: int, cutoff: float) -> Tensor:
     """[size, size], float64, symmetric: the low-pass of a signal of `size` samples in the DCT-II basis."""
     frequency = torch.arange(size, dtype=torch.float64) / (2 * size)  # cycles per sample
-    position = torch.arange(size, dtype=torch.float64) + 0.5
-    basis = torch.cos(torch.pi * torch.arange(size, dtype=torch.float64)[:, None] * position / size)
-    basis = basis * (2.0 / size) ** 0.5
-    basis[0] /= 2.0**0.5
+    basis = cosine_basis(size)
     return basis.T @ (gain(frequency, cutoff)[:, None] * basis)
+
+
+def cosine_basis(size: int) -> Tensor:
+    """[frequency, position], float64: the orthonormal DCT-II basis of a signal of `size` samples."""
+    position = (torch.arange(size, dtype=torch.float64) + 0.5) * torch.pi / size
+    basis = torch.cos(torch.arange(size, dtype=torch.float64)[:, None] * position) * (2.0 / size) ** 0.5
+    basis[0] /= 2.0**0.5
+    return basis
 
 
 def gain(frequency: Tensor, cutoff: float) -> Tensor:

@@ -14,6 +14,7 @@ from itermix.mixing.noising import VE, VP, Flow, Noising
 
 LATENT_PIXELS = 8  # image pixels per latent pixel, in height and in width
 ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
+RESIZE_LATENT = 3  # img2img's resize mode "just resize (latent upscale)"
 MASKED_CONTENT_WITHOUT_PICTURE = (2, 3)  # inpainting fill "latent noise" and "latent nothing"
 
 
@@ -61,6 +62,16 @@ def enlargement(p: Any) -> tuple[float, float]:
     else:
         factors = 1.0, 1.0
     return max(factors[0], 1.0), max(factors[1], 1.0)
+
+
+def latent_interpolation(p: Any) -> str | None:
+    """The name of torch's interpolation that enlarged the pass's latent; None if a picture was enlarged, or nothing."""
+    if is_hires_pass(p):
+        mode = getattr(p, "latent_scale_mode", None)
+        return mode["mode"] if mode else None
+    if is_img2img(p) and getattr(p, "resize_mode", 0) == RESIZE_LATENT:
+        return "bilinear"
+    return None
 
 
 def inpaint_mask(p: Any) -> Tensor | None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import VP, Noising
-from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise
+from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise, equalised
 from itermix.settings import INFOTEXT_KEY, MixingSettings, SettingsError
 from itermix.ui.accordion import build_mixing_accordion
 from itermix.webui import arguments, compat, hook, infotext
@@ -125,7 +125,12 @@ class IterativeMixing(scripts.Script):
         if compat.masked_content_is_noise(p):
             return "the masked content holds no picture; set it to fill or original, or upload a reference image"
         source = "upscaled first pass" if compat.is_hires_pass(p) else "init latent"
-        return x, source, scale or compat.enlargement(p)
+        enlarged = compat.enlargement(p)
+        interpolation = compat.latent_interpolation(p)
+        if settings.blend == "low-pass" and interpolation is not None:
+            size = tuple(round(side / factor) for side, factor in zip(x.shape[-2:], enlarged))
+            x = equalised(x, size, interpolation)
+        return x, source, scale or enlarged
 
     def _encoded(self, p, picture, fit: str, like: Tensor) -> Tensor:
         key = (*like.shape[1:], fit, getattr(p.sd_model, "sd_model_hash", None))
