@@ -115,7 +115,8 @@ class Run:
 
     def _watched(self, callback: Callable | None) -> Callable:
         def watched(d: dict[str, Any]) -> Any:
-            self._guarded(lambda: self.reported(d))
+            if not self.is_interrupted():
+                self._guarded(lambda: self.reported(d))
             return callback(d) if callback is not None else None
 
         return watched

@@ -10,7 +10,9 @@ import torch
 
 
 def install() -> None:
-    """Puts the stand-ins into sys.modules; call before importing itermix.webui."""
+    """Puts the stand-ins into sys.modules, once; call before importing itermix.webui."""
+    if "modules" in sys.modules:
+        return
     modules = _module("modules", __path__=[])
     modules.scripts = _module("modules.scripts", Script=Script, AlwaysVisible=object())
     modules.script_callbacks = _module("modules.script_callbacks", on_app_started=lambda callback: None)

@@ -25,9 +25,14 @@ BAD = {
 }
 
 
+@pytest.fixture(autouse=True)
+def quick(host, disarmed):
+    host.arm(network="gaussian")
+
+
 @pytest.fixture(scope="module")
 def plain(host):
-    host.generate()  # the first request after the start may load a model
+    host.arm(network="gaussian")
     return host.generate()
 
 

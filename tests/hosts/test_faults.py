@@ -1,0 +1,108 @@
+"""Faults on either side of the hook: the picture or the host's own error comes out, and no hook is left behind.
+
+On the fake host, whose insides can be broken at will.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hosts import fake_samplers
+from tests.hosts.fake import FakeHost
+
+HIRES = dict(enable_hr=True, denoising_strength=0.5)
+ON = {"enabled": True}
+
+
+@pytest.fixture(scope="module")
+def fake():
+    return FakeHost()
+
+
+@pytest.fixture(autouse=True)
+def watched(fake):
+    fake.arm(watch=True)
+    yield
+    assert int(fake.trace().get("hooks", 0)) == 0
+
+
+def test_an_unknown_sampler_is_refused_by_name_and_the_picture_is_made_without_mixing(fake, monkeypatch):
+    def sample_of_tomorrow(model, x, sigmas, extra_args=None, callback=None, disable=None):
+        return fake_samplers.sample_euler(model, x, sigmas, callback=callback)
+
+    monkeypatch.setitem(fake_samplers.SAMPLERS, "Tomorrow", sample_of_tomorrow)
+    off = fake.generate(sampler_name="Tomorrow", **HIRES)
+    on = fake.generate(mixing=ON, sampler_name="Tomorrow", **HIRES)
+    assert on.same_as(off)
+    assert 'the sampler "Tomorrow" is not known to itermix' in on.log[-1]
+    assert "Denoising strength: 0.5" in on.infotexts[0]
+
+
+@pytest.mark.parametrize("method", ["begin", "end"])
+def test_a_fault_while_mixing_ends_the_mixing_and_not_the_picture(fake, monkeypatch, method):
+    from itermix.mixing.mixer import Mixer
+
+    kept = getattr(Mixer, method)
+
+    def broken(mixer, x, step=99, *level):
+        if step >= 2:
+            raise RuntimeError("CUDA out of memory")
+        return kept(mixer, x, step, *level)
+
+    monkeypatch.setattr(Mixer, method, broken)
+    generation = fake.generate(mixing=ON, **HIRES)
+    assert len(generation.pictures) == 1
+    assert "RuntimeError: CUDA out of memory" in generation.log[-1]
+
+
+def test_a_fault_while_setting_up_makes_the_pass_without_mixing(fake, monkeypatch):
+    from itermix.webui import mixing_script
+
+    def broken(*args):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(mixing_script, "noise_source", broken)
+    settings = {"enabled": True, "hires_denoise": 0.0}
+    generation = fake.generate(mixing=settings, **HIRES)
+    assert generation.same_as(fake.generate(**HIRES))
+    assert any("mixing could not be set up" in line for line in generation.log)
+
+
+def test_an_error_of_the_sampler_is_the_hosts_own_and_leaves_no_hook(fake, monkeypatch):
+    seen = []
+
+    def sample_euler(model, x, sigmas, extra_args=None, callback=None, disable=None):
+        seen.append(model)
+        model(x, sigmas[0] * x.new_ones(len(x)))
+        raise ValueError("the sampler's own")
+
+    monkeypatch.setitem(fake_samplers.SAMPLERS, "Euler", sample_euler)
+    with pytest.raises(ValueError, match="the sampler's own"):
+        fake.generate("img2img", ON, init_images=[grey()])
+    assert not seen[-1]._forward_pre_hooks and not seen[-1]._forward_hooks
+
+
+def test_a_sampler_that_does_not_behave_as_measured_is_left_alone_from_there_on(fake, monkeypatch):
+    def sample_heun(model, x, sigmas, extra_args=None, callback=None, disable=None):
+        return fake_samplers.sample_euler(model, x, sigmas, callback=callback)  # one evaluation where Heun has two
+
+    monkeypatch.setitem(fake_samplers.SAMPLERS, "Heun", sample_heun)
+    generation = fake.generate(mixing=ON, sampler_name="Heun", **HIRES)
+    assert len(generation.pictures) == 1
+    assert "stopped after 1 mixed steps" in generation.log[-1] and "was not its first" in generation.log[-1]
+
+
+def test_an_interrupted_run_is_not_mixed_further(fake, monkeypatch):
+    from modules import shared
+
+    monkeypatch.setattr(shared.state, "interrupted", True)
+    generation = fake.generate(mixing=ON, **HIRES)
+    assert "nothing mixed" in generation.log[-1]
+
+
+def grey():
+    from PIL import Image
+
+    from tests.hosts.host import as_base64
+
+    return as_base64(Image.new("RGB", (64, 64), (90, 120, 150)))
