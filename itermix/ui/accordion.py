@@ -55,9 +55,7 @@ def _component(field: Field, tab: str) -> Any:
 
 def _connect_preset(preset: Any, components: dict[str, Any]) -> None:
     """Choosing a preset sets every field but the switch and the picture."""
-    set_fields = [
-        field for field in MixingSettings.fields() if field.kind != "image" and field.name != "enabled"
-    ]
+    set_fields = [field for field in MixingSettings.fields() if field.kind != "image" and field.name != "enabled"]
 
     def apply(name: str) -> list[Any]:
         if name not in MixingSettings.presets():

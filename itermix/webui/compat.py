@@ -109,9 +109,3 @@ def fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image
         left, top = (picture.width - width) / 2, (picture.height - height) / 2
         return picture.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + width, top + height))
     return picture.resize(size, Image.Resampling.LANCZOS)
-
-
-def comment(p: Any, text: str) -> None:
-    """Shows a line under the pictures, where the host can."""
-    if hasattr(p, "comment"):
-        p.comment(text)

@@ -28,7 +28,9 @@ def install() -> None:
         "modules.sd_samplers_common", approximation_indexes={"Full": 0}, images_tensor_to_samples=encode
     )
     if "gradio" not in sys.modules:
-        _module("gradio", **{name: Component for name in ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image")})
+        _module(
+            "gradio", **{name: Component for name in ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image")}
+        )
         sys.modules["gradio"].update = lambda **values: values
 
 

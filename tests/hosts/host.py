@@ -38,7 +38,9 @@ class Host:
 
     is_real = True
 
-    def __init__(self, tree: Path, data: Path, extra_flags: tuple[str, ...] = (), extensions: dict[str, Path] | None = None):
+    def __init__(
+        self, tree: Path, data: Path, extra_flags: tuple[str, ...] = (), extensions: dict[str, Path] | None = None
+    ):
         self.tree, self.data = tree, data
         self.is_forge = (tree / "modules_forge").is_dir()
         self.port = _free_port()

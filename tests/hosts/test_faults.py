@@ -56,12 +56,12 @@ def test_a_fault_while_mixing_ends_the_mixing_and_not_the_picture(fake, monkeypa
 
 
 def test_a_fault_while_setting_up_makes_the_pass_without_mixing(fake, monkeypatch):
-    from itermix.webui import mixing_script
+    from itermix.webui import passes
 
     def broken(*args):
         raise RuntimeError("no")
 
-    monkeypatch.setattr(mixing_script, "noise_source", broken)
+    monkeypatch.setattr(passes, "noise_source", broken)
     settings = {"enabled": True, "hires_denoise": 0.0}
     generation = fake.generate(mixing=settings, **HIRES)
     assert generation.same_as(fake.generate(**HIRES))

@@ -1,4 +1,4 @@
-"""What a user does with the accordion on, through the API: hires fix, img2img, inpainting, batches, X/Y/Z, a photograph."""
+"""What a user does with the accordion on, through the API: hires fix, img2img, inpainting, batches, X/Y/Z, a photo."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def test_passes_chooses_what_is_mixed(host, picture):
 def inpainting(picture, **more):
     mask = np.zeros((64, 64), np.uint8)
     mask[16:48, 16:48] = 255
-    body = dict(init_images=[as_base64(picture)], mask=as_base64(Image.fromarray(mask)), mask_blur=0, inpaint_full_res=False)
+    body = dict(
+        init_images=[as_base64(picture)], mask=as_base64(Image.fromarray(mask)), mask_blur=0, inpaint_full_res=False
+    )
     return {**body, "denoising_strength": 0.9, "inpainting_fill": 1, **more}
 
 
@@ -206,3 +208,18 @@ def test_the_seeds_of_the_host_are_not_disturbed_by_encoding_a_reference(host, p
     mixing = {"enabled": True, "maximum": 0.0, "reference_image": as_base64(picture)}
     for sampler in ("Euler a", "LCM"):
         assert host.generate(sampler_name=sampler).same_as(host.generate(mixing=mixing, sampler_name=sampler))
+
+
+@pytest.mark.real_host
+def test_sdxl_conditionings_are_no_different(host):
+    """SDXL's conditionings are dictionaries with a vector beside the tokens."""
+    titles = [model["title"] for model in host.get("/sdapi/v1/sd-models")]
+    xl = next((title for title in titles if "xl" in title.lower()), None)
+    if xl is None:
+        pytest.skip("the host has no checkpoint with xl in its name")
+    chosen = dict(override_settings={"sd_model_checkpoint": xl}, **HIRES)
+    mixed = host.generate(mixing=ON, batch_size=2, **chosen)
+    plain = host.generate(batch_size=2, **chosen)
+    assert "hires pass: Euler, reference: upscaled first pass, mixed" in mixed.log[-1]
+    assert not mixed.same_as(plain)
+    assert plain.same_as(host.generate(mixing={"enabled": True, "passes": "first pass"}, batch_size=2, **chosen))

@@ -98,7 +98,7 @@ def test_choosing_a_preset_sets_the_fields(page):
 
 
 def test_pasting_infotext_restores_the_fields_and_resets_the_others(page):
-    text = 'a dog\nSteps: 5, Sampler: Euler, CFG scale: 7, Seed: 2, Size: 64x64, '
+    text = "a dog\nSteps: 5, Sampler: Euler, CFG scale: 7, Seed: 2, Size: 64x64, "
     page.fill("#txt2img_prompt textarea", text + 'Iterative Mixing: "{\\"alpha_1\\": 1.5, \\"minimum\\": 0.25}"')
     page.click("#paste")
     open_accordion(page, "#itermix_txt2img")

@@ -1,4 +1,4 @@
-"""Every sampler that the host offers: mixing is in the sampler's state, at the start of the step, at its noise level."""
+"""Every sampler of the host: mixing is in the sampler's state, at the start of the step, at its noise level."""
 
 from __future__ import annotations
 

@@ -1,0 +1,162 @@
+"""One sampling pass: its reference, its noise and its mixer, attached to its sampler; and the line about it after."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from itermix.mixing.mixer import Mixer
+from itermix.mixing.noising import VP, Noising
+from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise, equalised
+from itermix.settings import MixingSettings
+from itermix.webui import compat, hook
+from itermix.webui.arguments import Request
+from itermix.webui.log import log
+from itermix.webui.samplers import Pattern, Schedule, pattern_of
+
+HOST_DENOISE_KEY = "Denoising strength"
+LEVEL_TOLERANCE = 1e-3  # share of a state that its own reference and noise may leave unexplained
+
+Encoded = dict[tuple, Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """z_ref, clean, [B or 1, C, H, W]; what it is, in words; and how many times it was enlarged, (height, width)."""
+
+    latent: Tensor
+    source: str
+    scale: tuple[float, float]
+
+
+class NothingToMix(Exception):
+    """Why a pass is made without mixing."""
+
+
+def attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
+    """Makes the pass that is about to start a mixed one; where that cannot be, says why and leaves it as it is.
+
+    x, noise: what the host is about to start from, [B, C, H, W]. encoded: pictures that this run has encoded.
+    """
+    try:
+        _attach(p, request, x, noise, encoded)
+    except NothingToMix as reason:
+        log.info(f"{pass_name(p)}: nothing mixed: {reason}")
+
+
+def detach(p: Any) -> None:
+    """Takes off what a pass that did not run has left."""
+    if getattr(p, "sampler", None) is not None:
+        hook.detach(p.sampler)
+
+
+def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
+    settings, name, sampler = request.settings, pass_name(p), p.sampler.config.name
+    if settings.passes != "all" and (settings.passes == "hires pass") != compat.is_hires_pass(p):
+        raise NothingToMix(f"passes is set to {settings.passes}")
+    function = p.sampler.func
+    if pattern_of(function) is None:
+        raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
+    reference = find_reference(p, request, x, encoded)
+    mask = compat.inpaint_mask(p)
+    if compat.is_hires_pass(p) and settings.hires_denoise > 0.0:
+        p.denoising_strength = settings.hires_denoise
+        p.extra_generation_params[HOST_DENOISE_KEY] = settings.hires_denoise
+
+    def make_mixer(model: torch.nn.Module, state: Tensor, schedule: Schedule, pattern: Pattern) -> Mixer:
+        noising = compat.noising_of(function, model)
+        steps = pattern.steps(schedule)
+        return Mixer(
+            settings if steps else dataclasses.replace(settings, progress="noise level"),
+            reference.latent,
+            noise_source(settings, noise, state, compat.seeds(p, len(state))),
+            steps or 1,
+            noising,
+            reference.scale,
+            mask,
+            first_level(noising, state, x, noise),
+        )
+
+    def done(mixer: Mixer, pattern: Pattern, schedule: Schedule, fault: str | None) -> None:
+        log.info(summary(name, sampler, reference.source, mixer, pattern.steps(schedule), fault))
+
+    hook.attach(p.sampler, make_mixer, compat.is_interrupted, done)
+
+
+def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Reference:
+    """The reference of the pass that is about to start from x. Raises NothingToMix where there is none."""
+    settings, picture = request.settings, request.picture
+    has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
+    scale = (settings.reference_scale,) * 2 if settings.reference_scale else None
+    if picture is not None and (settings.reference == "uploaded image" or not has_own):
+        key = (*x.shape[1:], settings.reference_fit, getattr(p.sd_model, "sd_model_hash", None))
+        if key not in encoded:
+            encoded[key] = compat.encode(p, picture, settings.reference_fit, x)
+        return Reference(encoded[key], "uploaded image", scale or (1.0, 1.0))
+    if settings.reference == "uploaded image":
+        raise NothingToMix("reference is set to uploaded image, but none was uploaded")
+    if not has_own:
+        raise NothingToMix("txt2img's first pass has no reference; turn on hires fix or upload a reference image")
+    if compat.masked_content_is_noise(p):
+        raise NothingToMix(
+            "the masked content holds no picture; set it to fill or original, or upload a reference image"
+        )
+    source = "upscaled first pass" if compat.is_hires_pass(p) else "init latent"
+    enlarged = compat.enlargement(p)
+    return Reference(_equalised(p, settings, x, enlarged), source, scale or enlarged)
+
+
+def _equalised(p: Any, settings: MixingSettings, x: Tensor, enlarged: tuple[float, float]) -> Tensor:
+    interpolation = compat.latent_interpolation(p)
+    if settings.blend != "low-pass" or interpolation is None:
+        return x
+    size = tuple(round(side / factor) for side, factor in zip(x.shape[-2:], enlarged))
+    return equalised(x, size, interpolation)
+
+
+def pass_name(p: Any) -> str:
+    if compat.is_img2img(p):
+        return "img2img"
+    return "hires pass" if compat.is_hires_pass(p) else "first pass"
+
+
+def noise_source(settings: MixingSettings, noise: Tensor, state: Tensor, seeds: list[int]) -> NoiseSource:
+    if settings.noise == "fresh per step":
+        return FreshNoise(seeds, state)
+    # Some hosts start the sampler on the very tensor that they gave us as noise.
+    return SharedNoise(noise.clone() if noise.data_ptr() == state.data_ptr() else noise)
+
+
+def first_level(noising: Noising, state: Tensor, x: Tensor, noise: Tensor) -> tuple[float, float] | None:
+    """(a, s) of the first state = a x + s noise, where the host noised it by another timestep than it samples from.
+
+    In img2img and hires passes the timestep samplers noise the latent to one timestep and sample from the one
+    before. None where the state is not made of these two.
+    """
+    if not isinstance(noising, VP) or x is noise or x.shape != state.shape:
+        return None
+    state, x, noise = (t[0].flatten().float() for t in (state, x, noise))
+    xx, nn, xn, xs, ns = (
+        float(torch.dot(a, b)) for a, b in ((x, x), (noise, noise), (x, noise), (x, state), (noise, state))
+    )
+    determinant = xx * nn - xn * xn
+    if determinant <= 0.0:
+        return None
+    a, s = (xs * nn - ns * xn) / determinant, (ns * xx - xs * xn) / determinant
+    unexplained = torch.linalg.vector_norm(state - a * x - s * noise) / torch.linalg.vector_norm(state)
+    return (a, s) if float(unexplained) < LEVEL_TOLERANCE else None
+
+
+def summary(name: str, sampler: str, source: str, mixer: Mixer, steps: int | None, fault: str | None) -> str:
+    """The one line after a pass."""
+    report = mixer.report
+    head = f"{name}: {sampler}, reference: {source}, "
+    if fault:
+        return f"{head}stopped after {report.steps} mixed steps by {fault}"
+    if not report.steps:
+        return f"{head}nothing mixed: the weight is 0 at every step"
+    of = f" of {steps}" if steps else ""
+    return f"{head}mixed {report.steps}{of} steps, weight {report.first:.3f} to {report.last:.3f}"
