@@ -150,7 +150,7 @@ class MixingSettings(Settings):
 
     enabled: bool = switch("Enable", False, "Mix a noised reference latent into every sampling step.")
     alpha_1: float = number(
-        "alpha_1", 0.05, 0.0, 10.0, 0.05,
+        "alpha_1", 0.02, 0.0, 10.0, 0.01,
         "How early the picture is let go from its reference: larger is earlier and freer (cosine and logistic).",
     )  # fmt: skip
     curve: str = choice("Curve", CURVES, "How the weight of the reference falls over the run.")

@@ -21,9 +21,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-# The gain falls from all to nothing over this share of the band below the cutoff. Half of it, an octave: there an
-# enlarged picture is weakened by its interpolation, and a soft edge rings less.
-EDGE = 0.5
+# Low-pass mixes in full up to half the cutoff and nothing from this share of it on. In the octave below the cutoff an
+# enlarged picture is what its interpolation made of it, and a soft edge rings less; a little short of the cutoff, so
+# that at a picture's borders, too, nothing above it is touched.
+PASS, STOP = 0.5, 0.9
 # Latents at an angle this close to opposite (in radians) fade from slerp to cosine interpolation.
 NEARLY_OPPOSITE = 1e-2
 # A latent shorter than this share of the other has no usable direction.
@@ -137,35 +138,37 @@ def filter_(d: Tensor, cutoff: tuple[float, float]) -> Tensor:
     height, width = d.shape[-2:]
     if min(cutoff) >= 0.5:  # the reference knows everything
         return d
-    rows = _lowpass_matrix(height, cutoff[0]).to(d.device, d.dtype)
-    columns = _lowpass_matrix(width, cutoff[1]).to(d.device, d.dtype)
+    rows, columns = (_lowpass_basis(size, share).to(d.device, d.dtype) for size, share in zip((height, width), cutoff))
     planes = d.view(-1, height, width) if d.is_contiguous() else d.reshape(-1, height, width)
     for plane in planes:
-        plane.copy_(rows @ plane @ columns)
+        coefficients = rows @ plane @ columns.T
+        torch.mm(rows.T @ coefficients, columns, out=plane)
     return d if d.is_contiguous() else d.copy_(planes.view(d.shape))
 
 
 @lru_cache(maxsize=16)
-def _lowpass_matrix(size: int, cutoff: float) -> Tensor:
-    """[size, size], float64, symmetric: the low-pass of a signal of `size` samples in the DCT-II basis."""
+def _lowpass_basis(size: int, cutoff: float) -> Tensor:
+    """[K, size], float64: the K cosines below the cutoff, each times the root of its gain; B^T B is the low-pass."""
     frequency = torch.arange(size, dtype=torch.float64) / (2 * size)  # cycles per sample
-    basis = cosine_basis(size)
-    return basis.T @ (gain(frequency, cutoff)[:, None] * basis)
+    share = gain(frequency, cutoff)
+    kept = int((share > 0.0).sum())
+    return share[:kept, None].sqrt() * cosine_basis(size, kept)
 
 
-def cosine_basis(size: int) -> Tensor:
-    """[frequency, position], float64: the orthonormal DCT-II basis of a signal of `size` samples."""
+def cosine_basis(size: int, count: int | None = None) -> Tensor:
+    """[count, size], float64: the first `count` (or all) orthonormal DCT-II cosines of a signal of `size` samples."""
     position = (torch.arange(size, dtype=torch.float64) + 0.5) * torch.pi / size
-    basis = torch.cos(torch.arange(size, dtype=torch.float64)[:, None] * position) * (2.0 / size) ** 0.5
+    order = torch.arange(size if count is None else count, dtype=torch.float64)
+    basis = torch.cos(order[:, None] * position) * (2.0 / size) ** 0.5
     basis[0] /= 2.0**0.5
     return basis
 
 
 def gain(frequency: Tensor, cutoff: float) -> Tensor:
-    """1 up to (1 - EDGE) * cutoff, 0 from the cutoff on, half a cosine between. A cutoff of 0.5 passes all."""
+    """1 up to PASS * cutoff, 0 from STOP * cutoff on, half a cosine between. A cutoff of 0.5 passes all."""
     if cutoff >= 0.5:
         return torch.ones_like(frequency)
-    edge = (cutoff - frequency) / (EDGE * cutoff)
+    edge = (STOP * cutoff - frequency) / ((STOP - PASS) * cutoff)
     return 0.5 - 0.5 * torch.cos(torch.pi * edge.clamp(0.0, 1.0))
 
 

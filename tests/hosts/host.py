@@ -48,6 +48,8 @@ class Host:
         self.log_file = data / "host.log"
         self._prepare(extensions or {"itermix": REPOSITORY, "zz_itermix_probe": Path(__file__).parent / "probe"})
         flags = [*COMMON_FLAGS, *(FORGE_FLAGS if self.is_forge else A1111_FLAGS), *extra_flags]
+        if self.is_forge:  # with a data folder elsewhere gradio 4 would not hand out the host's own scripts
+            flags += ["--gradio-allowed-path", str(tree)]
         command = [_python(tree), "launch.py", "--port", str(self.port), "--data-dir", str(data), *flags]
         environment = {"HF_HOME": str(tree / "hf_home"), "OMP_NUM_THREADS": "1", **os.environ, **OFFLINE}
         environment["PYTHONUNBUFFERED"] = "1"

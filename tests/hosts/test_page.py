@@ -107,6 +107,6 @@ def test_pasting_infotext_restores_the_fields_and_resets_the_others(page):
     assert page.locator("#itermix_txt2img_enabled input").is_checked()
     page.fill("#txt2img_prompt textarea", text + "Version: x")
     page.click("#paste")
-    page.wait_for_function("element => Number(element.value) === 0.05", arg=alpha.element_handle(), timeout=20_000)
+    page.wait_for_function("element => Number(element.value) === 0.02", arg=alpha.element_handle(), timeout=20_000)
     assert not page.locator("#itermix_txt2img_enabled input").is_checked()
     assert not page.faults

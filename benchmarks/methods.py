@@ -1,0 +1,109 @@
+"""Ways to make a large picture from a small one, ours and the others', on one sampler, one noise, one reference.
+
+Each method is a function of a `Task`. Those of others are their mixing alone: DemoFusion also denoises dilated
+and in tiles, and rescales the result; the exact denoiser needs none of that, and it would hide what mixing does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from benchmarks.fields import INTERPOLATION
+from benchmarks.solvers import Denoise
+from itermix.mixing.mixer import Mixer
+from itermix.mixing.reference import FreshNoise, equalised
+from itermix.settings import BLENDS, MixingSettings
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run to be made: reference and noise [B, C, H, W], sigmas [N + 1], one seed per image for fresh noise."""
+
+    sample: Callable[..., Tensor]
+    denoise: Denoise
+    sigmas: Tensor
+    reference: Tensor
+    noise: Tensor
+    scale: int
+    seeds: tuple[int, ...]
+
+    @property
+    def steps(self) -> int:
+        return len(self.sigmas) - 1
+
+    @property
+    def first_state(self) -> Tensor:
+        """The reference with all of the noise: a run at denoising strength 1."""
+        return self.reference + float(self.sigmas[0]) * self.noise
+
+
+def plain(task: Task) -> Tensor:
+    """The sampler alone, from pure noise: it knows nothing of the reference."""
+    return task.sample(task.denoise, float(task.sigmas[0]) * task.noise, task.sigmas)
+
+
+def img2img(task: Task, strength: float) -> Tensor:
+    """The reference noised to the level from which int(strength * N) + 1 steps are left, as the WebUIs do."""
+    left = int(min(strength, 0.999) * task.steps) + 1
+    sigmas = task.sigmas[task.steps - left :]
+    return task.sample(task.denoise, task.reference + float(sigmas[0]) * task.noise, sigmas)
+
+
+def mixed(task: Task, settings: MixingSettings) -> Tensor:
+    """Iterative mixing: the reference goes into the sampler's state.
+
+    "Node pack" (ComfyUI-Iterative-Mixer) draws new noise for every step and mixes after it; "DemoFusion paper"
+    draws one noise per phase, noises the reference with it to every timestep, and mixes before the step.
+    """
+    mixer = _mixer(task, settings)
+    return mixer.end(task.sample(task.denoise, task.first_state, task.sigmas, mixer.begin))
+
+
+def model_input_only(task: Task, settings: MixingSettings) -> Tensor:
+    """What the model sees is mixed, and the state never: the "demofusion" script of the Tiled Diffusion extension.
+
+    The sampler takes (x - denoised) / sigma with the unmixed x. The script replaces the denoiser's forward, so
+    each evaluation is mixed at its own level, by the curve at (step + 1) / N.
+    """
+    mixer = _mixer(task, settings)
+    steps = {sigma: step for step, sigma in enumerate(task.sigmas.tolist())}
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        return task.denoise(mixer.mix(x, steps[sigma] + 1, sigma), sigma)
+
+    return task.sample(denoise, task.first_state, task.sigmas)
+
+
+def _mixer(task: Task, settings: MixingSettings) -> Mixer:
+    fresh = settings.noise == "fresh per step"
+    noise = FreshNoise(task.seeds, task.noise) if fresh else task.noise
+    reference = task.reference
+    if settings.blend == "low-pass":  # as the script does with a latent that hires fix has enlarged
+        size = tuple(side // task.scale for side in reference.shape[-2:])
+        reference = equalised(reference, size, INTERPOLATION)
+    return Mixer(settings, reference, noise, task.steps, scale=(task.scale, task.scale))
+
+
+def _preset(name: str, **changes: object) -> MixingSettings:
+    return dataclasses.replace(MixingSettings.from_dict({"preset": name}), **changes)
+
+
+DEFAULT = "low-pass (default)"
+METHODS: dict[str, Callable[[Task], Tensor]] = {
+    "plain": plain,
+    "img2img 0.3": partial(img2img, strength=0.3),
+    "img2img 0.5": partial(img2img, strength=0.5),
+    "img2img 0.7": partial(img2img, strength=0.7),
+    "node pack": partial(mixed, settings=_preset("Node pack")),
+    "DemoFusion, alpha_1 3": partial(mixed, settings=_preset("DemoFusion paper")),
+    "DemoFusion, alpha_1 1": partial(mixed, settings=_preset("DemoFusion paper", alpha_1=1.0)),
+    # The script's C1 is 3 as well, but it counts steps.
+    "model input only": partial(model_input_only, settings=_preset("DemoFusion paper", progress="step")),
+    DEFAULT: partial(mixed, settings=MixingSettings()),
+    **{name: partial(mixed, settings=MixingSettings(blend=name)) for name in BLENDS if name != "low-pass"},
+}

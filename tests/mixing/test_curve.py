@@ -1,0 +1,133 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from itermix.mixing import curve
+from itermix.mixing.noising import VP, alphas_cumprod
+from itermix.settings import MixingSettings
+from tests.strategies import mixing_settings
+
+EVENLY = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)
+ALPHAS = (0.05, 0.5, 1.0, 2.4, 3.0)
+
+
+def c1(u=EVENLY, **fields):
+    return curve.weight(MixingSettings(**fields), u)
+
+
+def expected(formula):
+    return torch.tensor([formula(float(u)) for u in EVENLY], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_cosine_curve_equals_the_papers_formula(alpha):
+    paper = expected(lambda u: ((1 + math.cos(math.pi * u)) / 2) ** alpha)
+    assert_close(c1(curve="cosine", alpha_1=alpha), paper, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [20, 50])
+def test_cosine_curve_over_the_timesteps_is_demofusions_own(oracle, steps):
+    file = oracle("demofusion")
+    noising = VP(alphas_cumprod())
+    timesteps = file[f"timesteps_leading_n{steps}"].tolist()
+    u = torch.tensor([noising.progress(t) for t in timesteps], dtype=torch.float64)
+    settings = MixingSettings(curve="cosine", alpha_1=3.0, progress="noise level")
+    own = torch.from_numpy(file[f"diffusers_c1_n{steps}"])
+    assert_close(curve.weights(settings, steps, u), own, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("steps", [5, 20])
+def test_node_pack_cosine_is_one_minus_the_packs_weight_of_the_sampler(oracle, steps):
+    file = oracle("blend_schedules")
+    whole_window, whole_range = 0, 0
+    for alpha, schedule in zip(file["alphas"], file[f"cosine_n{steps}"]):
+        settings = MixingSettings(curve="cosine (node pack)", alpha_1=float(alpha))
+        pack = 1.0 - torch.from_numpy(schedule[whole_window, whole_range]).double()
+        assert_close(curve.weights(settings, steps), pack, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_node_pack_cosine_equals_its_formula(alpha):
+    pack = expected(lambda u: 1 - ((1 + math.cos(math.pi * (1 - u))) / 2) ** alpha)
+    assert_close(c1(curve="cosine (node pack)", alpha_1=alpha), pack, rtol=0, atol=1e-12)
+
+
+def test_both_cosines_are_equal_at_alpha_1():
+    assert_close(c1(curve="cosine", alpha_1=1.0), c1(curve="cosine (node pack)", alpha_1=1.0), rtol=0, atol=1e-12)
+
+
+def test_linear_curve_is_one_minus_progress_for_every_alpha_1():
+    for alpha in ALPHAS:
+        assert_close(c1(curve="linear", alpha_1=alpha), 1 - EVENLY, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_logistic_curve_has_steepness_5_alpha_1_around_the_middle(alpha):
+    falling = expected(lambda u: 1 / (1 + math.exp(5 * alpha * (u - 0.5))))
+    assert_close(c1(curve="logistic", alpha_1=alpha), falling, rtol=0, atol=1e-12)
+
+
+def test_larger_alpha_1_lets_go_earlier_on_the_papers_cosine_and_later_on_the_packs():
+    middle = torch.tensor([0.5])
+    assert c1(middle, curve="cosine", alpha_1=3.0) < c1(middle, curve="cosine", alpha_1=0.5)
+    assert c1(middle, curve="cosine (node pack)", alpha_1=3.0) > c1(middle, curve="cosine (node pack)", alpha_1=0.5)
+
+
+@pytest.mark.parametrize("name", ["cosine", "cosine (node pack)", "linear"])
+def test_weight_is_maximum_up_to_start(name):
+    before = torch.tensor([0.0, 0.1, 0.3], dtype=torch.float64)
+    assert c1(before, curve=name, start=0.3, maximum=0.8).tolist() == [0.8, 0.8, 0.8]
+
+
+@pytest.mark.parametrize("name", ["cosine", "cosine (node pack)", "linear"])
+def test_weight_is_minimum_from_stop_on(name):
+    after = torch.tensor([0.7, 0.9, 1.0], dtype=torch.float64)
+    assert c1(after, curve=name, stop=0.7, minimum=0.2).tolist() == [0.2, 0.2, 0.2]
+
+
+@pytest.mark.parametrize("name", ["cosine", "cosine (node pack)", "linear", "logistic"])
+def test_between_start_and_stop_runs_the_whole_curve(name):
+    window = 0.25 + 0.5 * EVENLY
+    assert_close(c1(window, curve=name, alpha_1=1.5, start=0.25, stop=0.75), c1(curve=name, alpha_1=1.5))
+
+
+def test_minimum_and_maximum_stretch_the_curve():
+    assert_close(c1(curve="linear", minimum=0.2, maximum=0.6), 0.2 + 0.4 * (1 - EVENLY), rtol=0, atol=1e-15)
+
+
+def test_weight_is_0_from_the_clamp_on_even_with_a_minimum():
+    clamped = c1(curve="linear", clamp=0.6, minimum=0.3)
+    assert bool((clamped[EVENLY >= 0.6] == 0.0).all())
+    assert bool((clamped[EVENLY < 0.6] >= 0.3).all())
+
+
+def test_clamp_at_the_end_clamps_nothing():
+    assert c1(torch.tensor([1.0]), minimum=0.3, clamp=1.0).item() == pytest.approx(0.3)
+
+
+def test_weights_by_step_are_taken_at_the_step_over_the_number_of_steps():
+    settings = MixingSettings(curve="linear", progress="step")
+    other = torch.full((4,), 0.9, dtype=torch.float64)
+    assert curve.weights(settings, 4, other).tolist() == [1.0, 0.75, 0.5, 0.25]
+
+
+def test_weights_by_noise_level_are_taken_at_the_given_progress():
+    settings = MixingSettings(curve="linear", progress="noise level")
+    levels = torch.tensor([0.0, 0.5, 0.75, 1.0], dtype=torch.float64)
+    assert curve.weights(settings, 4, levels).tolist() == [1.0, 0.5, 0.25, 0.0]
+
+
+@given(mixing_settings(), st.lists(st.floats(0.0, 1.0), min_size=2, max_size=30))
+def test_weight_never_rises(settings, progress):
+    u = torch.tensor(sorted(progress), dtype=torch.float64)
+    assert bool((curve.weight(settings, u).diff() <= 1e-12).all())
+
+
+@given(mixing_settings(), st.floats(0.0, 1.0))
+def test_weight_is_between_minimum_and_maximum_or_0(settings, progress):
+    weight = float(curve.weight(settings, torch.tensor(progress, dtype=torch.float64)))
+    assert weight == 0.0 or settings.minimum - 1e-12 <= weight <= settings.maximum + 1e-12

@@ -1,0 +1,91 @@
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from itermix.mixing.blend import blend, filter_, gain
+
+
+def cosine(frequency, size=32):
+    """A wave of so many cycles per pixel along the width, mirrored at both borders: [1, 1, size, size]."""
+    position = torch.arange(size, dtype=torch.float64) + 0.5
+    return torch.cos(2 * math.pi * frequency * position).expand(1, 1, size, size)
+
+
+def filtered(latent, cutoff):
+    return filter_(latent.clone(), (cutoff, cutoff))
+
+
+def random(shape=(2, 4, 12, 10), seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("cycles", [0, 1, 2, 4])
+def test_passes_waves_up_to_half_the_cutoff_unchanged(cycles):
+    low = cosine(cycles / 32)
+    assert_close(filtered(low, 0.25), low, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cycles", [8, 9, 12, 15.5])
+def test_stops_waves_from_the_cutoff_on(cycles):
+    high = cosine(cycles / 32)
+    assert_close(filtered(high, 0.25), torch.zeros_like(high), rtol=0, atol=1e-12)
+
+
+def test_passes_half_of_a_wave_in_the_middle_of_the_edge():
+    middle = cosine(0.175, size=40)  # halfway from 0.5 to 0.9 of the cutoff
+    assert_close(filtered(middle, 0.25), 0.5 * middle, rtol=0, atol=1e-12)
+
+
+def test_height_and_width_have_their_own_cutoffs():
+    along_width = cosine(6 / 32)
+    along_height = along_width.transpose(-1, -2)
+    both = along_width + along_height
+    assert_close(filter_(both.clone(), (0.5, 0.1)), along_height, rtol=0, atol=1e-12)
+
+
+def test_is_linear():
+    a, b = random(seed=0), random(seed=1)
+    assert_close(filtered(2 * a - 3 * b, 0.2), 2 * filtered(a, 0.2) - 3 * filtered(b, 0.2))
+
+
+def test_filters_every_plane_by_itself():
+    planes = random((2, 4, 3, 12, 10))
+    assert_close(filtered(planes, 0.2)[1, 2, 1], filtered(planes[1, 2, 1], 0.2))
+
+
+@pytest.mark.parametrize("cutoff", [0.125, 0.25])
+def test_nothing_comes_in_from_the_opposite_border(cutoff):
+    """A point at the left border leaves in its own corner a hundred times what reaches the right border."""
+    impulse = torch.zeros(1, 1, 64, 64, dtype=torch.float64)
+    impulse[..., 32, 0] = 1.0
+    spread = filtered(impulse, cutoff).abs()
+    assert float(spread[..., -4:].max()) < 0.01 * float(spread.max())
+
+
+def test_a_constant_stays_the_same_at_the_borders():
+    constant = torch.full((1, 4, 9, 7), 3.0, dtype=torch.float64)
+    assert_close(filtered(constant, 0.1), constant)
+
+
+def test_a_cutoff_of_half_a_cycle_per_pixel_makes_lowpass_linear():
+    x, z = random(seed=0), random(seed=1)
+    assert_close(blend("low-pass", x, z, 0.3, (0.5, 0.5)), blend("linear", x, z, 0.3))
+
+
+def test_weight_1_takes_the_low_waves_of_z_and_the_high_ones_of_x():
+    low_x, low_z, high_x, high_z = cosine(1 / 32), cosine(2 / 32), cosine(10 / 32), cosine(14 / 32)
+    mixed = blend("low-pass", low_x + high_x, low_z + high_z, 1.0, (0.25, 0.25))
+    assert_close(mixed, low_z + high_x, rtol=0, atol=1e-12)
+
+
+def test_gain_falls_from_1_at_half_the_cutoff_to_0_a_little_below_it():
+    frequency = torch.tensor([0.0, 0.1, 0.125, 0.175, 0.225, 0.25, 0.5])
+    assert_close(gain(frequency, 0.25), torch.tensor([1.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_the_smallest_latents_keep_their_mean(size):
+    latent = random((1, 4, size, size))
+    assert_close(filtered(latent, 0.125).mean(dim=(-2, -1)), latent.mean(dim=(-2, -1)))

@@ -1,0 +1,112 @@
+"""Who may import whom: the rooms of the design, read from the source."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import itermix
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = {"torch", "numpy", "gradio", "PIL", "modules"}
+STANDARD = set(sys.stdlib_module_names)
+
+
+def imports(path):
+    """Full names of all that a file imports, inside of functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports by dots; here imports name the whole path"
+            yield node.module
+
+
+def foreign(path, *allowed):
+    """What a file imports beyond the standard library and the allowed packages."""
+    return {
+        name
+        for name in imports(path)
+        if name.split(".")[0] not in STANDARD
+        and not any(name == package or name.startswith(package + ".") for package in allowed)
+    }
+
+
+def files(*folders):
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def room(path):
+    """The folder or file right below the package: "mixing" for itermix/mixing/blend.py."""
+    return path.relative_to(ROOT / "itermix").parts[0]
+
+
+def named(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("path", files("itermix/mixing"), ids=named)
+def test_mixing_imports_torch_settings_and_itself(path):
+    assert not foreign(path, "torch", "itermix.mixing", "itermix.settings")
+
+
+@pytest.mark.parametrize("path", files("itermix/sequence"), ids=named)
+def test_sequence_imports_torch_settings_mixing_and_itself(path):
+    assert not foreign(path, "torch", "itermix.mixing", "itermix.sequence", "itermix.settings")
+
+
+@pytest.mark.parametrize("path", [ROOT / "itermix/settings.py", ROOT / "itermix/__init__.py"], ids=named)
+def test_settings_and_the_package_itself_import_the_standard_library_alone(path):
+    assert not foreign(path, "itermix.settings")
+
+
+@pytest.mark.parametrize("path", files("itermix"), ids=named)
+def test_the_webui_is_imported_by_its_own_room_alone(path):
+    if room(path) != "webui":
+        assert not [name for name in imports(path) if name.split(".")[0] == "modules"]
+
+
+@pytest.mark.parametrize("path", files("itermix"), ids=named)
+def test_gradio_is_imported_by_ui_and_studio_alone(path):
+    if room(path) not in ("ui", "studio"):
+        assert not [name for name in imports(path) if name.split(".")[0] == "gradio"]
+
+
+@pytest.mark.parametrize("path", files("itermix/ui"), ids=named)
+def test_ui_imports_gradio_and_settings(path):
+    assert not foreign(path, "gradio", "itermix.settings", "itermix.ui")
+
+
+@pytest.mark.parametrize("path", files("scripts"), ids=named)
+def test_a_script_is_one_import_of_the_webui_room(path):
+    """The host loads every file of this folder as a script."""
+    assert len(list(imports(path))) == 1
+    assert not foreign(path, "itermix.webui")
+
+
+def test_importing_itermix_brings_in_nothing_heavy():
+    before, after = (
+        set(python(f"{code}import sys; print(*(name.split('.')[0] for name in sys.modules))").split())
+        for code in ("", "import itermix; ")
+    )
+    assert "itermix" in after
+    assert not (after - before) & HEAVY
+
+
+def test_importing_itermix_takes_less_than_50_ms():
+    code = "import time; start = time.perf_counter(); import itermix; print(time.perf_counter() - start)"
+    assert statistics.median(float(python(code)) for _ in range(7)) < 0.05
+
+
+def test_the_packages_version_is_that_of_pyproject_and_of_the_changelog():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(r'^version = "(.+)"$', project, re.MULTILINE).group(1) == itermix.__version__
+    assert f"## [{itermix.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
