@@ -56,6 +56,9 @@ def enlargement(p: Any) -> tuple[float, float]:
         first_pass = getattr(p, "firstpass_image", None)
         width, height = first_pass.size if first_pass is not None else (p.width, p.height)
         factors = p.hr_upscale_to_y / height, p.hr_upscale_to_x / width
+    elif getattr(p, "paste_to", None):  # inpainting of the masked area only: that area is enlarged
+        _, _, width, height = p.paste_to
+        factors = p.height / height, p.width / width
     elif is_img2img(p) and p.init_images and isinstance(p.init_images[0], Image.Image):
         width, height = p.init_images[0].size
         factors = p.height / height, p.width / width

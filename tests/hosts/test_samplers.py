@@ -29,11 +29,12 @@ def each(names, check):
     assert not failures, "\n".join(failures)
 
 
-def run(host, picture, name, mixing=None, steps=12, **probe):
+def run(host, picture, name, mixing=None, body=None, **probe):
     host.arm(**probe)
+    steps = 26 if name == "Restart" else 12  # Restart goes up again only in runs of 20 steps or more
     generation = host.generate(
         "img2img", mixing, sampler_name=name, steps=steps, init_images=[as_base64(picture)], denoising_strength=0.8,
-        eta=0.0 if name in ENDS_ABOVE_ZERO else None,
+        eta=0.0 if name in ENDS_ABOVE_ZERO else None, **(body or {}),
     )  # fmt: skip
     return generation, Trace(host.trace(), name)
 
@@ -111,6 +112,26 @@ def test_weight_1_makes_the_state_the_noised_reference_at_the_start_of_every_ste
         assert f"mixed {len(trace.states)}" in generation.log[-1], generation.log[-1]
 
     each(names, check)
+
+
+@pytest.mark.real_host
+def test_churn_evaluates_at_a_higher_level_and_the_reference_is_noised_to_that(host, picture):
+    def check(name):
+        churn = {"s_churn": 5.0, "s_tmin": 0.1, "s_tmax": 10.0, "override_settings": {"s_churn": 5.0, "s_tmax": 10.0}}
+        _, calm = run(host, picture, name, {"enabled": True, **ALL}, denoiser="gaussian")
+        _, trace = run(host, picture, name, {"enabled": True, **ALL}, body=churn, denoiser="gaussian")
+        assert max(a - b for a, b in zip(trace.levels, calm.levels)) > 0.1, "nothing was churned"
+        for step, (state, level) in enumerate(zip(trace.states, trace.levels)):
+            assert off_by(state, trace.reference(level)) < 1e-3, f"step {step}"
+
+    each(["Euler", "Heun", "DPM2"], check)
+
+
+def test_restart_goes_up_again(host, names, picture):
+    if "Restart" not in names:
+        pytest.skip("the host has no Restart")
+    _, trace = run(host, picture, "Restart", {"enabled": True}, denoiser="gaussian")
+    assert any(after > before for before, after in zip(trace.levels, trace.levels[1:]))
 
 
 def test_weight_1_ends_where_the_last_step_from_the_noised_reference_ends(host, names, picture):
