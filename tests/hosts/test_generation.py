@@ -227,3 +227,4 @@ def test_sdxl_conditionings_are_no_different(host):
     assert "hires pass: Euler, reference: upscaled first pass, mixed" in mixed.log[-1]
     assert not mixed.same_as(plain)
     assert plain.same_as(host.generate(mixing={"enabled": True, "passes": "first pass"}, batch_size=2, **chosen))
+    host.generate()  # with the model of the other tests again

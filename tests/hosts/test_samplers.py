@@ -117,7 +117,7 @@ def test_weight_1_makes_the_state_the_noised_reference_at_the_start_of_every_ste
 @pytest.mark.real_host
 def test_churn_evaluates_at_a_higher_level_and_the_reference_is_noised_to_that(host, picture):
     def check(name):
-        churn = {"s_churn": 5.0, "s_tmin": 0.1, "s_tmax": 10.0, "override_settings": {"s_churn": 5.0, "s_tmax": 10.0}}
+        churn = {"s_churn": 5.0, "s_tmin": 0.1, "s_tmax": 10.0}
         _, calm = run(host, picture, name, {"enabled": True, **ALL}, denoiser="gaussian")
         _, trace = run(host, picture, name, {"enabled": True, **ALL}, body=churn, denoiser="gaussian")
         assert max(a - b for a, b in zip(trace.levels, calm.levels)) > 0.1, "nothing was churned"
