@@ -54,6 +54,16 @@ class Field:
             return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
         return "a picture as base64 text, or nothing"
 
+    def schema(self) -> dict[str, Any]:
+        """The field as a JSON schema."""
+        kinds = {
+            "switch": {"type": "boolean"},
+            "number": {"type": "number", "minimum": self.minimum, "maximum": self.maximum},
+            "choice": {"enum": list(self.choices)},
+            "image": {"type": ["string", "null"], "contentEncoding": "base64"},
+        }
+        return {"title": self.label, "description": self.help, "default": self.default, **kinds[self.kind]}
+
     def check(self, value: Any) -> Any:
         """The value as the field's own type. Raises SettingsError if it is not allowed."""
         if self.kind == "switch" and isinstance(value, bool):
@@ -131,6 +141,22 @@ class Settings:
         return cls(**values)
 
     @classmethod
+    def from_json(cls, text: str):
+        """`from_dict` of a JSON object. Raises SettingsError."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            raise SettingsError(f"settings: {_shown(text)} is not allowed; it takes a JSON object") from None
+        return cls.from_dict(values)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """A JSON schema of what `from_dict` takes."""
+        properties = {field.name: field.schema() for field in cls.fields()}
+        properties["preset"] = {"enum": list(cls.presets()), "description": "Values to start from."}
+        return {"type": "object", "title": cls.__name__, "properties": properties, "additionalProperties": False}
+
+    @classmethod
     def presets(cls) -> dict[str, dict[str, Any]]:
         """Named starting points: the values that differ from the defaults."""
         return {}
@@ -204,12 +230,7 @@ class MixingSettings(Settings):
     @classmethod
     def from_infotext(cls, text: str) -> MixingSettings:
         """Enabled settings from the value that `to_infotext` wrote. Raises SettingsError."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError):
-            raise SettingsError(f"{INFOTEXT_KEY}: {_shown(text)} is not allowed; it takes a JSON object") from None
-        settings = cls.from_dict(values)
-        return dataclasses.replace(settings, enabled=True)
+        return dataclasses.replace(cls.from_json(text), enabled=True)
 
 
 NOT_IN_INFOTEXT = ("enabled", "reference_image")

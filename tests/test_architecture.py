@@ -106,6 +106,25 @@ def test_importing_itermix_takes_less_than_50_ms():
     assert statistics.median(float(python(code)) for _ in range(7)) < 0.05
 
 
+LOADED_BY_A_HOST = (
+    "import sys, time, torch, numpy, PIL.Image; from tests.hosts import fake_modules; fake_modules.install(); "
+    "before = set(sys.modules); start = time.process_time(); import scripts.itermix_mixing; "
+    "taken = time.process_time() - start; "
+)
+
+
+def test_loading_the_script_brings_a_host_nothing_that_it_has_not():
+    new = set(python(LOADED_BY_A_HOST + "print(*set(sys.modules) - before)").split())
+    foreign = {name for name in new if name.split(".")[0] not in (*sys.stdlib_module_names, "itermix", "scripts")}
+    assert "itermix.webui.mixing_script" in new
+    assert not foreign
+    assert "itermix.mixing.mixer" not in new  # comes when the first pass is mixed
+
+
+def test_loading_the_script_takes_less_than_50_ms():
+    assert statistics.median(float(python(LOADED_BY_A_HOST + "print(taken)")) for _ in range(5)) < 0.05
+
+
 def test_the_packages_version_is_that_of_pyproject_and_of_the_changelog():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert re.search(r'^version = "(.+)"$', project, re.MULTILINE).group(1) == itermix.__version__

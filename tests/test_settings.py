@@ -61,7 +61,7 @@ def test_infotext_is_one_line_without_the_picture():
 
 @pytest.mark.parametrize("text", ["", "alpha_1: 1", "{", "[" * 100000], ids=["empty", "words", "cut off", "deep"])
 def test_infotext_that_is_no_json_is_refused(text):
-    with pytest.raises(SettingsError, match="Iterative Mixing: .* it takes a JSON object"):
+    with pytest.raises(SettingsError, match="settings: .* it takes a JSON object"):
         MixingSettings.from_infotext(text)
 
 

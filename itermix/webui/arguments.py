@@ -23,25 +23,31 @@ class Request:
     picture: Image.Image | None
 
 
-def read(args: tuple) -> Request:
+def read(args: tuple, axes: dict[str, Any]) -> Request | None:
     """Settings from a script's arguments: positional in the order of the fields, or one object as the first.
 
-    An object stands for switched-on mixing unless it says otherwise. Missing arguments take their default.
-    Raises SettingsError.
+    An object stands for switched-on mixing unless it says otherwise. Missing arguments take their default. axes:
+    values by field name that come before the arguments (an X/Y/Z plot's); any of them switches mixing on, too.
+    None where mixing is not asked for, whatever else is wrong. Raises SettingsError.
     """
+    if not axes and not _is_enabled(args):
+        return None
     fields = MixingSettings.fields()
     if args and isinstance(args[0], dict):
         values = {"enabled": True, **args[0]}
     else:
         values = {field.name: value for field, value in zip(fields, args)}
+    if axes:
+        values = {**values, "enabled": True, **axes}
     picture = values.get("reference_image")
     if isinstance(picture, Image.Image):
         values["reference_image"] = None
-        return Request(MixingSettings.from_dict(values), picture)
     settings = MixingSettings.from_dict(values)
-    if not settings.enabled or settings.reference_image is None:
-        return Request(settings, None)
-    return Request(settings, decode_picture(settings.reference_image))
+    if not settings.enabled:
+        return None
+    if settings.reference_image is not None:
+        picture = decode_picture(settings.reference_image)
+    return Request(settings, picture)
 
 
 def decode_picture(text: str) -> Image.Image:
@@ -60,7 +66,6 @@ def decode_picture(text: str) -> Image.Image:
     return picture
 
 
-def is_enabled(args: tuple[Any, ...]) -> bool:
-    """Whether the arguments ask for mixing at all, whatever else is wrong with them."""
+def _is_enabled(args: tuple) -> bool:
     first = args[0] if args else False
     return first.get("enabled", True) is not False if isinstance(first, dict) else first not in (False, None)

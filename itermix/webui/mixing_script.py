@@ -6,8 +6,11 @@ from modules import scripts
 
 from itermix.settings import INFOTEXT_KEY, SettingsError
 from itermix.ui.accordion import build_mixing_accordion
-from itermix.webui import arguments, infotext
+from itermix.webui import api, arguments, infotext, xyz
 from itermix.webui.log import log
+
+xyz.register()
+api.register()
 
 
 class IterativeMixing(scripts.Script):
@@ -33,7 +36,7 @@ class IterativeMixing(scripts.Script):
         self.encoded.clear()
         p.extra_generation_params.pop(INFOTEXT_KEY, None)
         try:
-            request = read_if_enabled(args)
+            request = arguments.read(args, xyz.values_of(p))
         except SettingsError as error:
             text = f"{INFOTEXT_KEY} is off for this run: {error}"
             log.error(text)
@@ -47,7 +50,7 @@ class IterativeMixing(scripts.Script):
 
         passes.detach(p)
         try:
-            request = read_if_enabled(args)
+            request = arguments.read(args, xyz.values_of(p))
         except SettingsError:
             return  # said in process
         if request is not None:
@@ -58,8 +61,3 @@ class IterativeMixing(scripts.Script):
 
         self.encoded.clear()
         passes.detach(p)
-
-
-def read_if_enabled(args: tuple) -> arguments.Request | None:
-    """The request, None where mixing is not asked for. Raises SettingsError."""
-    return arguments.read(args) if arguments.is_enabled(args) else None

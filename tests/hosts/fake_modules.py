@@ -14,8 +14,9 @@ def install() -> None:
     if "modules" in sys.modules:
         return
     modules = _module("modules", __path__=[])
-    modules.scripts = _module("modules.scripts", Script=Script, AlwaysVisible=object())
-    modules.script_callbacks = _module("modules.script_callbacks", on_app_started=lambda callback: None)
+    modules.scripts = _module("modules.scripts", Script=Script, AlwaysVisible=object(), scripts_data=[])
+    ignore = {name: lambda callback: None for name in ("on_app_started", "on_before_ui")}
+    modules.script_callbacks = _module("modules.script_callbacks", **ignore)
     modules.devices = _module("modules.devices", dtype_vae=torch.float32)
     modules.shared = _module(
         "modules.shared",

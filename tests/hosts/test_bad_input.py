@@ -63,10 +63,3 @@ def test_not_a_number_is_refused(host, plain):
 def test_bad_positional_arguments_cost_no_picture(host, plain, args):
     generation = host.generate(mixing=args)
     assert generation.same_as(plain)
-
-
-@pytest.mark.real_host
-def test_starting_with_the_extension_takes_less_than_50_ms_more(host):
-    records = host.get("/internal/profile-startup")["records"]
-    ours = {name: seconds for name, seconds in records.items() if "itermix_mixing" in name}
-    assert ours and sum(ours.values()) < 0.05, ours

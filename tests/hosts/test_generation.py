@@ -57,10 +57,7 @@ def test_hires_denoising_strength_is_overridden_and_written_down(host):
 def test_infotext_holds_one_key_that_gives_the_settings_back(host):
     settings = {"enabled": True, "alpha_1": 0.7, "blend": "slerp", "minimum": 0.1}
     generation = host.generate(mixing=settings, **HIRES)
-    text = generation.infotexts[0]
-    quoted = text.split(f"{KEY}: ")[1]
-    value, _ = json.JSONDecoder().raw_decode(quoted)
-    assert MixingSettings.from_infotext(value) == MixingSettings(**settings)
+    assert settings_in(generation.infotexts[0]) == MixingSettings(**settings)
     assert KEY not in host.generate(**HIRES).infotexts[0]
 
 
@@ -158,21 +155,61 @@ def test_off_is_off_after_on(host):
     assert before.same_as(host.generate(mixing={"enabled": False}, **HIRES))
 
 
-@pytest.mark.real_host
-def test_xyz_plot_over_the_hosts_own_axes_mixes_every_cell(host):
-    script = next(
+def plot(host, x, y=("Nothing", ""), mixing=None, **body):
+    """An X/Y/Z plot with its single cells; axes as (label, values)."""
+    info = next(
         info for info in host.get("/sdapi/v1/script-info") if info["name"] == "x/y/z plot" and not info["is_img2img"]
     )
-    axes = script["args"][0]["choices"]
-    nothing = [axes.index("Nothing"), "", []]
-    # an axis that is a choice comes by its values; drop-down lists are for the page
-    args = [axes.index("Steps"), "4, 6", [], axes.index("Seed"), "1, 2", [], *nothing]
+    labels = info["args"][0]["choices"]
+    args = []
+    for label, values in (x, y, ("Nothing", "")):
+        args += [labels.index(label), values, [value.strip() for value in values.split(",")]]
     args += [True, True, False, False, False, False, False, 0, False]
-    plot = host.generate(mixing=ON, script_name="X/Y/Z plot", script_args=args, **HIRES)
-    cells = plot.pictures[-4:]
+    return host.generate(mixing=mixing, script_name="X/Y/Z plot", script_args=args, **body)
+
+
+@pytest.mark.real_host
+def test_xyz_plot_over_the_hosts_own_axes_mixes_every_cell(host):
+    drawn = plot(host, ("Steps", "4, 6"), ("Seed", "1, 2"), ON, **HIRES)
     expected = [host.generate(mixing=ON, steps=s, seed=n, **HIRES).pictures[-1] for n in (1, 2) for s in (4, 6)]
-    assert all(np.array_equal(cell, alone) for cell, alone in zip(cells, expected))
-    assert sum("hires pass" in line for line in plot.log) == 4
+    assert all(np.array_equal(cell, alone) for cell, alone in zip(drawn.pictures[-4:], expected))
+    assert sum("hires pass" in line for line in drawn.log) == 4
+
+
+def settings_in(infotext):
+    value, _ = json.JSONDecoder().raw_decode(infotext.split(f"{KEY}: ")[1])
+    return MixingSettings.from_infotext(value)
+
+
+@pytest.mark.real_host
+@pytest.mark.parametrize("accordion", [{"enabled": True, "minimum": 0.1}, {"enabled": False, "minimum": 0.1}, None])
+def test_xyz_plot_over_alpha_1_gives_each_cell_its_own_picture_and_infotext(host, accordion):
+    drawn = plot(host, (f"[{KEY}] alpha_1", "0.5-2 [4]"), mixing=accordion, **HIRES)
+    cells, alphas = drawn.pictures[-4:], (0.5, 1.0, 1.5, 2.0)
+    minimum = 0.1 if accordion else 0.0
+    for cell, infotext, alpha_1 in zip(cells, drawn.infotexts[-4:], alphas):
+        settings = {"enabled": True, "minimum": minimum, "alpha_1": alpha_1}
+        assert settings_in(infotext) == MixingSettings(**settings)
+        assert np.array_equal(cell, host.generate(mixing=settings, **HIRES).pictures[-1])
+    assert len({cell.tobytes() for cell in cells}) == 4
+
+
+@pytest.mark.real_host
+def test_xyz_plot_has_choices_and_switches_as_drop_downs(host):
+    drawn = plot(host, (f"[{KEY}] Blend", "low-pass,linear"), (f"[{KEY}] Enable", "on,off"), ON, **HIRES)
+    first, second, *off = drawn.infotexts[-4:]
+    assert settings_in(first).blend == "low-pass" and settings_in(second).blend == "linear"
+    assert all(KEY not in text for text in off)
+    assert np.array_equal(drawn.pictures[-1], host.generate(**HIRES).pictures[-1])
+
+
+@pytest.mark.real_host
+def test_every_field_but_the_picture_has_an_axis_and_alpha_1_is_the_first(host):
+    for info in host.get("/sdapi/v1/script-info"):
+        if info["name"] == "x/y/z plot":
+            axes = [label for label in info["args"][0]["choices"] if label.startswith(f"[{KEY}]")]
+            wanted = {f"[{KEY}] {field.label}" for field in MixingSettings.fields() if field.kind != "image"}
+            assert axes[0] == f"[{KEY}] alpha_1" and set(axes) == wanted and len(axes) == len(wanted)
 
 
 def photograph():

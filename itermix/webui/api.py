@@ -1,0 +1,61 @@
+"""HTTP routes beside the host's own API: the settings as a JSON schema, and the curve for given settings.
+
+`GET /itermix/v1/schema` -> {"mixing": schema}
+`GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from itermix.settings import MixingSettings, SettingsError
+from itermix.webui import callbacks
+
+MOST_STEPS = 1000
+PREFIX = "/itermix/v1"
+
+
+def register() -> None:
+    """Adds the routes when the host's app is there; with or without its page."""
+    callbacks.on_app_started(lambda demo, app: add_routes(app))
+
+
+def add_routes(app: Any) -> None:
+    from fastapi import HTTPException
+
+    def schema() -> dict[str, Any]:
+        return {"mixing": MixingSettings.schema()}
+
+    def curve(steps: int = 20, settings: str = "{}", sigmas: str = "") -> dict[str, Any]:
+        try:
+            return weights(steps, settings, sigmas)
+        except SettingsError as error:
+            raise HTTPException(status_code=422, detail=str(error)) from None
+
+    app.add_api_route(f"{PREFIX}/schema", schema, methods=["GET"])
+    app.add_api_route(f"{PREFIX}/curve", curve, methods=["GET"])
+
+
+def weights(steps: int, settings: str, sigmas: str) -> dict[str, Any]:
+    """Weights of the reference at each step. settings: a JSON object. sigmas: of the steps, separated by commas, for
+    progress by noise level; without them the steps count as even. Raises SettingsError."""
+    from itermix.mixing import curve  # late: a host's start waits for every import
+    from itermix.mixing.noising import VE
+
+    chosen = MixingSettings.from_json(settings)
+    levels = _numbers(sigmas)
+    count = len(levels) or steps
+    if not 1 <= count <= MOST_STEPS:
+        raise SettingsError(f"steps: {count} is not allowed; it takes a whole number from 1 to {MOST_STEPS}")
+    import torch
+
+    progress = torch.tensor([VE().progress(level) for level in levels]) if levels else None
+    return {"weights": curve.weights(chosen, count, progress).tolist()}
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        raise SettingsError(f"sigmas: {json.dumps(text[:60])} is not allowed; it takes numbers and commas") from None
