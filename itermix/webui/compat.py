@@ -103,6 +103,15 @@ def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
     return latent.to(like.device, like.dtype)
 
 
+def fitting_scale(picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:
+    """How many times `encode` enlarges a picture: (height, width), at least 1."""
+    height, width = (side * LATENT_PIXELS for side in like.shape[-2:])
+    factors = height / picture.height, width / picture.width
+    if fit == "crop":
+        factors = (max(factors),) * 2
+    return max(factors[0], 1.0), max(factors[1], 1.0)
+
+
 def fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
     """An RGB picture of this size (width, height)."""
     picture = picture.convert("RGB")

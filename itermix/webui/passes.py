@@ -92,10 +92,11 @@ def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Ref
     has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
     scale = (settings.reference_scale,) * 2 if settings.reference_scale else None
     if picture is not None and (settings.reference == "uploaded image" or not has_own):
-        key = (*x.shape[1:], settings.reference_fit, getattr(p.sd_model, "sd_model_hash", None))
+        fit = settings.reference_fit
+        key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
         if key not in encoded:
-            encoded[key] = compat.encode(p, picture, settings.reference_fit, x)
-        return Reference(encoded[key], "uploaded image", scale or (1.0, 1.0))
+            encoded[key] = compat.encode(p, picture, fit, x)
+        return Reference(encoded[key], "uploaded image", scale or compat.fitting_scale(picture, fit, x))
     if settings.reference == "uploaded image":
         raise NothingToMix("reference is set to uploaded image, but none was uploaded")
     if not has_own:

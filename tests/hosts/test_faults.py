@@ -100,6 +100,26 @@ def test_an_interrupted_run_is_not_mixed_further(fake, monkeypatch):
     assert "nothing mixed" in generation.log[-1]
 
 
+@pytest.mark.parametrize(
+    "size, fit, wanted",
+    [
+        ((32, 32), "crop", (2.0, 4.0)),
+        ((32, 32), "stretch", (2.0, 4.0)),
+        ((256, 256), "crop", (1.0, 1.0)),
+        ((64, 32), "crop", (2.0, 2.0)),
+    ],
+)
+def test_an_uploaded_picture_knows_how_many_times_it_is_enlarged(fake, size, fit, wanted):
+    import torch
+    from PIL import Image
+
+    from itermix.webui import compat
+
+    like = torch.zeros(1, 4, 8, 16)  # 64 pixels high, 128 wide
+    expected = (max(wanted),) * 2 if fit == "crop" else wanted
+    assert compat.fitting_scale(Image.new("RGB", size), fit, like) == expected
+
+
 def grey():
     from PIL import Image
 
