@@ -19,7 +19,7 @@ from itermix.mixing.mixer import Mixer
 from itermix.webui.log import log
 from itermix.webui.samplers import Pattern, Schedule, pattern_of
 
-WRAPPER_MARK = "itermix_original"
+OURS = "itermix_wrapper"
 PLMS_HISTORY = 3  # noise predictions that PLMS keeps
 END_TOLERANCE = 1e-4  # DPM adaptive works in log sigma and arrives at its last level up to rounding
 
@@ -37,33 +37,46 @@ def attach(sampler: Any, make_mixer: MakeMixer, is_interrupted: Callable[[], boo
     """
     detach(sampler)
     original = sampler.func
+    spent = False
 
     @functools.wraps(original)  # the host reads the signature
     def mixed(model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        nonlocal spent
+        if spent:  # kept by somebody who wrapped it
+            return original(model, x, *args, **kwargs)
+        spent = True
         detach(sampler)
-        pattern = pattern_of(original)
+        pattern, run = pattern_of(original), None
         try:
             schedule = Schedule.of_call(kwargs)
             mixer = make_mixer(model, x, schedule, pattern)
+            run = RUNS[pattern.state](mixer, pattern, schedule, is_interrupted)
+            run.hook_into(model)
         except Exception:
             log.exception("mixing could not be set up; this pass is made without it")
+            if run is not None:
+                run.unhook()
             return original(model, x, *args, **kwargs)
-        run = RUNS[pattern.state](mixer, pattern, schedule, is_interrupted)
         try:
             return run.sample(original, model, x, *args, **kwargs)
         finally:
-            done(mixer, pattern, schedule, run.fault)
+            run.unhook()
+            try:
+                done(mixer, pattern, schedule, run.fault)
+            except Exception:
+                log.exception("a mixed pass could not be reported")
 
-    setattr(mixed, WRAPPER_MARK, original)
+    setattr(mixed, OURS, mixed)
+    mixed.original = original
     sampler.func = mixed
 
 
 def detach(sampler: Any) -> None:
-    """Takes a wrapper off that has not run. Safe to call at any time."""
+    """Takes our wrapper off a sampler that has not run. Safe to call at any time."""
     function = getattr(sampler, "func", None)
-    while hasattr(function, WRAPPER_MARK):
-        function = getattr(function, WRAPPER_MARK)
-        sampler.func = function
+    # Somebody else's wrapper may have copied our attributes: only ours names itself.
+    if function is not None and getattr(function, OURS, None) is function:
+        sampler.func = function.original
 
 
 class Run:
@@ -72,6 +85,16 @@ class Run:
     def __init__(self, mixer: Mixer, pattern: Pattern, schedule: Schedule, is_interrupted: Callable[[], bool]):
         self.mixer, self.pattern, self.schedule, self.is_interrupted = mixer, pattern, schedule, is_interrupted
         self.fault: str | None = None
+        self.handles: list[Any] = []
+
+    def hook_into(self, model: torch.nn.Module) -> None:
+        """Watches every evaluation of the model until `unhook`."""
+        self.handles.append(model.register_forward_pre_hook(self._before_evaluation, with_kwargs=True))
+        self.handles.append(model.register_forward_hook(self._after_evaluation))
+
+    def unhook(self) -> None:
+        while self.handles:
+            self.handles.pop().remove()
 
     def evaluated(self, x: Tensor, level: float) -> None:
         """The model is about to be evaluated at x, the sampler's own tensor."""
@@ -87,15 +110,7 @@ class Run:
     def sample(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The sampler function's result, mixed."""
         kwargs["callback"] = self._watched(kwargs.get("callback"))
-        handles = [
-            model.register_forward_pre_hook(self._before_evaluation, with_kwargs=True),
-            model.register_forward_hook(self._after_evaluation),
-        ]
-        try:
-            x = self._call(function, model, x, *args, **kwargs)
-        finally:
-            for handle in handles:
-                handle.remove()
+        x = self._call(function, model, x, *args, **kwargs)
         self._guarded(lambda: self._write(x, self.mixer.end(x)))
         return x
 

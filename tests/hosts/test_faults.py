@@ -100,6 +100,42 @@ def test_an_interrupted_run_is_not_mixed_further(fake, monkeypatch):
     assert "nothing mixed" in generation.log[-1]
 
 
+def test_a_wrapper_that_somebody_put_around_ours_stays_and_ours_acts_once():
+    import functools
+    from types import SimpleNamespace
+
+    from itermix.webui import hook
+
+    calls = []
+
+    def sample_euler(model, x, **kwargs):
+        return x
+
+    sampler = SimpleNamespace(func=sample_euler)
+    hook.attach(sampler, lambda *args: calls.append("ours") or 1 / 0, lambda: False, None)
+    inner = sampler.func
+
+    @functools.wraps(inner)
+    def foreign(*args, **kwargs):
+        calls.append("foreign")
+        return inner(*args, **kwargs)
+
+    sampler.func = foreign
+    hook.detach(sampler)
+    assert sampler.func is foreign
+    assert [sampler.func(None, 5, sigmas=[1.0, 0.0]) for _ in range(2)] == [5, 5]
+    assert calls == ["foreign", "ours", "foreign"] and sampler.func is foreign
+
+
+def test_a_run_that_cannot_be_reported_is_not_lost(fake, monkeypatch):
+    from itermix.webui import passes
+
+    monkeypatch.setattr(passes, "summary", lambda *args: 1 / 0)
+    generation = fake.generate(mixing=ON, **HIRES)
+    assert len(generation.pictures) == 1
+    assert any("could not be reported" in line for line in generation.log)
+
+
 @pytest.mark.parametrize(
     "size, fit, wanted",
     [
