@@ -103,7 +103,7 @@ def equalised(z_ref: Tensor, size: tuple[int, int], interpolation: str) -> Tenso
     Frequencies above the old Nyquist are left alone: low-pass mixing does not look at them.
     """
     rows, columns = (
-        _equaliser(old, new, interpolation).to(z_ref.device, z_ref.dtype) for old, new in zip(size, z_ref.shape[-2:])
+        _equaliser(old, new, interpolation).to(z_ref.dtype).to(z_ref.device) for old, new in zip(size, z_ref.shape[-2:])
     )
     return rows @ z_ref @ columns
 

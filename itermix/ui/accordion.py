@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from itermix.settings import Field, MixingSettings
+from itermix.ui.curve import build_curve
 
 FIRST = ("enabled", "alpha_1")
 GROUPS = {
@@ -33,6 +34,7 @@ def build_mixing_accordion(tab: str) -> dict[str, Any]:
                 info="Sets the fields below to values that are known to work.",
             )
         built["alpha_1"] = _component(fields["alpha_1"], tab)
+        build_curve(tab)
         for title, names in GROUPS.items():
             with gr.Accordion(title, open=False, elem_id=f"itermix_{tab}_{title.split()[0].lower()}_group"):
                 for name in names:

@@ -72,7 +72,7 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
         return Mixer(
             settings if steps else dataclasses.replace(settings, progress="noise level"),
             reference.latent,
-            noise_source(settings, noise, state, compat.seeds(p, len(state))),
+            noise_source(p, settings, noise, state),
             steps or 1,
             noising,
             reference.scale,
@@ -124,9 +124,9 @@ def pass_name(p: Any) -> str:
     return "hires pass" if compat.is_hires_pass(p) else "first pass"
 
 
-def noise_source(settings: MixingSettings, noise: Tensor, state: Tensor, seeds: list[int]) -> NoiseSource:
+def noise_source(p: Any, settings: MixingSettings, noise: Tensor, state: Tensor) -> NoiseSource:
     if settings.noise == "fresh per step":
-        return FreshNoise(seeds, state)
+        return FreshNoise(compat.seeds(p, len(state)), state)
     # Some hosts start the sampler on the very tensor that they gave us as noise.
     return SharedNoise(noise.clone() if noise.data_ptr() == state.data_ptr() else noise)
 

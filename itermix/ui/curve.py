@@ -1,0 +1,39 @@
+"""The place of the live curve, which `javascript/` fills in the browser.
+
+It carries the fields that the curve is made of, so that the script has names, defaults, ranges and choices from
+the one field list.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+
+import gradio as gr
+
+from itermix.settings import MixingSettings
+
+DRAWN_FROM = (
+    "enabled", "alpha_1", "curve", "blend", "hires_denoise", "passes", "start", "stop", "clamp", "minimum", "maximum",
+    "progress", "reference", "reference_scale",
+)  # fmt: skip
+
+
+def build_curve(tab: str) -> gr.HTML:
+    """An empty block for the curve of a tab, "txt2img" or "img2img"."""
+    return gr.HTML(placeholder(tab), elem_id=f"itermix_{tab}_live_curve")
+
+
+def placeholder(tab: str) -> str:
+    fields = {
+        field.name: {
+            "kind": field.kind,
+            "default": field.default,
+            "minimum": field.minimum,
+            "maximum": field.maximum,
+            "choices": field.choices,
+        }
+        for field in MixingSettings.fields()
+        if field.name in DRAWN_FROM
+    }
+    return f'<div class="itermix-curve" data-tab="{tab}" data-fields="{html.escape(json.dumps(fields))}"></div>'
