@@ -41,6 +41,11 @@ def is_hires_pass(p: Any) -> bool:
     return bool(getattr(p, "is_hr_pass", False))
 
 
+def hires_follows(p: Any) -> bool:
+    """Whether this is the first of hires fix's two passes."""
+    return bool(getattr(p, "enable_hr", False)) and not is_hires_pass(p)
+
+
 def is_img2img(p: Any) -> bool:
     return hasattr(p, "init_images")
 

@@ -55,6 +55,8 @@ def detach(p: Any) -> None:
 
 def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
     settings, name, sampler = request.settings, pass_name(p), p.sampler.config.name
+    if compat.hires_follows(p) and (request.picture is None or settings.passes == "hires pass"):
+        return  # nobody expects this pass to be mixed; the hires pass says what was done
     if settings.passes != "all" and (settings.passes == "hires pass") != compat.is_hires_pass(p):
         raise NothingToMix(f"passes is set to {settings.passes}")
     function = p.sampler.func

@@ -30,7 +30,8 @@ def install() -> None:
     )
     if "gradio" not in sys.modules:
         _module(
-            "gradio", **{name: Component for name in ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image")}
+            "gradio",
+            **{name: Component for name in ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image", "HTML")},
         )
         sys.modules["gradio"].update = lambda **values: values
 

@@ -85,6 +85,11 @@ def test_first_pass_of_txt2img_without_a_reference_says_why_nothing_is_mixed(hos
     assert generation.same_as(host.generate())
 
 
+def test_a_hires_run_says_what_was_done_in_one_line(host):
+    log = host.generate(mixing=ON, **HIRES).log
+    assert len(log) == 1 and log[0].startswith("hires pass: Euler, reference: upscaled first pass, mixed 6 of 6 steps")
+
+
 def test_passes_chooses_what_is_mixed(host, picture):
     image = {"reference_image": as_base64(picture), "enabled": True}
     both = host.generate(mixing={**image, "passes": "all"}, **HIRES).log
