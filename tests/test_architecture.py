@@ -102,7 +102,8 @@ def test_importing_itermix_brings_in_nothing_heavy():
 
 
 def test_importing_itermix_takes_less_than_50_ms():
-    code = "import time; start = time.perf_counter(); import itermix; print(time.perf_counter() - start)"
+    """Of the processor's time: what else the machine is busy with does not count."""
+    code = "import time; start = time.process_time(); import itermix; print(time.process_time() - start)"
     assert statistics.median(float(python(code)) for _ in range(7)) < 0.05
 
 

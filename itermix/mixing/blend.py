@@ -25,8 +25,9 @@ from torch import Tensor
 # enlarged picture is what its interpolation made of it, and a soft edge rings less; a little short of the cutoff, so
 # that at a picture's borders, too, nothing above it is touched.
 PASS, STOP = 0.5, 0.9
-# Latents at an angle this close to opposite (in radians) fade from slerp to cosine interpolation.
-NEARLY_OPPOSITE = 1e-2
+# Latents at an angle this close to opposite (in radians) fade from slerp to cosine interpolation: slerp of unequal
+# lengths grows beyond both there, as one over this angle.
+NEARLY_OPPOSITE = 0.3
 # A latent shorter than this share of the other has no usable direction.
 NEGLIGIBLE = 1e-6
 

@@ -33,7 +33,7 @@ def weight(settings: MixingSettings, u: Tensor) -> Tensor:
     """c1 at progress u: same shape, float64.
 
     Up to `start` c1 is `maximum`; between `start` and `stop` it runs along the whole curve down to `minimum`;
-    from `clamp` on it is 0.
+    from `clamp` on it is 0. The logistic curve comes near both ends without reaching them.
     """
     u = u.to(torch.float64)
     within = ((u - settings.start) / (settings.stop - settings.start)).clamp(0.0, 1.0)

@@ -97,8 +97,17 @@ def test_nothing_jumps_on_the_way_through_parallel_and_opposite(latent, other, s
 
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_slerp_weights_near_opposite_agree_with_far_ones_at_the_edge_of_the_fade(weight):
-    """At an angle of 1e-2 from opposite the fade begins; just outside of it slerp is exact."""
-    omega = math.pi - 1.0001e-2
+    """At an angle of 0.3 from opposite the fade begins; just outside of it slerp is exact."""
+    omega = math.pi - 0.30001
     a, b = slerp_weights(omega, weight)
     assert a == pytest.approx(math.sin((1 - weight) * omega) / math.sin(omega), abs=1e-9)
     assert b == pytest.approx(math.sin(weight * omega) / math.sin(omega), abs=1e-9)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.9, 0.5, 0.1])
+def test_slerp_of_nearly_opposite_latents_stays_within_a_few_of_their_lengths(ratio):
+    for distance in torch.logspace(-8, 0, 200, dtype=torch.float64).tolist():
+        omega = math.pi - distance
+        x = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+        z = ratio * torch.tensor([[math.cos(omega), math.sin(omega)]], dtype=torch.float64)
+        assert float(blend("slerp", x, z, 0.5).norm()) < 4.0
