@@ -1,0 +1,1 @@
+"""The standalone: itermix on diffusers, for everyone without a WebUI. Nothing heavy is imported before it is needed."""

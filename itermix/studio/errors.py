@@ -1,0 +1,17 @@
+"""What can be wrong with what a user asks of the studio."""
+
+from __future__ import annotations
+
+
+class StudioError(ValueError):
+    """A request that cannot be met. The message is one line: what was given, what is allowed, what to do."""
+
+
+class Cancelled(Exception):
+    """The run was ended by its caller between two steps; there is no picture."""
+
+
+def one_line(error: BaseException, longest: int = 160) -> str:
+    """The message of somebody else's exception on one line, cut when long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= longest else text[:longest] + "..."

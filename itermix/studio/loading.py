@@ -1,0 +1,148 @@
+"""Opens a checkpoint: a folder in diffusers' layout, or one safetensors file of SD1.5, SDXL or Flux."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from itermix.studio.errors import StudioError, one_line
+
+INDEX = "model_index.json"
+NETWORKS = ("unet", "transformer")
+TEXT = ("tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2")
+# Only these may be named in an index: a folder from anywhere must not choose what is imported.
+LIBRARIES = ("diffusers", "transformers")
+LARGEST_HEADER = 100 * 2**20  # bytes; safetensors' own limit
+# A tensor that only this class of checkpoint has, in the layouts of their authors.
+SINGLE_FILES = {
+    "double_blocks.0.img_attn.proj.weight": "FluxPipeline",
+    "conditioner.embedders.1.model.ln_final.weight": "StableDiffusionXLPipeline",
+    "cond_stage_model.transformer.text_model.final_layer_norm.weight": "StableDiffusionPipeline",
+}
+
+
+def load_components(path: str | Path, config: str | Path | None = None) -> dict[str, Any]:
+    """Network, VAE, text encoders, tokenizers and scheduler of a checkpoint, in float32 on the CPU, by name.
+
+    config: for a single file, a diffusers folder of the same class, with its tokenizers and configurations.
+    Raises StudioError.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise StudioError(f"checkpoint: {path} is not there; give a diffusers folder or a .safetensors file")
+    try:
+        return _from_folder(path) if path.is_dir() else _from_file(path, config)
+    except StudioError:
+        raise
+    except ImportError as error:
+        raise StudioError(f"the studio needs diffusers and transformers: {one_line(error)}") from error
+    except Exception as error:  # the libraries raise a dozen kinds for damaged files
+        problem = f"cannot be loaded, it is damaged or incomplete: {one_line(error)}"
+        raise StudioError(f"checkpoint: {path} {problem}") from error
+
+
+def silence() -> None:
+    """Turns off the libraries' own notes and progress bars, which would stand between our lines."""
+    try:
+        import diffusers
+        import transformers
+    except ImportError:
+        return  # said when a checkpoint is opened
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
+def _from_folder(folder: Path) -> dict[str, Any]:
+    if not (folder / INDEX).is_file():
+        raise StudioError(
+            f"checkpoint: {folder} holds no {INDEX}; give the folder that a diffusers pipeline was saved to"
+        )
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    found = {}
+    for name in (*NETWORKS, "vae", *TEXT, "scheduler"):
+        library, kind = index.get(name) or (None, None)
+        if kind is None:
+            continue
+        if library not in LIBRARIES:
+            raise StudioError(f'checkpoint: {folder} wants {name} from "{library}", which the studio does not use')
+        cls = getattr(importlib.import_module(library), kind)
+        found[name] = _component(cls, folder, name)
+    return _complete(found, folder)
+
+
+def _component(cls: type, folder: Path, name: str) -> Any:
+    if not (folder / name).is_dir():
+        raise StudioError(f"checkpoint: {folder / name} is not there; the folder is incomplete")
+    options: dict[str, Any] = {"subfolder": name, "local_files_only": True}
+    if name in (*NETWORKS, "vae"):
+        import torch
+
+        # A tensor that the file lacks would be made up from random numbers.
+        part, report = cls.from_pretrained(folder, output_loading_info=True, torch_dtype=torch.float32, **options)
+        if report["missing_keys"]:
+            missing = sorted(report["missing_keys"])
+            raise StudioError(f"checkpoint: {folder / name} lacks {len(missing)} tensors, {missing[0]} first")
+        return part
+    part = cls.from_pretrained(folder, **options)
+    return part.float() if name.startswith("text_encoder") else part
+
+
+def _from_file(path: Path, config: str | Path | None) -> dict[str, Any]:
+    import diffusers
+    import torch
+
+    cls = getattr(diffusers, class_of_file(path))
+    options = {} if config is None else {"config": str(config)}
+    try:
+        pipeline = cls.from_single_file(
+            str(path), torch_dtype=torch.float32, local_files_only=config is not None, **options
+        )
+    except (OSError, ValueError) as error:
+        raise StudioError(
+            f"checkpoint: {path} came without its tokenizer and configurations ({one_line(error)}); "
+            "name a diffusers folder of the same class with --config"
+        ) from error
+    return _complete({name: part for name, part in pipeline.components.items() if part is not None}, path)
+
+
+def class_of_file(path: Path) -> str:
+    """The diffusers pipeline of a single file, from the names of its tensors. Raises StudioError."""
+    if path.suffix != ".safetensors":
+        raise StudioError(f"checkpoint: {path} is no .safetensors file; others can run code when they are opened")
+    tensors = _header(path)
+    for tensor, name in SINGLE_FILES.items():
+        if any(key in tensors for key in (tensor, f"model.diffusion_model.{tensor}")):
+            return name
+    raise StudioError(f"checkpoint: {path} is of no known class; the studio opens SD1.5, SDXL and Flux")
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Names and places of a safetensors file's tensors: 8 bytes of length, then JSON."""
+    problem = StudioError(f"checkpoint: {path} is damaged: it is no whole safetensors file; copy it again")
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= LARGEST_HEADER:
+            raise problem
+        try:
+            tensors = json.loads(file.read(length))
+            last = max(value["data_offsets"][1] for name, value in tensors.items() if name != "__metadata__")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise problem from None
+    if path.stat().st_size < 8 + length + last:
+        raise problem
+    return tensors
+
+
+def _complete(found: dict[str, Any], path: Path) -> dict[str, Any]:
+    wanted = ["vae", "tokenizer", "text_encoder", "scheduler"]
+    missing = [name for name in wanted if name not in found]
+    if not any(name in found for name in NETWORKS):
+        missing.insert(0, "unet or transformer")
+    if missing:
+        raise StudioError(f"checkpoint: {path} has no {', no '.join(missing)}; it is not a text-to-image pipeline")
+    return found

@@ -1,0 +1,165 @@
+"""The networks behind one small protocol: prompt -> conditioning, (x, t) -> prediction, picture <-> latent.
+
+SD1.5 and SDXL differ in their text encoders; Flux also packs its latent 2 x 2 into tokens and predicts a flow. All
+latents here are [1, C, H, W], float32, scaled as the network wants them; pictures are [1, 3, 8H, 8W] in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+T5_TOKENS = 512  # Flux's longest prompt
+
+
+class Network:
+    """What all classes share: a VAE with its scale and shift. Subclasses add `predictor`."""
+
+    is_flow = False
+    network = "unet"
+
+    def __init__(self, components: dict[str, Any], device: torch.device, dtype: torch.dtype):
+        self.parts, self.device, self.dtype = components, device, dtype
+        for name, part in components.items():
+            if isinstance(part, torch.nn.Module):
+                # A VAE in half precision overflows (SDXL's is known for it), and costs little in full.
+                part.eval().requires_grad_(False).to(device, torch.float32 if name == "vae" else dtype)
+        self.vae = components["vae"]
+        self.scheduler_config = dict(components["scheduler"].config)
+        self.channels = int(self.vae.config.latent_channels)
+        self.reduction = 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def multiple(self) -> int:
+        """What a picture's sides must be divisible by, in pixels."""
+        return self.reduction
+
+    def tokens(self, height: int, width: int) -> int:
+        """How many tokens a latent of this size is, for Flux's shift."""
+        return height * width // 4
+
+    def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
+        """The network's prediction for a prompt, guided away from the negative one. size: the picture's, in pixels."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def encode(self, picture: Tensor) -> Tensor:
+        """The most likely latent of a picture: no draw, so that it is always the same."""
+        latent = self.vae.encode(picture.to(self.device, torch.float32) * 2.0 - 1.0).latent_dist.mode()
+        return (latent - self._shift) * self.vae.config.scaling_factor
+
+    @torch.inference_mode()
+    def decode(self, latent: Tensor) -> Tensor:
+        """The picture of a latent, on the CPU, clipped to [0, 1]."""
+        picture = self.vae.decode(latent.float() / self.vae.config.scaling_factor + self._shift, return_dict=False)[0]
+        return (picture / 2.0 + 0.5).clamp(0.0, 1.0).cpu()
+
+    @property
+    def _shift(self) -> float:
+        return getattr(self.vae.config, "shift_factor", None) or 0.0
+
+    def _ids(self, tokenizer: str, text: str, longest: int | None = None) -> Tensor:
+        tokenizer = self.parts[tokenizer]
+        encoded = tokenizer(
+            text, padding="max_length", truncation=True, max_length=longest or tokenizer.model_max_length,
+            return_tensors="pt",
+        )  # fmt: skip
+        return encoded.input_ids.to(self.device)
+
+
+class SD15(Network):
+    """Stable Diffusion 1 and 2, and models like them: one CLIP text encoder, classifier-free guidance."""
+
+    def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
+        with torch.inference_mode():
+            wanted, unwanted = self.conditioning(prompt, size), self.conditioning(negative, size)
+        if guidance == 1.0:
+            return lambda x, t: self._ask(x, t, *wanted)
+        text = torch.cat([unwanted[0], wanted[0]])
+        added = {key: torch.cat([unwanted[1][key], value]) for key, value in wanted[1].items()}
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            away, towards = self._ask(torch.cat([x, x]), t, text, added).chunk(2)
+            return away + guidance * (towards - away)
+
+        return predict
+
+    def conditioning(self, text: str, size: tuple[int, int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the network is given beside x: [1, tokens, width], and nothing else."""
+        return self.parts["text_encoder"](self._ids("tokenizer", text))[0], {}
+
+    def _ask(self, x: Tensor, t: Tensor, text: Tensor, added: dict[str, Tensor]) -> Tensor:
+        output = self.parts["unet"](
+            x.to(self.dtype), t.to(self.device), encoder_hidden_states=text, added_cond_kwargs=added or None,
+            return_dict=False,
+        )[0]  # fmt: skip
+        return output.float()
+
+
+class SDXL(SD15):
+    """Two CLIP encoders, by their last layer but one; pooled text and the picture's size as extra conditioning."""
+
+    def conditioning(self, text: str, size: tuple[int, int]) -> tuple[Tensor, dict[str, Tensor]]:
+        first = self.parts["text_encoder"](self._ids("tokenizer", text), output_hidden_states=True)
+        second = self.parts["text_encoder_2"](self._ids("tokenizer_2", text), output_hidden_states=True)
+        hidden, pooled = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
+        # As trained: original size, crop corner, target size (height before width).
+        times = torch.tensor([[*size, 0, 0, *size]], device=self.device, dtype=self.dtype)
+        return hidden, {"text_embeds": pooled, "time_ids": times}
+
+
+class Flux(Network):
+    """Flux.1: CLIP's pooled vector and T5's tokens; guidance is a number that the network is told."""
+
+    is_flow = True
+    network = "transformer"
+
+    @property
+    def multiple(self) -> int:
+        return 2 * self.reduction
+
+    def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
+        transformer = self.parts["transformer"]
+        with torch.inference_mode():
+            pooled = self.parts["text_encoder"](self._ids("tokenizer", prompt)).pooler_output
+            longest = min(T5_TOKENS, self.parts["tokenizer_2"].model_max_length)
+            text = self.parts["text_encoder_2"](self._ids("tokenizer_2", prompt, longest))[0]
+        height, width = (side // self.multiple for side in size)
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        places = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).view(-1, 3).to(self.device, self.dtype)
+        told = torch.full((1,), guidance, device=self.device) if transformer.config.guidance_embeds else None
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            output = transformer(
+                hidden_states=packed(x).to(self.dtype), timestep=t.to(self.device).expand(1) / 1000.0, guidance=told,
+                pooled_projections=pooled, encoder_hidden_states=text,
+                txt_ids=torch.zeros(text.shape[1], 3, device=self.device, dtype=self.dtype), img_ids=places,
+                return_dict=False,
+            )[0]  # fmt: skip
+            return unpacked(output.float(), x.shape[-2:])
+
+        return predict
+
+
+def network_of(components: dict[str, Any], device: torch.device, dtype: torch.dtype) -> Network:
+    """The class that a checkpoint's parts belong to."""
+    if "transformer" in components:
+        return Flux(components, device, dtype)
+    return (SDXL if "text_encoder_2" in components else SD15)(components, device, dtype)
+
+
+def packed(x: Tensor) -> Tensor:
+    """[B, C, H, W] -> [B, H W / 4, 4 C]: each 2 x 2 patch a token, channel by channel."""
+    b, c, h, w = x.shape
+    return x.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, 4 * c)
+
+
+def unpacked(tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """The inverse of `packed`. size: (H, W)."""
+    b, _, wide = tokens.shape
+    h, w = size
+    return tokens.view(b, h // 2, w // 2, wide // 4, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(b, wide // 4, h, w)

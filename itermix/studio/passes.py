@@ -1,0 +1,102 @@
+"""One sampling pass: from a clean latent (or from nothing) to a clean latent, mixed where there is a reference."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from itermix.mixing.mixer import Mixer, Report
+from itermix.mixing.noising import noised
+from itermix.mixing.reference import FreshNoise, SharedNoise, equalised
+from itermix.settings import MixingSettings
+from itermix.studio.errors import StudioError
+from itermix.studio.networks import Network, Predict
+from itermix.studio.sampling import IsCancelled, Kept, OnStep, sample
+from itermix.studio.schedules import Schedule, schedule_of
+
+INTERPOLATION = "bicubic"  # of latents: bilinear weakens what it carries over most
+
+
+@dataclass(frozen=True)
+class Reference:
+    """z_ref, clean, [1, C, H, W], and how many times it was enlarged, (height, width)."""
+
+    latent: Tensor
+    scale: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass is made of. init: clean, noised to where `strength` starts; None starts from noise alone."""
+
+    predict: Predict
+    sampler: str
+    schedule: str
+    steps: int
+    seed: int
+    shape: tuple[int, ...]
+    init: Tensor | None = None
+    strength: float = 1.0
+    mask: Tensor | None = None
+    reference: Reference | None = None
+    mixing: MixingSettings = MixingSettings()
+    on_step: OnStep | None = None
+    is_cancelled: IsCancelled | None = None
+
+
+def steps_left(steps: int, strength: float) -> int:
+    """How many of the steps a denoising strength leaves, as the WebUIs count; all at 1. Raises StudioError at 0."""
+    if not 0.0 < strength <= 1.0:
+        raise StudioError(f"strength: {strength:g} is not allowed; it takes a number above 0, up to 1")
+    return int(min(strength, 0.999) * steps) + 1
+
+
+def run(network: Network, task: Pass) -> tuple[Tensor, Report]:
+    """The pass's clean latent, and what its mixing has done."""
+    tokens = network.tokens(*task.shape[-2:])
+    schedule = schedule_of(task.sampler, network.scheduler_config, task.steps, task.schedule, network.is_flow, tokens)
+    total = len(schedule.levels)
+    left = total if task.init is None else steps_left(total, task.strength)
+    schedule = schedule.from_step(total - left)
+    generator = torch.Generator("cpu").manual_seed(task.seed)
+    noise = torch.randn(task.shape, generator=generator).to(network.device)
+    clean = torch.zeros_like(noise) if task.init is None else task.init
+    x = noised(schedule.noising, clean, noise, schedule.levels[0])
+    mixer = mixer_of(task, schedule, noise)
+    kept = None if task.mask is None else Kept(task.mask, task.init, noise)
+    x = sample(schedule, task.predict, x, generator, mixer, kept, task.on_step, task.is_cancelled)
+    return x, mixer.report if mixer else Report()
+
+
+def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
+    """The run's mixer; None where mixing is off or has no reference."""
+    if not task.mixing.enabled or task.reference is None:
+        return None
+    fresh = task.mixing.noise == "fresh per step"
+    own = task.mixing.reference_scale
+    return Mixer(
+        task.mixing,
+        task.reference.latent,
+        FreshNoise([task.seed], noise) if fresh else SharedNoise(noise),
+        len(schedule.levels),
+        schedule.noising,
+        (own, own) if own else task.reference.scale,
+        task.mask,
+    )
+
+
+def enlarged(latent: Tensor, size: tuple[int, int], mixing: MixingSettings) -> tuple[Tensor, Reference]:
+    """A latent at another size (height, width), and as a reference: equalised where only its low band is mixed."""
+    old = tuple(latent.shape[-2:])
+    large = interpolate(latent, size=size, mode=INTERPOLATION)
+    reference = equalised(large, old, INTERPOLATION) if mixing.blend == "low-pass" else large
+    return large, Reference(reference, tuple(new / side for new, side in zip(size, old)))
+
+
+def in_pass(mixing: MixingSettings, name: str) -> MixingSettings:
+    """The settings as they are for the "first pass" or the "hires pass": switched off where they leave it out."""
+    return mixing if mixing.passes in ("all", name) else dataclasses.replace(mixing, enabled=False)

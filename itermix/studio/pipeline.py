@@ -1,0 +1,179 @@
+"""The studio: a checkpoint and what can be made with it. Image k of a run is the image of its own seed alone.
+
+Images are sampled one after the other, because a network's results for a batch differ in the last bits from those
+for one image. The mixer acts on the scheduler's state at the start of each step (`sampling.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from itermix.mixing.mixer import Report
+from itermix.studio import pictures
+from itermix.studio.errors import StudioError
+from itermix.studio.loading import load_components
+from itermix.studio.networks import Network, network_of
+from itermix.studio.passes import Pass, Reference, enlarged, in_pass, run
+from itermix.studio.request import Request
+from itermix.studio.sampling import IsCancelled
+
+MODEL = Path(__file__).parent / "model"
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished picture, its seed, its clean latent [1, C, H, W] and what each pass has mixed, by its name."""
+
+    picture: Image.Image
+    seed: int
+    latent: Tensor
+    reports: dict[str, Report]
+
+
+class Studio:
+    """A loaded checkpoint. on_progress(pass, done, steps) comes after every step, is_cancelled is asked before each;
+    a cancelled run raises Cancelled. All calls raise StudioError for what cannot be done."""
+
+    def __init__(self, network: Network):
+        self.network = network
+
+    @classmethod
+    def open(cls, checkpoint: str | Path | None = None, device: str | None = None, config: str | None = None) -> Studio:
+        """A checkpoint's folder or file, the bundled model where none is named; on a GPU in half precision."""
+        components = load_components(checkpoint or MODEL, config)
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        dtype = torch.float32
+        if place.type == "cuda":  # Flux overflows in float16
+            dtype = torch.bfloat16 if "transformer" in components else torch.float16
+        return cls(network_of(components, place, dtype))
+
+    def text_to_image(
+        self, request: Request, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None
+    ) -> Iterator[Result]:
+        """One picture per seed, from `seed` upwards, with the hires pass where one is asked for."""
+        size = request.height, request.width
+        self._check(size)
+        uploaded = self._uploaded(request, size)
+        for seed in range(request.seed, request.seed + request.count):
+            task = self._pass(request, seed, size, "first pass", on_progress, is_cancelled)
+            latent, report = run(self.network, dataclasses.replace(task, reference=uploaded))
+            reports = {"first pass": report}
+            if request.hires > 1.0:
+                latent, reports["hires pass"] = self.hires(request, seed, latent, on_progress, is_cancelled)
+            yield Result(self._picture(latent), seed, latent, reports)
+
+    def hires(
+        self,
+        request: Request,
+        seed: int,
+        latent: Tensor,
+        on_progress: OnProgress | None = None,
+        is_cancelled: IsCancelled | None = None,
+    ) -> tuple[Tensor, Report]:
+        """The clean latent of the larger picture, from that of the first pass, and what was mixed."""
+        size = request.hires_size(self.network.multiple)
+        cells = tuple(side // self.network.reduction for side in size)
+        if request.hires_upscaler == "latent":
+            init, reference = enlarged(latent, cells, request.mixing)
+        else:
+            picture = pictures.fitted(self._picture(latent), size, "stretch")
+            init = self.network.encode(pictures.tensor_of(picture))
+            reference = Reference(init, tuple(new / old for new, old in zip(cells, latent.shape[-2:])))
+        task = self._pass(request, seed, size, "hires pass", on_progress, is_cancelled)
+        task = dataclasses.replace(
+            task,
+            steps=request.hires_steps or request.steps,
+            init=init,
+            strength=request.effective_hires_strength(),
+            reference=self._chosen(request, size, reference),
+        )
+        return run(self.network, task)
+
+    def image_to_image(
+        self,
+        request: Request,
+        picture: Image.Image,
+        mask: Image.Image | None = None,
+        on_progress: OnProgress | None = None,
+        is_cancelled: IsCancelled | None = None,
+    ) -> Iterator[Result]:
+        """The picture made anew at the request's size and strength; with a mask, only where that is white."""
+        size = request.height, request.width
+        self._check(size)
+        original = pictures.tensor_of(pictures.fitted(picture, size))
+        init = self.network.encode(original)
+        reference = Reference(init, tuple(max(s, 1.0) for s in pictures.enlargement(picture, size, "crop")))
+        cells = latent_mask = None
+        if mask is not None:
+            cells = pictures.mask_of(pictures.fitted(mask, size))
+            # A latent pixel belongs to the hole as far as the hole covers it.
+            latent_mask = interpolate(cells, size=init.shape[-2:], mode="area").to(init.device)
+        for seed in range(request.seed, request.seed + request.count):
+            task = self._pass(request, seed, size, "first pass", on_progress, is_cancelled)
+            task = dataclasses.replace(
+                task, init=init, strength=request.strength, mask=latent_mask,
+                reference=self._chosen(request, size, reference),
+            )  # fmt: skip
+            latent, report = run(self.network, task)
+            values = self.network.decode(latent)
+            if cells is not None:  # the VAE alone would change what was to be kept
+                values = torch.where(cells == 0.0, original, torch.lerp(original, values, cells))
+            yield Result(pictures.picture_of(values), seed, latent, {"first pass": report})
+
+    def inpaint(self, request: Request, picture: Image.Image, mask: Image.Image, **callbacks) -> Iterator[Result]:
+        """The picture with the white part of the mask made anew; the rest keeps every pixel."""
+        return self.image_to_image(request, picture, mask, **callbacks)
+
+    def _pass(
+        self,
+        request: Request,
+        seed: int,
+        size: tuple[int, int],
+        name: str,
+        on_progress: OnProgress | None,
+        is_cancelled: IsCancelled | None,
+    ) -> Pass:
+        return Pass(
+            self.network.predictor(request.prompt, request.negative, request.guidance, size),
+            request.sampler,
+            request.schedule,
+            request.steps,
+            seed,
+            (1, self.network.channels, *(side // self.network.reduction for side in size)),
+            mixing=in_pass(request.mixing, name),
+            on_step=partial(on_progress, name) if on_progress else None,
+            is_cancelled=is_cancelled,
+        )
+
+    def _uploaded(self, request: Request, size: tuple[int, int]) -> Reference | None:
+        settings = request.mixing
+        if not settings.enabled or settings.reference_image is None:
+            return None
+        picture = pictures.decoded(settings.reference_image)
+        fitted = pictures.fitted(picture, size, settings.reference_fit)
+        scale = pictures.enlargement(picture, size, settings.reference_fit)
+        return Reference(self.network.encode(pictures.tensor_of(fitted)), tuple(max(s, 1.0) for s in scale))
+
+    def _chosen(self, request: Request, size: tuple[int, int], own: Reference) -> Reference | None:
+        """The pass's own reference, unless the settings want the uploaded one."""
+        return self._uploaded(request, size) if request.mixing.reference == "uploaded image" else own
+
+    def _picture(self, latent: Tensor) -> Image.Image:
+        return pictures.picture_of(self.network.decode(latent))
+
+    def _check(self, size: tuple[int, int]) -> None:
+        for name, side in zip(("height", "width"), size):
+            if side % self.network.multiple:
+                raise StudioError(
+                    f"{name}: {side} is not allowed; for this model it must be a multiple of {self.network.multiple}"
+                )

@@ -1,0 +1,106 @@
+"""What a user asks the studio for: plain values that are checked once, to and from JSON and infotext."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from itermix.settings import INFOTEXT_KEY, MixingSettings
+from itermix.studio.errors import StudioError
+
+UPSCALERS = ("latent", "pixel")
+LARGEST_SIDE = 8192
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run. size in pixels; steps 0 < n; hires 1 = none; a hires_steps of 0 means as many as steps."""
+
+    prompt: str = ""
+    negative: str = ""
+    width: int = 512
+    height: int = 512
+    steps: int = 20
+    sampler: str = "DPM++ 2M"
+    schedule: str = "karras"
+    guidance: float = 7.0
+    seed: int = 0
+    count: int = 1
+    hires: float = 1.0
+    hires_strength: float = 0.7
+    hires_steps: int = 0
+    hires_upscaler: str = "latent"
+    strength: float = 0.75
+    mixing: MixingSettings = field(default_factory=MixingSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("prompt", "negative", "sampler", "schedule"):
+            self._require(name, isinstance(getattr(self, name), str), "text")
+        for name, low, high in (
+            ("width", 8, LARGEST_SIDE), ("height", 8, LARGEST_SIDE), ("steps", 1, 1000), ("hires_steps", 0, 1000),
+            ("seed", 0, 2**63 - 1), ("count", 1, 1000),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            self._require(name, is_whole and low <= value <= high, f"a whole number from {low} to {high}")
+        for name, low, high in (
+            ("guidance", 0.0, 100.0), ("hires", 1.0, 16.0), ("hires_strength", 0.0, 1.0), ("strength", 0.0, 1.0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            self._require(name, is_number and low <= value <= high, f"a number from {low:g} to {high:g}")
+        for name in ("width", "height"):
+            self._require(name, getattr(self, name) % 8 == 0, "a multiple of 8")
+        names = " or ".join(f'"{upscaler}"' for upscaler in UPSCALERS)
+        self._require("hires_upscaler", self.hires_upscaler in UPSCALERS, names)
+
+    def _require(self, name: str, is_right: bool, allowed: str) -> None:
+        if not is_right:
+            raise StudioError(f"{name}: {str(getattr(self, name))[:60]!r} is not allowed; it takes {allowed}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Request:
+        """A request from plain JSON; mixing is an object of its own. Raises StudioError, or SettingsError by mixing."""
+        known = [item.name for item in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise StudioError(f"{str(name)[:60]!r} is not a setting; the settings are {', '.join(known)}")
+        if "mixing" in values and not isinstance(values["mixing"], MixingSettings):
+            mixing = values["mixing"]
+            asked = {"enabled": True, **mixing} if isinstance(mixing, dict) else mixing
+            values = {**values, "mixing": MixingSettings.from_dict(asked)}
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON; `from_dict` gives an equal request back."""
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {**values, "mixing": self.mixing.to_dict()}
+
+    def hires_size(self, multiple: int) -> tuple[int, int]:
+        """(height, width) of the hires pass, to the next multiple of what the model takes."""
+        return tuple(max(round(side * self.hires / multiple), 1) * multiple for side in (self.height, self.width))
+
+    def effective_hires_strength(self) -> float:
+        """Mixing's own denoising strength for the hires pass, where it mixes there and sets one."""
+        mixing = self.mixing
+        is_mixed = mixing.enabled and mixing.passes != "first pass"
+        return mixing.hires_denoise if is_mixed and mixing.hires_denoise > 0.0 else self.hires_strength
+
+    def infotext(self, seed: int, size: tuple[int, int]) -> str:
+        """The parameters as WebUIs write them into a PNG. size: (height, width) of the picture."""
+        items: dict[str, Any] = {
+            "Steps": self.steps, "Sampler": self.sampler, "Schedule type": self.schedule.capitalize(),
+            "CFG scale": f"{self.guidance:g}", "Seed": seed, "Size": f"{self.width}x{self.height}",
+        }  # fmt: skip
+        if self.hires > 1.0:
+            items |= {
+                "Denoising strength": f"{self.effective_hires_strength():g}", "Hires upscale": f"{self.hires:g}",
+                "Hires upscaler": self.hires_upscaler, "Hires steps": self.hires_steps or self.steps,
+            }  # fmt: skip
+        if self.mixing.enabled:
+            text = self.mixing.to_infotext().replace("\\", "\\\\").replace('"', '\\"')
+            items[INFOTEXT_KEY] = f'"{text}"'
+        head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]
+        return "\n".join([*head, ", ".join(f"{key}: {value}" for key, value in items.items())])

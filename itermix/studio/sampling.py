@@ -1,0 +1,78 @@
+"""The denoising loop: a scheduler, a network and a mixer, one image at a time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from itermix.mixing.mixer import Mixer
+from itermix.mixing.noising import noised
+from itermix.studio.errors import Cancelled, StudioError
+from itermix.studio.schedules import Schedule
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+OnStep = Callable[[int, int], None]
+IsCancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Inpainting: where `mask` is 0 the state stays `latent` at the noise level of each step.
+
+    mask: [1, 1, H, W] in [0, 1], 1 = made anew. latent: clean, [1, C, H, W]; noise: the run's own.
+    """
+
+    mask: Tensor
+    latent: Tensor
+    noise: Tensor
+
+    def put_back(self, x: Tensor, clean: Tensor) -> Tensor:
+        return torch.where(self.mask == 0.0, clean, torch.lerp(clean, x, self.mask))
+
+
+@torch.inference_mode()
+def sample(
+    schedule: Schedule,
+    predict: Predict,
+    x: Tensor,
+    generator: torch.Generator | None = None,
+    mixer: Mixer | None = None,
+    kept: Kept | None = None,
+    on_step: OnStep | None = None,
+    is_cancelled: IsCancelled | None = None,
+) -> Tensor:
+    """The clean latent [1, C, H, W] that the sampler makes of x, its state at the schedule's first level.
+
+    predict(x, t) is the network, with guidance. generator: of the noise that Euler a adds, on the CPU. mixer: acts on
+    the state at the start of each step. on_step(done, steps) after every step; is_cancelled before each.
+    Raises Cancelled, and StudioError where the network gives no finite numbers.
+    """
+    scheduler, steps = schedule.scheduler, len(schedule.levels)
+    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+    extra = {"generator": generator} if takes_generator and generator is not None else {}
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(schedule.evaluations[0][0])
+    for step, (level, evaluations) in enumerate(zip(schedule.levels, schedule.evaluations)):
+        if is_cancelled is not None and is_cancelled():
+            raise Cancelled
+        if mixer is not None:
+            x = mixer.begin(x, step, level)
+        if kept is not None:
+            x = kept.put_back(x, noised(schedule.noising, kept.latent, kept.noise, level))
+        for index in evaluations:
+            t = scheduler.timesteps[index]
+            seen = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
+            x = scheduler.step(predict(seen, t), t, x, return_dict=False, **extra)[0]
+        if on_step is not None:
+            on_step(step + 1, steps)
+    if mixer is not None:
+        x = mixer.end(x)
+    if kept is not None:
+        x = kept.put_back(x, kept.latent)
+    if not bool(torch.isfinite(x).all()):
+        raise StudioError("the model gives numbers that are not finite; its weights are damaged")
+    return x

@@ -1,0 +1,134 @@
+"""The command line: pictures with their parameters, settings in and out, one line for bad input."""
+
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from itermix.__main__ import main
+from itermix.settings import MixingSettings
+from itermix.studio.request import Request
+
+pytest.importorskip("diffusers", reason="the studio needs diffusers, which is not installed")
+pytest.importorskip("transformers", reason="the studio needs transformers, which is not installed")
+
+
+def run(capsys, *arguments):
+    code = main(["render", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def tiny(folders, out, *more):
+    where = ["--out", str(out), "--checkpoint", str(folders / "sd15"), "--device", "cpu"]
+    return ["red apple", *where, "--width", "64", "--height", "64", "--steps", "2", *more]
+
+
+def refused(capsys, match, *arguments):
+    code, out, err = run(capsys, *arguments)
+    assert code == 2 and not out
+    assert err.count("\n") == 1 and match in err, err
+
+
+def test_a_picture_with_its_parameters(folders, tmp_path, capsys):
+    out = tmp_path / "deep" / "apple.png"
+    code, _, err = run(capsys, *tiny(folders, out, "--hires", "2", "--mixing", '{"alpha_1": 0.3}', "--seed", "9"))
+    assert code == 0
+    with Image.open(out) as picture:
+        assert picture.size == (128, 128)
+        text = picture.info["parameters"]
+    assert text.startswith("red apple\nSteps: 2, Sampler: DPM++ 2M") and "Seed: 9" in text
+    assert 'Iterative Mixing: "{\\"alpha_1\\": 0.3}"' in text
+    assert "hires pass: mixed 2 steps" in err
+
+
+def test_saved_settings_make_the_same_picture(folders, tmp_path, capsys):
+    first, again, saved = tmp_path / "a.png", tmp_path / "b.png", tmp_path / "run.json"
+    run(capsys, *tiny(folders, first, "--seed", "4", "--mixing", "{}", "--hires", "1.5", "--save-settings", str(saved)))
+    code, _, _ = run(capsys, "red apple", "--out", str(again), "--checkpoint", str(folders / "sd15"), "--device", "cpu",
+                     "--settings", str(saved))  # fmt: skip
+    assert code == 0
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_more_pictures_have_their_seed_in_their_name(folders, tmp_path, capsys):
+    code, out, _ = run(capsys, *tiny(folders, tmp_path / "a.png", "--count", "2", "--seed", "3"))
+    assert code == 0
+    assert out.split() == [str(tmp_path / "a-3.png"), str(tmp_path / "a-4.png")]
+
+
+def test_a_request_is_plain_json():
+    request = Request(prompt="a", mixing=MixingSettings(enabled=True, alpha_1=1.0))
+    assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request
+
+
+@pytest.mark.parametrize("arguments, match", [
+    (["--steps", "0"], "steps: '0' is not allowed; it takes a whole number from 1"),
+    (["--steps", "many"], "--steps"),
+    (["--width", "65"], "width: '65' is not allowed; it takes a multiple of 8"),
+    (["--sampler", "Nobody"], 'sampler: "Nobody" is not known; take one of "Euler"'),
+    (["--schedule", "odd"], "schedule"),
+    (["--mixing", "{"], "mixing"),
+    (["--mixing", "[]"], "settings"),
+    (["--mixing", '{"alpha_2": 1}'], "alpha_2"),
+    (["--mask", "m.png"], "without --image"),
+    (["--image", "nowhere.png"], "picture: nowhere.png is not there"),
+    (["--settings", "nowhere.json"], "settings"),
+    (["--guidance", "nan"], "guidance"),
+    (["--strange"], "--strange"),
+])  # fmt: skip
+def test_bad_input_is_one_line_and_exit_code_2(arguments, match, folders, tmp_path, capsys):
+    refused(capsys, match, *tiny(folders, tmp_path / "a.png", *arguments))
+
+
+def damaged(folders, tmp_path, name, change):
+    """A copy of the small checkpoint with one file of weights changed."""
+    folder = tmp_path / "damaged"
+    shutil.copytree(folders / "sd15", folder)
+    (file,) = (folder / name).glob("*.safetensors")
+    file.write_bytes(change(file.read_bytes()))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["unet", "vae", "text_encoder"])
+@pytest.mark.parametrize("change", [lambda data: data[: len(data) // 2], lambda data: b"x" * 1000], ids=["cut", "junk"])
+def test_corrupted_weights_are_one_line(name, change, folders, tmp_path, capsys):
+    folder = damaged(folders, tmp_path, name, change)
+    refused(capsys, "damaged", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder))
+
+
+def test_weights_that_are_not_numbers_are_one_line(folders, tmp_path, capsys):
+    from safetensors.torch import load, save
+
+    def spoilt(data):
+        return save({name: value * float("nan") for name, value in load(data).items()})
+
+    folder = damaged(folders, tmp_path, "unet", spoilt)
+    refused(capsys, "not finite", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder), "--width", "64",
+            "--height", "64", "--steps", "2", "--device", "cpu")  # fmt: skip
+
+
+def test_lacking_weights_are_one_line(folders, tmp_path, capsys):
+    from safetensors.torch import load, save
+
+    folder = damaged(folders, tmp_path, "unet", lambda data: save(dict(list(load(data).items())[3:])))
+    refused(capsys, "lacks 3 tensors", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder))
+
+
+def test_wrong_checkpoints_are_one_line(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "short.safetensors").write_bytes(b"1234")
+    (tmp_path / "old.ckpt").write_bytes(b"1234")
+    for name, match in (
+        ("nowhere", "is not there"), ("empty", "model_index.json"), ("short.safetensors", "damaged"),
+        ("old.ckpt", "no .safetensors file"),
+    ):  # fmt: skip
+        refused(capsys, match, "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(tmp_path / name))
+
+
+def test_help_has_examples(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["render", "--help"])
+    assert end.value.code == 0
+    assert "examples:" in capsys.readouterr().out
