@@ -31,6 +31,15 @@ class PacksWeights(Mixer):
         return 1.0 - float(node_pack_weights(name, self.steps, self.settings.alpha_1)[step])
 
 
+class PacksRounding(PacksWeights):
+    """Linear blending as the pack rounds it: w and 1 - w in float32, each times its latent."""
+
+    def mix(self, x, step, sigma):
+        name = "cosine" if self.settings.curve.startswith("cosine") else self.settings.curve
+        w = node_pack_weights(name, self.steps, self.settings.alpha_1)[step]
+        return (1 - w) * (self.reference + sigma * self.noise.at(step)) + w * x
+
+
 @pytest.fixture(scope="module")
 def recorded(oracle):
     file = oracle("iterative_mixing_euler")
@@ -65,6 +74,13 @@ def test_every_state_is_the_packs_with_the_packs_own_weights(recorded, name):
     states = run(PacksWeights, name, recorded)
     assert_close(torch.stack(states), recorded[f"{name}_blend_out"], rtol=0, atol=1e-6)
     assert_close(states[-1], recorded[f"{name}_final"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in RUNS if "addition" in name])
+def test_nothing_but_that_rounding_is_between_the_packs_states_and_ours(recorded, name):
+    states = run(PacksRounding, name, recorded)
+    assert_close(torch.stack(states), recorded[f"{name}_blend_out"], rtol=0, atol=1e-9)
+    assert_close(states[-1], recorded[f"{name}_final"], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", [name for name in RUNS if not name.startswith("logistic")])
