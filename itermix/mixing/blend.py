@@ -139,7 +139,10 @@ def filter_(d: Tensor, cutoff: tuple[float, float]) -> Tensor:
     height, width = d.shape[-2:]
     if min(cutoff) >= 0.5:  # the reference knows everything
         return d
-    rows, columns = (_lowpass_basis(size, share).to(d.device, d.dtype) for size, share in zip((height, width), cutoff))
+    rows, columns = (
+        _lowpass_basis(size, share).to(d.dtype).to(d.device)  # in this order: not every device has float64
+        for size, share in zip((height, width), cutoff)
+    )
     planes = d.view(-1, height, width) if d.is_contiguous() else d.reshape(-1, height, width)
     for plane in planes:
         coefficients = rows @ plane @ columns.T

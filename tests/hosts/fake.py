@@ -27,7 +27,6 @@ SIGMA_MIN, SIGMA_MAX = 0.0292, 14.6146
 
 
 class FakeHost:
-    is_real = False
     is_forge = False
 
     def __init__(self):

@@ -36,8 +36,6 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "GRADIO_ANALYTICS
 class Host:
     """A running WebUI with itermix and the probe installed."""
 
-    is_real = True
-
     def __init__(
         self, tree: Path, data: Path, extra_flags: tuple[str, ...] = (), extensions: dict[str, Path] | None = None
     ):
