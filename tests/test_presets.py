@@ -1,0 +1,145 @@
+"""The user's presets: kept whole, refused with a reason, and never harmed by a file that cannot be used."""
+
+import json
+import os
+
+import pytest
+
+from itermix.presets import LONGEST_NAME, VERSION, Presets, PresetsError
+from itermix.settings import MixingSettings, SettingsError
+
+
+@pytest.fixture
+def presets(tmp_path):
+    return Presets(tmp_path / "data" / "presets.json", MixingSettings, "mixing")
+
+
+def test_without_a_file_there_are_the_built_in_ones(presets):
+    assert presets.names() == list(MixingSettings.presets()) and presets.own_names() == []
+    assert presets.values("Balanced") == {"alpha_1": 0.3}
+    assert not presets.file.exists()
+
+
+def test_a_saved_preset_comes_back_and_holds_neither_switch_nor_picture(presets):
+    settings = MixingSettings(enabled=True, alpha_1=0.7, blend="slerp", reference_image="aGVsbG8=")
+    assert presets.save("  my \n own ", settings.to_dict()) == "my own"
+    assert presets.values("my own") == {"alpha_1": 0.7, "blend": "slerp"}
+    assert presets.names()[-1] == "my own"
+    assert json.loads(presets.file.read_text()) == {
+        "version": VERSION, "mixing": {"my own": {"alpha_1": 0.7, "blend": "slerp"}}
+    }  # fmt: skip
+
+
+def test_another_process_sees_it_at_once(presets):
+    presets.save("a", {"alpha_1": 2.0})
+    assert Presets(presets.file, MixingSettings, "mixing").values("a") == {"alpha_1": 2.0}
+
+
+def test_rename_keeps_the_order_and_refuses_a_taken_name(presets):
+    for name in "abc":
+        presets.save(name, {"alpha_1": 1.0})
+    assert presets.rename("b", "z") == "z" and presets.own_names() == ["a", "z", "c"]
+    with pytest.raises(PresetsError, match='there is a preset "c" already'):
+        presets.rename("a", "c")
+    with pytest.raises(PresetsError, match='no preset "b"'):
+        presets.rename("b", "d")
+
+
+def test_delete_takes_one_away(presets):
+    presets.save("a", {})
+    presets.save("b", {"alpha_1": 1.0})
+    presets.delete("a")
+    assert presets.own_names() == ["b"]
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * (LONGEST_NAME + 1), "a\x00b", "Balanced", "custom", None])
+def test_names_that_cannot_be(presets, name):
+    with pytest.raises(PresetsError):
+        presets.save(name, {})
+    assert not presets.file.exists()
+
+
+def test_built_in_presets_cannot_be_changed(presets):
+    for change in (lambda: presets.rename("Balanced", "b"), lambda: presets.delete("Balanced")):
+        with pytest.raises(PresetsError, match="built-in"):
+            change()
+
+
+def test_values_that_are_not_allowed_are_not_saved(presets):
+    presets.save("a", {"alpha_1": 1.0})
+    before = presets.file.read_bytes()
+    with pytest.raises(SettingsError, match="alpha_1"):
+        presets.save("b", {"alpha_1": 99})
+    assert presets.file.read_bytes() == before
+
+
+BROKEN = {
+    "no JSON": ("{", "is damaged"),
+    "no object": ("[]", "is damaged"),
+    "no version": ("{}", "is damaged"),
+    "newer": (json.dumps({"version": VERSION + 1}), "newer itermix"),
+    "part of another kind": (json.dumps({"version": 1, "mixing": [1]}), "is damaged"),
+    "preset of another kind": (json.dumps({"version": 1, "mixing": {"a": 1}}), "is damaged"),
+    "deep": ("[" * 100_000, "is damaged"),
+    "no text": ("\udcff", "is damaged"),
+}
+
+
+@pytest.mark.parametrize("text, message", BROKEN.values(), ids=BROKEN)
+def test_a_file_that_cannot_be_used_is_left_as_it_is(presets, text, message):
+    presets.file.parent.mkdir()
+    presets.file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    before = presets.file.read_bytes()
+    for use in (presets.names, lambda: presets.save("a", {}), lambda: presets.delete("a")):
+        with pytest.raises(PresetsError, match=message) as raised:
+            use()
+        assert str(presets.file) in str(raised.value)
+    assert presets.file.read_bytes() == before
+    assert list(presets.file.parent.iterdir()) == [presets.file]
+    assert presets.same_as(MixingSettings(alpha_1=0.3)) == "Balanced"
+
+
+def test_a_preset_with_an_unknown_field_spoils_only_itself(presets):
+    presets.file.parent.mkdir()
+    presets.file.write_text(json.dumps({"version": 1, "mixing": {"old": {"beta": 1}, "good": {"alpha_1": 2}}}))
+    with pytest.raises(PresetsError, match='"old" cannot be used.*beta'):
+        presets.values("old")
+    assert presets.values("good") == {"alpha_1": 2.0}
+    assert presets.same_as(MixingSettings(alpha_1=2.0)) == "good"
+
+
+def test_parts_of_other_models_are_kept(presets):
+    presets.file.parent.mkdir()
+    presets.file.write_text(json.dumps({"version": 1, "sequence": {"x": {}}}))
+    presets.save("a", {"alpha_1": 1.0})
+    assert json.loads(presets.file.read_text())["sequence"] == {"x": {}}
+
+
+@pytest.mark.parametrize("settings, name", [
+    (MixingSettings(), "Faithful"),
+    (MixingSettings(enabled=True), "Faithful"),
+    (MixingSettings(alpha_1=0.3), "Balanced"),
+    (MixingSettings(alpha_1=0.31), None),
+])  # fmt: skip
+def test_settings_know_which_preset_they_are(presets, settings, name):
+    assert presets.same_as(settings) == name
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_leaves_nothing(tmp_path):
+    (tmp_path / "data").write_text("a file where the folder should be")
+    presets = Presets(tmp_path / "data" / "presets.json", MixingSettings, "mixing")
+    with pytest.raises(PresetsError, match="cannot be"):
+        presets.save("a", {})
+
+
+def test_a_fault_while_writing_keeps_the_old_file(presets, monkeypatch):
+    presets.save("a", {"alpha_1": 1.0})
+    before = presets.file.read_bytes()
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(PresetsError, match="No space left"):
+        presets.save("b", {})
+    assert presets.file.read_bytes() == before and list(presets.file.parent.iterdir()) == [presets.file]
