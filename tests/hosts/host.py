@@ -34,7 +34,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "GRADIO_ANALYTICS
 
 
 class Host:
-    """A running WebUI with itermix and the probe installed."""
+    """A running WebUI with itermix and the probe installed, or with other extensions: {name: folder}."""
 
     def __init__(
         self, tree: Path, data: Path, extra_flags: tuple[str, ...] = (), extensions: dict[str, Path] | None = None
@@ -44,7 +44,9 @@ class Host:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = data / "host.log"
-        self._prepare(extensions or {"itermix": REPOSITORY, "zz_itermix_probe": Path(__file__).parent / "probe"})
+        if extensions is None:
+            extensions = {"itermix": REPOSITORY, "zz_itermix_probe": Path(__file__).parent / "probe"}
+        self._prepare(extensions)
         flags = [*COMMON_FLAGS, *(FORGE_FLAGS if self.is_forge else A1111_FLAGS), *extra_flags]
         if self.is_forge:  # with a data folder elsewhere gradio 4 would not hand out the host's own scripts
             flags += ["--gradio-allowed-path", str(tree)]
