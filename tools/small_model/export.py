@@ -1,0 +1,39 @@
+"""Writes the trained parts as a diffusers folder in half precision, with its licences."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from tools.small_model.artwork import BACKGROUNDS, SUBJECTS
+from tools.small_model.denoiser import SCHEDULE
+
+INDEX = {
+    "_class_name": "StableDiffusionPipeline",
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "safety_checker": [None, None],
+    "feature_extractor": [None, None],
+    "requires_safety_checker": False,
+}
+
+
+def write(
+    folder: Path, vae: AutoencoderKL, text: CLIPTextModel, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel
+) -> None:
+    scheduler = DDIMScheduler(**SCHEDULE, prediction_type="v_prediction", clip_sample=False, set_alpha_to_one=False)
+    for name, part in dict(vae=vae, text_encoder=text, unet=unet).items():
+        half = part.to(memory_format=torch.contiguous_format) if name != "text_encoder" else part
+        half.half().save_pretrained(folder / name, safe_serialization=True)
+    scheduler.save_pretrained(folder / "scheduler")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n", encoding="utf-8")
+    words = {"subjects": list(SUBJECTS), "backgrounds": list(BACKGROUNDS)}
+    (folder / "vocabulary.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
