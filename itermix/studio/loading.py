@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from itermix.studio.errors import StudioError, one_line
 
+BUNDLED = "itermix small"  # the name of the model that comes with the studio
 INDEX = "model_index.json"
 NETWORKS = ("unet", "transformer")
 TEXT = ("tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2")
@@ -42,6 +45,11 @@ def load_components(path: str | Path, config: str | Path | None = None) -> dict[
     except Exception as error:  # the libraries raise a dozen kinds for damaged files
         problem = f"cannot be loaded, it is damaged or incomplete: {one_line(error)}"
         raise StudioError(f"checkpoint: {path} {problem}") from error
+
+
+def name_of(checkpoint: str | Path | None) -> str:
+    """What a checkpoint is called: its folder's or file's name."""
+    return BUNDLED if checkpoint is None else Path(checkpoint).resolve().name.removesuffix(".safetensors")
 
 
 def silence() -> None:
@@ -98,15 +106,42 @@ def _from_file(path: Path, config: str | Path | None) -> dict[str, Any]:
     cls = getattr(diffusers, class_of_file(path))
     options = {} if config is None else {"config": str(config)}
     try:
-        pipeline = cls.from_single_file(
-            str(path), torch_dtype=torch.float32, local_files_only=config is not None, **options
-        )
+        with _lacking() as lacking:
+            pipeline = cls.from_single_file(
+                str(path), torch_dtype=torch.float32, local_files_only=config is not None, **options
+            )
     except (OSError, ValueError) as error:
         raise StudioError(
             f"checkpoint: {path} came without its tokenizer and configurations ({one_line(error)}); "
             "name a diffusers folder of the same class with --config"
         ) from error
-    return _complete({name: part for name, part in pipeline.components.items() if part is not None}, path)
+    found = {name: part for name, part in pipeline.components.items() if part is not None}
+    for part in found.values():
+        if isinstance(part, torch.nn.Module):  # where the library leaves them unmade
+            lacking.extend(name for name, value in part.state_dict().items() if value.is_meta)
+    if lacking:
+        raise StudioError(f"checkpoint: {path} lacks {len(lacking)} tensors, {sorted(lacking)[0]} first")
+    return _complete(found, path)
+
+
+@contextmanager
+def _lacking() -> Iterator[list[str]]:
+    """Fills with the names of the tensors that modules loaded inside do not find. diffusers does not ask for them when
+    it opens a single file, and would make them up from random numbers."""
+    import torch
+
+    names, load = [], torch.nn.Module.load_state_dict
+
+    def watched(self: Any, *arguments: Any, **options: Any) -> Any:
+        result = load(self, *arguments, **options)
+        names.extend(result.missing_keys)
+        return result
+
+    torch.nn.Module.load_state_dict = watched
+    try:
+        yield names
+    finally:
+        torch.nn.Module.load_state_dict = load
 
 
 def class_of_file(path: Path) -> str:

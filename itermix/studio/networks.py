@@ -6,11 +6,15 @@ latents here are [1, C, H, W], float32, scaled as the network wants them; pictur
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from itermix.studio import schedules
+from itermix.studio.request import Request
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 T5_TOKENS = 512  # Flux's longest prompt
@@ -21,6 +25,8 @@ class Network:
 
     is_flow = False
     network = "unet"
+    guidance = 7.0  # where none is asked for
+    cells = 64  # a side of the latents that it was trained on, where its configuration does not say
 
     def __init__(self, components: dict[str, Any], device: torch.device, dtype: torch.dtype):
         self.parts, self.device, self.dtype = components, device, dtype
@@ -38,12 +44,31 @@ class Network:
         """What a picture's sides must be divisible by, in pixels."""
         return self.reduction
 
+    @property
+    def native_size(self) -> tuple[int, int]:
+        """(height, width) that the model was trained on, in pixels."""
+        cells = self.parts[self.network].config.get("sample_size") or self.cells
+        height, width = (cells, cells) if isinstance(cells, int) else cells
+        return height * self.reduction, width * self.reduction
+
+    def settled(self, request: Request) -> Request:
+        """The request with this model's own size, sampler and guidance where it leaves them open."""
+        height, width = self.native_size
+        return dataclasses.replace(
+            request,
+            height=request.height or height,
+            width=request.width or width,
+            sampler=schedules.settled(request.sampler, self.is_flow),
+            guidance=request.guidance or self.guidance,
+        )
+
     def tokens(self, height: int, width: int) -> int:
         """How many tokens a latent of this size is, for Flux's shift."""
         return height * width // 4
 
     def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
-        """The network's prediction for a prompt, guided away from the negative one. size: the picture's, in pixels."""
+        """The network's prediction for a prompt, guided away from the negative one; 0 is the model's own guidance.
+        size: the picture's, (height, width) in pixels."""
         raise NotImplementedError
 
     @torch.inference_mode()
@@ -77,6 +102,7 @@ class SD15(Network):
     def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
         with torch.inference_mode():
             wanted, unwanted = self.conditioning(prompt, size), self.conditioning(negative, size)
+        guidance = guidance or self.guidance
         if guidance == 1.0:
             return lambda x, t: self._ask(x, t, *wanted)
         text = torch.cat([unwanted[0], wanted[0]])
@@ -117,6 +143,8 @@ class Flux(Network):
 
     is_flow = True
     network = "transformer"
+    guidance = 3.5
+    cells = 128
 
     @property
     def multiple(self) -> int:
@@ -131,7 +159,11 @@ class Flux(Network):
         height, width = (side // self.multiple for side in size)
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         places = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).view(-1, 3).to(self.device, self.dtype)
-        told = torch.full((1,), guidance, device=self.device) if transformer.config.guidance_embeds else None
+        told = (
+            torch.full((1,), guidance or self.guidance, device=self.device)
+            if transformer.config.guidance_embeds
+            else None
+        )
 
         def predict(x: Tensor, t: Tensor) -> Tensor:
             output = transformer(

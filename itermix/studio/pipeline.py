@@ -32,12 +32,15 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Result:
-    """A finished picture, its seed, its clean latent [1, C, H, W] and what each pass has mixed, by its name."""
+    """A finished picture, its seed, its clean latent [1, C, H, W] and what each pass has mixed, by its name.
+
+    native: the first pass's clean latent, where a hires pass followed it."""
 
     picture: Image.Image
     seed: int
     latent: Tensor
     reports: dict[str, Report]
+    native: Tensor | None = None
 
 
 class Studio:
@@ -61,16 +64,18 @@ class Studio:
         self, request: Request, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None
     ) -> Iterator[Result]:
         """One picture per seed, from `seed` upwards, with the hires pass where one is asked for."""
+        request = self.network.settled(request)
         size = request.height, request.width
         self._check(size)
         uploaded = self._uploaded(request, size)
         for seed in range(request.seed, request.seed + request.count):
             task = self._pass(request, seed, size, "first pass", on_progress, is_cancelled)
             latent, report = run(self.network, dataclasses.replace(task, reference=uploaded))
-            reports = {"first pass": report}
+            reports, native = {"first pass": report}, None
             if request.hires > 1.0:
+                native = latent
                 latent, reports["hires pass"] = self.hires(request, seed, latent, on_progress, is_cancelled)
-            yield Result(self._picture(latent), seed, latent, reports)
+            yield Result(self._picture(latent), seed, latent, reports, native)
 
     def hires(
         self,
@@ -81,6 +86,7 @@ class Studio:
         is_cancelled: IsCancelled | None = None,
     ) -> tuple[Tensor, Report]:
         """The clean latent of the larger picture, from that of the first pass, and what was mixed."""
+        request = self.network.settled(request)
         size = request.hires_size(self.network.multiple)
         cells = tuple(side // self.network.reduction for side in size)
         if request.hires_upscaler == "latent":
@@ -108,6 +114,7 @@ class Studio:
         is_cancelled: IsCancelled | None = None,
     ) -> Iterator[Result]:
         """The picture made anew at the request's size and strength; with a mask, only where that is white."""
+        request = self.network.settled(request)
         size = request.height, request.width
         self._check(size)
         original = pictures.tensor_of(pictures.fitted(picture, size))

@@ -10,22 +10,27 @@ from typing import Any
 from itermix.settings import INFOTEXT_KEY, MixingSettings
 from itermix.studio.errors import StudioError
 
+AUTOMATIC = "automatic"
+# Those of schedules.SAMPLERS, named here so that a wrong one is refused before anything is loaded.
+SAMPLERS = (AUTOMATIC, "Euler", "Euler a", "DPM++ 2M", "Heun", "DDIM", "Flow Euler")
+SCHEDULES = ("karras", "uniform")
 UPSCALERS = ("latent", "pixel")
 LARGEST_SIDE = 8192
 
 
 @dataclass(frozen=True)
 class Request:
-    """A run. size in pixels; steps 0 < n; hires 1 = none; a hires_steps of 0 means as many as steps."""
+    """A run. Sizes in pixels. `Network.settled` puts the model's own values where width, height or guidance is 0 and
+    where the sampler is "automatic". hires 1 = none; a hires_steps of 0 means as many as steps."""
 
     prompt: str = ""
     negative: str = ""
-    width: int = 512
-    height: int = 512
+    width: int = 0
+    height: int = 0
     steps: int = 20
-    sampler: str = "DPM++ 2M"
+    sampler: str = AUTOMATIC
     schedule: str = "karras"
-    guidance: float = 7.0
+    guidance: float = 0.0
     seed: int = 0
     count: int = 1
     hires: float = 1.0
@@ -39,7 +44,7 @@ class Request:
         for name in ("prompt", "negative", "sampler", "schedule"):
             self._require(name, isinstance(getattr(self, name), str), "text")
         for name, low, high in (
-            ("width", 8, LARGEST_SIDE), ("height", 8, LARGEST_SIDE), ("steps", 1, 1000), ("hires_steps", 0, 1000),
+            ("width", 0, LARGEST_SIDE), ("height", 0, LARGEST_SIDE), ("steps", 1, 1000), ("hires_steps", 0, 1000),
             ("seed", 0, 2**63 - 1), ("count", 1, 1000),
         ):  # fmt: skip
             value = getattr(self, name)
@@ -53,8 +58,8 @@ class Request:
             self._require(name, is_number and low <= value <= high, f"a number from {low:g} to {high:g}")
         for name in ("width", "height"):
             self._require(name, getattr(self, name) % 8 == 0, "a multiple of 8")
-        names = " or ".join(f'"{upscaler}"' for upscaler in UPSCALERS)
-        self._require("hires_upscaler", self.hires_upscaler in UPSCALERS, names)
+        for name, known in (("sampler", SAMPLERS), ("schedule", SCHEDULES), ("hires_upscaler", UPSCALERS)):
+            self._require(name, getattr(self, name) in known, "one of " + ", ".join(f'"{value}"' for value in known))
 
     def _require(self, name: str, is_right: bool, allowed: str) -> None:
         if not is_right:
@@ -88,19 +93,32 @@ class Request:
         is_mixed = mixing.enabled and mixing.passes != "first pass"
         return mixing.hires_denoise if is_mixed and mixing.hires_denoise > 0.0 else self.hires_strength
 
-    def infotext(self, seed: int, size: tuple[int, int]) -> str:
-        """The parameters as WebUIs write them into a PNG. size: (height, width) of the picture."""
+    def infotext(self, seed: int, size: tuple[int, int], model: str = "", source: str = "") -> str:
+        """The parameters as WebUIs write them into a PNG. size: (height, width) of the picture; model: the
+        checkpoint's name; source: "image" or "image and mask" where the picture was made from one."""
         items: dict[str, Any] = {
             "Steps": self.steps, "Sampler": self.sampler, "Schedule type": self.schedule.capitalize(),
-            "CFG scale": f"{self.guidance:g}", "Seed": seed, "Size": f"{self.width}x{self.height}",
+            "CFG scale": f"{self.guidance:g}", "Seed": seed,
+            "Size": f"{self.width or size[1]}x{self.height or size[0]}",
         }  # fmt: skip
-        if self.hires > 1.0:
+        if model:
+            items["Model"] = _quoted(model)
+        if source:
+            items |= {"Denoising strength": f"{self.strength:g}", "Source": source}
+        elif self.hires > 1.0:
             items |= {
                 "Denoising strength": f"{self.effective_hires_strength():g}", "Hires upscale": f"{self.hires:g}",
                 "Hires upscaler": self.hires_upscaler, "Hires steps": self.hires_steps or self.steps,
             }  # fmt: skip
         if self.mixing.enabled:
-            text = self.mixing.to_infotext().replace("\\", "\\\\").replace('"', '\\"')
-            items[INFOTEXT_KEY] = f'"{text}"'
+            items[INFOTEXT_KEY] = _quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]
         return "\n".join([*head, ", ".join(f"{key}: {value}" for key, value in items.items())])
+
+
+def _quoted(text: str) -> str:
+    """An infotext value; in quotes where it has what ends one."""
+    if not set(text) & set(',:"\n'):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'"{escaped}"'

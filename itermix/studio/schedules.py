@@ -19,9 +19,9 @@ from torch import Tensor
 
 from itermix.mixing.noising import VE, VP, Flow, Noising
 from itermix.studio.errors import StudioError
+from itermix.studio.request import AUTOMATIC, SCHEDULES
 
 RHO = 7.0  # Karras et al., arXiv 2206.00364, table 1
-SCHEDULES = ("karras", "uniform")
 MOST_STEPS = 1000  # as many as the models were trained on
 # Flux's own: https://github.com/black-forest-labs/flux, sampling.py (time shift by the number of tokens).
 FEW_TOKENS, MANY_TOKENS = 256, 4096
@@ -85,12 +85,18 @@ def names(is_flow: bool) -> list[str]:
     return [name for name, sampler in SAMPLERS.items() if sampler.is_flow == is_flow]
 
 
+def settled(name: str, is_flow: bool) -> str:
+    """The sampler that "automatic" means for a model; any other name as it is."""
+    return name if name != AUTOMATIC else "Flow Euler" if is_flow else "DPM++ 2M"
+
+
 def schedule_of(name: str, config: dict[str, Any], steps: int, kind: str, is_flow: bool, tokens: int) -> Schedule:
     """The schedule of a whole run of `steps` steps.
 
     config: of the model's own scheduler. kind: "karras" or "uniform"; DDIM and flow-match Euler have their own.
     tokens: of the picture, for Flux's shift. Raises StudioError.
     """
+    name = settled(name, is_flow)
     if name not in names(is_flow):
         known = ", ".join(f'"{sampler}"' for sampler in names(is_flow))
         problem = "does not suit this model" if name in SAMPLERS else "is not known"

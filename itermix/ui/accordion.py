@@ -19,11 +19,11 @@ GROUPS = {
 CUSTOM = "custom"
 
 
-def build_mixing_accordion(tab: str) -> dict[str, Any]:
+def build_mixing_accordion(tab: str, is_open: bool = False) -> dict[str, Any]:
     """The accordion's components by field name, in the order of the field list. tab: prefix of the element ids."""
     fields = {field.name: field for field in MixingSettings.fields()}
     built: dict[str, Any] = {}
-    with gr.Accordion("Iterative Mixing", open=False, elem_id=f"itermix_{tab}"):
+    with gr.Accordion("Iterative Mixing", open=is_open, elem_id=f"itermix_{tab}"):
         with gr.Row():
             built["enabled"] = _component(fields["enabled"], tab)
             preset = gr.Dropdown(

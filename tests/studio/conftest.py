@@ -18,6 +18,12 @@ except ImportError:  # the tests skip themselves
 SD_SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)
 
 
+@pytest.fixture(autouse=True)
+def in_this_python(monkeypatch):
+    """The commands stay in the Python that runs the tests, whatever the environment says."""
+    monkeypatch.setenv("ITERMIX_ENVIRONMENT", "none")
+
+
 class ClosedForm:
     """A network of the 1/f^2 field's exact denoiser: what `passes.run` needs, and nothing else."""
 
@@ -88,7 +94,7 @@ def unet(**changes):
     return diffusers.UNet2DConditionModel(**{
         "block_out_channels": (16, 32), "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
         "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"), "layers_per_block": 1, "cross_attention_dim": 32,
-        "attention_head_dim": 8, "norm_num_groups": 8, **changes,
+        "attention_head_dim": 8, "norm_num_groups": 8, "sample_size": 8, **changes,
     })  # fmt: skip
 
 

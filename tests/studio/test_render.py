@@ -38,7 +38,9 @@ def test_a_picture_with_its_parameters(folders, tmp_path, capsys):
     with Image.open(out) as picture:
         assert picture.size == (128, 128)
         text = picture.info["parameters"]
-    assert text.startswith("red apple\nSteps: 2, Sampler: DPM++ 2M") and "Seed: 9" in text
+    first = "Steps: 2, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 9, Size: 64x64, Model: sd15"
+    assert text.startswith(f"red apple\n{first}, Denoising strength: 1, Hires upscale: 2, ")
+    assert "Source" not in text
     assert 'Iterative Mixing: "{\\"alpha_1\\": 0.3}"' in text
     assert "hires pass: mixed 2 steps" in err
 
@@ -67,8 +69,9 @@ def test_a_request_is_plain_json():
     (["--steps", "0"], "steps: '0' is not allowed; it takes a whole number from 1"),
     (["--steps", "many"], "--steps"),
     (["--width", "65"], "width: '65' is not allowed; it takes a multiple of 8"),
-    (["--sampler", "Nobody"], 'sampler: "Nobody" is not known; take one of "Euler"'),
-    (["--schedule", "odd"], "schedule"),
+    (["--schedule", "odd"], """schedule: 'odd' is not allowed; it takes one of "karras", "uniform"\n"""),
+    (["--device", "abacus"], 'device: "abacus" is not to be had here'),
+    (["--device", "meta"], 'device: "meta" is not to be had here (it is none of cpu, cuda, mps, xpu); take cpu'),
     (["--mixing", "{"], "mixing"),
     (["--mixing", "[]"], "settings"),
     (["--mixing", '{"alpha_2": 1}'], "alpha_2"),
@@ -80,6 +83,52 @@ def test_a_request_is_plain_json():
 ])  # fmt: skip
 def test_bad_input_is_one_line_and_exit_code_2(arguments, match, folders, tmp_path, capsys):
     refused(capsys, match, *tiny(folders, tmp_path / "a.png", *arguments))
+
+
+def test_an_unknown_sampler_is_refused_before_anything_is_loaded(tmp_path, capsys):
+    """The checkpoint is not there either, which would be said next."""
+    wanted = """sampler: 'Nobody' is not allowed; it takes one of "automatic", "Euler", "Euler a", "DPM++ 2M","""
+    refused(capsys, wanted, "a", "--out", str(tmp_path / "a.png"), "--checkpoint", "nowhere", "--sampler", "Nobody")
+
+
+@pytest.mark.parametrize("out, problem", [("file/inside/a.png", "cannot be written"), ("folder", "it is a folder")])
+def test_where_nothing_can_be_written_is_said_before_the_run(out, problem, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for command in (["render", "a"], ["sweep", "a", "--x", "seed=1"], ["demo", "--no-browser"]):
+        code = main([*command, "--out", str(tmp_path / out), "--checkpoint", "nowhere"])
+        err = capsys.readouterr().err
+        assert code == 2 and err.count("\n") == 1 and f"out: {tmp_path / out} cannot be written" in err
+        assert problem in err
+
+
+def photo(path):
+    Image.radial_gradient("L").convert("RGB").resize((64, 64)).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("mask, said", [(False, "image"), (True, "image and mask")])
+def test_the_infotext_says_what_the_picture_was_made_from(mask, said, folders, tmp_path, capsys):
+    more = ["--image", photo(tmp_path / "p.png"), "--strength", "0.6", "--hires", "2"]
+    more += ["--mask", photo(tmp_path / "m.png")] if mask else []
+    out = tmp_path / "a.png"
+    assert run(capsys, *tiny(folders, out, *more))[0] == 0
+    with Image.open(out) as picture:
+        assert picture.info["parameters"].endswith(f"Model: sd15, Denoising strength: 0.6, Source: {said}")
+
+
+@pytest.mark.parametrize("name, sampler, guidance", [("sd15", "DPM++ 2M", "7"), ("flux", "Flow Euler", "3.5")])
+def test_what_is_left_open_is_the_models_own(name, sampler, guidance, folders, tmp_path, capsys):
+    """64 pixels: the tiny model's sample size of 8 latent pixels; Flux has none in its configuration."""
+    out, size = tmp_path / "a.png", [] if name == "sd15" else ["--width", "64", "--height", "64"]
+    code, _, err = run(
+        capsys, "a", "--out", str(out), "--checkpoint", str(folders / name), "--device", "cpu", "--steps", "1", *size
+    )
+    assert code == 0, err
+    with Image.open(out) as picture:
+        assert picture.size == (64, 64)
+        text = f"Sampler: {sampler}, Schedule type: Karras, CFG scale: {guidance}, Seed: 0, Size: 64x64"
+        assert text in picture.info["parameters"]
 
 
 def damaged(folders, tmp_path, name, change):

@@ -1,0 +1,177 @@
+"""Pictures of the small model at 2x and 3x, by each way of getting there, against what they should look like.
+
+`python -m benchmarks.pictures --artwork FOLDER` draws 32 prompts with 2 seeds at the model's own size, enlarges them
+with every method, and prints one line per method and scale. artwork: the npm package @lobehub/fluent-emoji-3d,
+unpacked; the model was trained on it at its native size, and at 256 px and above it says what a right enlargement is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import picture_measures as measures
+from benchmarks import picture_report as report
+from itermix.settings import MIXING_PRESETS, MixingSettings
+from itermix.studio.pictures import tensor_of
+from itermix.studio.pipeline import Studio
+from itermix.studio.request import Request
+from tools.small_model.artwork import BACKGROUNDS, NATIVE, SUBJECTS, Artwork, composition
+
+SCALES = (2, 3)
+PROMPTS, SEEDS = 32, 2
+REALS = 4  # real pictures for each drawn one
+DIRECT = "direct"
+HIRES_STRENGTHS = (0.3, 0.5, 0.7)
+# A subject of its background's colour has no edge to count by.
+ALIKE = {
+    "red": ("red apple", "strawberry", "watermelon", "ladybug", "red heart", "red car", "balloon", "mushroom",
+            "rocket"),
+    "orange": ("fox", "octopus", "carrot", "pumpkin", "cat", "dog", "sun", "key", "bell", "crown", "burger",
+               "pineapple"),
+    "yellow": ("banana", "lemon", "chick", "star", "sun", "moon", "key", "bell", "crown", "light bulb", "gift", "pizza",
+               "cat", "sunflower", "burger"),
+    "green": ("frog", "turtle", "tree", "cactus", "clover", "house"),
+    "pink": ("pig", "tulip", "cupcake", "donut", "octopus"),
+    "white": ("ghost", "panda", "penguin", "robot", "soccer ball", "snowman", "rocket", "bus"),
+    "black": ("top hat", "penguin", "ladybug", "panda", "butterfly"),
+    "gray": ("koala", "robot", "ghost"),
+    "blue": ("fish", "bus", "soccer ball", "snowman"),
+    "purple": ("umbrella", "butterfly", "penguin", "guitar"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to the large picture: a hires pass, or none, where the picture is made at the large size directly."""
+
+    name: str
+    is_hires: bool = True
+    strength: float = 1.0
+    mixing: MixingSettings = MixingSettings()
+
+
+METHODS = (
+    Method(DIRECT, is_hires=False),
+    *(Method(f"hires {strength}", strength=strength) for strength in HIRES_STRENGTHS),
+    Method("DemoFusion", mixing=MixingSettings.from_dict({"preset": "DemoFusion paper", "enabled": True})),
+    Method("itermix", mixing=MixingSettings(enabled=True)),
+    *(Method(f"itermix {name}", mixing=MixingSettings.from_dict({"preset": name, "enabled": True}))
+      for name in ("Balanced", "Creative") if name in MIXING_PRESETS),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drawn, and from which seed."""
+
+    subject: str
+    background: str
+    seed: int
+
+    @property
+    def prompt(self) -> str:
+        return f"{self.subject} on {'an' if self.background[0] in 'aeiou' else 'a'} {self.background} background"
+
+
+def cases(prompts: int = PROMPTS, seeds: int = SEEDS) -> list[Case]:
+    """The same ones every time: subjects spread over the list, each on a background of another colour."""
+    draw = random.Random("pictures")
+    subjects = draw.sample(list(SUBJECTS), prompts)
+    chosen = [(s, draw.choice([b for b in BACKGROUNDS if s not in ALIKE[b]])) for s in subjects]
+    return [Case(*pair, seed) for pair in chosen for seed in range(seeds)]
+
+
+def real_pictures(artwork: Artwork, drawn: list[Case], side: int) -> Tensor:
+    """What the cases' pictures look like at side x side pixels: REALS of each, placed at random. [B, 3, H, W]."""
+    draw = random.Random(f"real {side}")
+    made = [composition(draw, case.subject, case.background) for case in drawn for _ in range(REALS)]
+    return torch.cat([tensor_of(artwork.picture(one, side)) for one in made])
+
+
+def make(studio: Studio, drawn: list[Case], methods: tuple[Method, ...], say) -> dict[tuple[str, int], Tensor]:
+    """The pictures by method and scale, and the native ones by ("native", 1). [B, 3, H, W] each."""
+    made: dict[tuple[str, int], list[Tensor]] = {}
+    for number, case in enumerate(drawn):
+        request = Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed)
+        native = next(iter(studio.text_to_image(request)))
+        made.setdefault(("native", 1), []).append(tensor_of(native.picture))
+        for scale in SCALES:
+            for method in methods:
+                picture = enlarged(studio, request, native.latent, scale, method)
+                made.setdefault((method.name, scale), []).append(picture)
+        say(f"{number + 1} of {len(drawn)}: {case.prompt}")
+    return {key: torch.cat(pictures) for key, pictures in made.items()}
+
+
+def enlarged(studio: Studio, request: Request, native: Tensor, scale: int, method: Method) -> Tensor:
+    """One picture at scale times the native size. [1, 3, H, W]"""
+    if not method.is_hires:
+        large = dataclasses.replace(request, width=scale * NATIVE, height=scale * NATIVE)
+        return tensor_of(next(iter(studio.text_to_image(large))).picture)
+    hires = dataclasses.replace(request, hires=float(scale), hires_strength=method.strength, mixing=method.mixing)
+    latent, _ = studio.hires(hires, request.seed, native)
+    return studio.network.decode(latent)
+
+
+def rows(made: dict[tuple[str, int], Tensor], real: dict[int, Tensor]) -> list[dict[str, Any]]:
+    """One row per method and scale."""
+    native = made["native", 1]
+    wanted = [measures.objects(picture) for picture in native]
+    found = []
+    for (name, scale), pictures in made.items():
+        if name == "native":
+            continue
+        counts = [measures.objects(picture) for picture in pictures]
+        direct = [measures.objects(picture) for picture in made[DIRECT, scale]]
+        broken = [i for i in range(len(wanted)) if direct[i] != wanted[i]]
+        levels = measures.wasserstein(pictures, real[scale])
+        found.append({
+            "method": name, "scale": scale,
+            "structure": measures.structure(pictures, native),
+            "distance": sum(levels) / len(levels), "distances": levels,
+            "sharpness": measures.sharpness(pictures, real[scale]),
+            "objects": sum(a == b for a, b in zip(counts, wanted)) / len(wanted),
+            "mended": sum(counts[i] == wanted[i] for i in broken) / max(len(broken), 1), "broken": len(broken),
+        })  # fmt: skip
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--artwork", required=True, help="the unpacked npm package @lobehub/fluent-emoji-3d")
+    parser.add_argument("--checkpoint", help="diffusers folder; without it the small model that comes along")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows")
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw some of the pictures")
+    parser.add_argument("--prompts", type=int, default=PROMPTS)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    options = parser.parse_args(arguments)
+    artwork, drawn = Artwork(options.artwork), cases(options.prompts, options.seeds)
+    studio = Studio.open(options.checkpoint)
+    made = make(studio, drawn, METHODS, lambda line: print(line, file=sys.stderr, flush=True))
+    real = {scale: real_pictures(artwork, drawn, scale * NATIVE) for scale in SCALES}
+    for scale in SCALES:  # the best that this VAE could do
+        made["the VAE's best", scale] = through_vae(studio, real[scale][::REALS])
+    found = rows(made, real)
+    print(report.table(found))
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.sheet:
+        report.sheet(made, [case.prompt for case in drawn[:: options.seeds]], options.seeds, options.sheet)
+
+
+def through_vae(studio: Studio, pictures: Tensor) -> Tensor:
+    return torch.cat([studio.network.decode(studio.network.encode(picture[None])) for picture in pictures])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""What the studio's commands share on the command line: the model, the run's settings, one line for bad input."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from itermix.settings import SettingsError
+from itermix.studio.errors import Cancelled, StudioError, one_line
+from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
+
+if TYPE_CHECKING:  # torch and diffusers take seconds to import
+    from itermix.studio.pipeline import Studio
+
+# Options whose values go into the request as they are: name, type, help.
+PLAIN = (
+    ("negative", str, "what the picture must not show"),
+    ("width", int, "pixels, a multiple of 8; 0 is the model's own"),
+    ("height", int, "pixels, a multiple of 8; 0 is the model's own"),
+    ("steps", int, "sampling steps"),
+    ("sampler", str, ", ".join(SAMPLERS) + "; Flow Euler is for Flux"),
+    ("schedule", str, "noise schedule: " + " or ".join(SCHEDULES)),
+    ("guidance", float, "CFG scale; 1 is none, 0 the model's own"),
+    ("seed", int, "of the first picture"),
+    ("count", int, "pictures, each with the next seed"),
+    ("strength", float, "denoising strength with --image"),
+    ("hires", float, "enlarge so many times in a second pass"),
+    ("hires-strength", float, "denoising strength of that pass without mixing"),
+    ("hires-steps", int, "steps of that pass; 0 is as many as steps"),
+    ("hires-upscaler", str, " or ".join(UPSCALERS)),
+)
+
+
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
+class Parser(argparse.ArgumentParser):
+    """Of one command. Says what is wrong in one line."""
+
+    def __init__(self, command: str, description: str, epilog: str):
+        super().__init__(
+            prog=f"python3 -m itermix {command}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> None:
+        raise StudioError(message)
+
+
+def run(command: str, parser: Parser, arguments: list[str], action: Callable[[argparse.Namespace], None]) -> int:
+    """The exit code of a command: 0, 2 for bad input, 130 where it was interrupted."""
+    try:
+        action(parser.parse_args(arguments))
+    except (StudioError, SettingsError) as error:
+        print(f"itermix {command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except (Cancelled, KeyboardInterrupt):
+        print(f"\nitermix {command}: interrupted", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        print(f"itermix {command}: out of memory; take a smaller size, or --device cpu", file=sys.stderr)
+        return 2
+    return 0
+
+
+def add_model(parser: Parser) -> None:
+    parser.add_argument("--checkpoint", help="diffusers folder or .safetensors file; without it itermix's small model")
+    parser.add_argument("--config", help="diffusers folder with the configurations of a single-file checkpoint")
+    parser.add_argument("--device", help="cpu, cuda, mps; without it a GPU where there is one")
+
+
+def add_request(parser: Parser, without: tuple[str, ...] = ()) -> None:
+    """The options of a run, but for the named ones."""
+    defaults = Request()
+    for name, kind, help in PLAIN:
+        default = getattr(defaults, name.replace("-", "_"))
+        if name not in without:
+            parser.add_argument(f"--{name}", type=kind, help=f"{help} (default {default!r})" if default != "" else help)
+    parser.add_argument("--image", help="picture to start from")
+    parser.add_argument("--mask", help="with --image: a picture, white where it is made anew")
+    parser.add_argument("--mixing", help="Iterative Mixing's settings as a JSON object; without it nothing is mixed")
+    parser.add_argument("--settings", help="JSON file with the run's settings")
+
+
+def values_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a file and of the options, which win, as `Request.from_dict` takes them. Raises StudioError."""
+    values = read_json(options.settings) if options.settings else {}
+    values["prompt"] = options.prompt
+    for name, _, _ in PLAIN:
+        key = name.replace("-", "_")
+        if getattr(options, key, None) is not None:
+            values[key] = getattr(options, key)
+    if options.mixing is not None:
+        try:
+            values["mixing"] = json.loads(options.mixing)
+        except ValueError:
+            raise StudioError(f"mixing: {options.mixing[:60]!r} is not allowed; it takes a JSON object") from None
+    if options.mask and not options.image:
+        raise StudioError("mask: there is nothing to keep without --image")
+    return values
+
+
+def open_studio(checkpoint: str | None, device: str | None, config: str | None) -> Studio:
+    """`Studio.open`, with a device that is not there refused first, and without the libraries' own notes."""
+    import torch
+
+    from itermix.studio import loading
+    from itermix.studio.pipeline import Studio
+
+    try:
+        place = torch.device(device or "cpu")
+        if place.type not in DEVICES:
+            raise RuntimeError("it is none of " + ", ".join(DEVICES))
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise StudioError(f'device: "{device}" is not to be had here ({one_line(error, 80)}); take cpu') from None
+    loading.silence()
+    return Studio.open(checkpoint, device, config)
+
+
+def require_writable(path: Path) -> None:
+    """Makes the folder of a file that will be written after a long run. Raises StudioError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        problem = "it is a folder" if path.is_dir() else "no permission"
+        is_writable = os.access(path.parent, os.W_OK) and not path.is_dir()
+    except OSError as error:
+        is_writable, problem = False, str(error.strerror)
+    if not is_writable:
+        raise StudioError(f"out: {path} cannot be written: {problem}")
+
+
+def read_json(path: str) -> dict[str, Any]:
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudioError(f"settings: {path} cannot be read as JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise StudioError(f"settings: {path} holds no JSON object")
+    return values
+
+
+def write_json(name: str, path: Path, values: dict[str, Any]) -> None:
+    """name: of the option that the path is from."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StudioError(f"{name}: {path} cannot be written: {error.strerror}") from None

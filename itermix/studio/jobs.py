@@ -1,0 +1,49 @@
+"""What every command does with a request: the pictures of it, and the parameters that are written into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from itermix.studio import pictures
+from itermix.studio.pipeline import OnProgress, Result, Studio
+from itermix.studio.request import Request
+from itermix.studio.sampling import IsCancelled
+
+
+@dataclass(frozen=True)
+class Source:
+    """The picture that a run starts from, and what of it is made anew; nothing for text to image."""
+
+    image: Image.Image | None = None
+    mask: Image.Image | None = None
+
+    @classmethod
+    def read(cls, image: str | None, mask: str | None) -> Source:
+        """From files. Raises StudioError."""
+        return cls(*(pictures.read_picture(path) if path else None for path in (image, mask)))
+
+    def __str__(self) -> str:
+        """As the infotext says it."""
+        return "" if self.image is None else "image" if self.mask is None else "image and mask"
+
+
+def results_of(
+    studio: Studio,
+    request: Request,
+    source: Source,
+    model: str,
+    on_progress: OnProgress | None = None,
+    is_cancelled: IsCancelled | None = None,
+) -> Iterator[tuple[Result, str]]:
+    """Each picture with its infotext. model: the checkpoint's name. Raises StudioError."""
+    request = studio.network.settled(request)
+    if source.image is None:
+        results = studio.text_to_image(request, on_progress, is_cancelled)
+    else:
+        results = studio.image_to_image(request, source.image, source.mask, on_progress, is_cancelled)
+    for result in results:
+        size = result.picture.height, result.picture.width
+        yield result, request.infotext(result.seed, size, model, str(source))

@@ -1,0 +1,117 @@
+"""One run in the background: what it has to say as it goes, its pictures as they come, and a way to stop it."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from itermix.settings import MixingSettings
+from itermix.studio import pictures
+from itermix.studio.errors import Cancelled
+from itermix.studio.jobs import Source, results_of
+from itermix.studio.pipeline import OnProgress, Result, Studio
+from itermix.studio.request import Request
+from itermix.studio.sampling import IsCancelled
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step is done: of which pass, of which picture (from 1), and whether it is one to compare with."""
+
+    name: str
+    done: int
+    steps: int
+    picture: int
+    is_comparison: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A picture is done. other: what it is to be compared with, and what that is, in words."""
+
+    result: Result
+    infotext: str
+    other: Image.Image | None
+    label: str
+
+
+class Run:
+    """One request, made in a thread of its own so that the page stays awake. Iterate over it once for what happens.
+
+    The iteration ends when the run does, raises what the run raised, and gives up the run where it is left early.
+    """
+
+    def __init__(self, studio: Studio, request: Request, source: Source, model: str, compares: bool):
+        self.studio, self.source, self.model, self.compares = studio, source, model, compares
+        self.request = studio.network.settled(request)
+        self._said: queue.Queue = queue.Queue()
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Stops the run at its next step; what is finished is kept."""
+        self._cancelled.set()
+
+    @property
+    def was_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def __iter__(self) -> Iterator[Step | Finished]:
+        worker = threading.Thread(target=self._work, name="itermix run", daemon=True)
+        worker.start()
+        try:
+            while True:
+                said = self._said.get()
+                if said is None:
+                    return
+                if isinstance(said, BaseException):
+                    raise said
+                yield said
+        finally:  # the page may be gone
+            self.cancel()
+            worker.join()
+
+    def _work(self) -> None:
+        try:
+            results = results_of(
+                self.studio, self.request, self.source, self.model, self._progress(1), self._cancelled.is_set
+            )
+            for number, (result, infotext) in enumerate(results, 1):
+                other, label = self._counterpart(result, number)
+                self._said.put(Finished(result, infotext, other, label))
+        except Cancelled:
+            pass
+        except BaseException as error:
+            self._said.put(error)
+        self._said.put(None)
+
+    def _progress(self, picture: int, is_comparison: bool = False) -> OnProgress:
+        return lambda name, done, steps: self._said.put(Step(name, done, steps, picture, is_comparison))
+
+    def _counterpart(self, result: Result, number: int) -> tuple[Image.Image | None, str]:
+        """What the picture is compared with: the same run without mixing, or its own first pass enlarged."""
+        if self.compares and self.request.mixing.enabled:
+            return without_mixing(
+                self.studio, self.request, self.source, result, self._progress(number, True), self._cancelled.is_set
+            ), "without mixing"
+        if result.native is not None:
+            first = pictures.picture_of(self.studio.network.decode(result.native))
+            return first.resize(result.picture.size, Image.Resampling.LANCZOS), "first pass, enlarged"
+        return None, ""
+
+
+def without_mixing(
+    studio: Studio, request: Request, source: Source, result: Result, on_progress: OnProgress, is_cancelled: IsCancelled
+) -> Image.Image:
+    """The same picture, by the same seed, without mixing; a hires pass at its own denoising strength."""
+    plain = dataclasses.replace(request, mixing=MixingSettings(), seed=result.seed, count=1)
+    if result.native is not None:
+        latent, _ = studio.hires(plain, result.seed, result.native, on_progress, is_cancelled)
+        return pictures.picture_of(studio.network.decode(latent))
+    if source.image is not None:
+        return next(studio.image_to_image(plain, source.image, source.mask, on_progress, is_cancelled)).picture
+    return next(studio.text_to_image(plain, on_progress, is_cancelled)).picture

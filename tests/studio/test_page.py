@@ -1,0 +1,258 @@
+"""The standalone's page in a real browser: generate, compare, mix, interrupt, and what happens to bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from itermix.mixing import curve
+from itermix.settings import MixingSettings
+
+pytest.importorskip("gradio", reason="the page needs gradio")
+pytest.importorskip("diffusers", reason="the page needs diffusers")
+
+ROOT = Path(__file__).parents[2]
+SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--disable-sync"]
+START, RUN = 120, 120_000  # s, ms
+RUN_NUMBER = "document.querySelector('#itermix_status p')?.dataset.run ?? null"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the page tests need playwright (pip install)")
+    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("the page tests need Chromium or Chrome on the PATH")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(browser, folders, tmp_path_factory):
+    """The address of a running studio, and the folder that it keeps its pictures in."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "itermix", "studio", "--checkpoint", str(folders / "sd15"), "--no-browser"]
+    environment = {**os.environ, "ITERMIX_ENVIRONMENT": "none", "OMP_NUM_THREADS": "1"}
+    log = (folder / "log.txt").open("w+")
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--out", str(folder)], cwd=ROOT, env=environment, stdout=log, stderr=log
+    )
+    until = time.monotonic() + START
+    while time.monotonic() < until and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.2)
+    else:
+        pytest.fail(f"the page did not start: {(folder / 'log.txt').read_text()}")
+    yield f"http://127.0.0.1:{port}", folder
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def page(server, browser):
+    """The page at 64 x 64 pixels, 4 steps, seed 1; what went wrong in the browser or left the machine is kept."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1500})
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("console", lambda message: page.faults.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: page.faults.append(request.url) if is_foreign(request.url) else None)
+    page.goto(server[0], wait_until="load")
+    page.wait_for_selector("#itermix_generate", timeout=60_000)
+    for name, value in (("width", 64), ("height", 64), ("steps", 4), ("seed", 1)):
+        set_number(page, f"#txt2img_{name}", value)
+    yield page
+    page.close()
+
+
+def is_foreign(url):
+    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+def set_number(page, container, value):
+    field = page.locator(f"{container} input[type=number]").first
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def shoot(page, name):
+    folder = os.environ.get(SHOTS)
+    if folder:
+        page.wait_for_timeout(500)
+        page.screenshot(path=os.path.join(folder, f"{name}.png"))
+
+
+def start(page):
+    """Presses Generate, and waits until the page shows something of that run and not of the one before."""
+    last = page.evaluate(RUN_NUMBER)
+    page.click("#itermix_generate")
+    page.wait_for_function(f"last => ({RUN_NUMBER}) !== last", arg=last, timeout=RUN)
+
+
+def wait_for(page, pattern, timeout=RUN):
+    text = "document.querySelector('#itermix_status').innerText"
+    page.wait_for_function(f"pattern => new RegExp(pattern).test({text})", arg=pattern, timeout=timeout)
+
+
+def generate(page, server):
+    """The pictures of a run, oldest first: path and bytes."""
+    before = set(server[1].glob("0*.png"))
+    start(page)
+    wait_for(page, "^Done|^Interrupted")
+    return [(path, path.read_bytes()) for path in sorted(set(server[1].glob("0*.png")) - before)]
+
+
+def pixels(path):
+    from PIL import Image
+
+    return Image.open(path).convert("RGB").tobytes()
+
+
+def test_generate_gives_a_picture_with_its_parameters_and_one_to_compare(page, server):
+    from PIL import Image
+
+    shoot(page, "studio")
+    ((path, _),) = generate(page, server)
+    with Image.open(path) as picture:
+        assert picture.size == (128, 128)
+        text = picture.info["parameters"]
+    assert "Seed: 1," in text and 'Iterative Mixing: "{\\"alpha_1\\": 0.02}"' in text
+    assert page.input_value("#itermix_infotext textarea") == text
+    page.wait_for_selector("#itermix_gallery img")
+    assert page.locator("#itermix_slider img").count() == 2
+    assert "without mixing" in page.inner_text("#itermix_slider")
+    other = path.with_name(f"compared-{path.name.split('-')[0]}.png")
+    assert pixels(other) != pixels(path)
+    shoot(page, "studio-done")
+    assert not page.faults
+
+
+def test_the_same_seed_gives_the_same_pixels_and_alpha_1_changes_them(page, server):
+    (first,) = generate(page, server)
+    (again,) = generate(page, server)
+    set_number(page, "#itermix_txt2img_alpha_1", 3)
+    (changed,) = generate(page, server)
+    assert pixels(first[0]) == pixels(again[0]) != pixels(changed[0])
+    assert not page.faults
+
+
+def test_interrupt_keeps_what_is_finished_and_the_page_goes_on(page, server):
+    set_number(page, "#txt2img_count", 16)
+    set_number(page, "#txt2img_steps", 60)
+    before = set(server[1].glob("0*.png"))
+    start(page)
+    wait_for(page, "picture 2")
+    page.click("#itermix_interrupt")
+    wait_for(page, "Interrupted", 20_000)
+    kept = set(server[1].glob("0*.png")) - before
+    assert 1 <= len(kept) < 16
+    assert re.search(rf"{len(kept)} of 16", page.inner_text("#itermix_status"))
+    set_number(page, "#txt2img_count", 1)
+    set_number(page, "#txt2img_steps", 4)
+    assert len(generate(page, server)) == 1
+    assert not page.faults
+
+
+def test_bad_input_is_said_and_the_page_goes_on(page, server):
+    open_group(page, "curve")
+    set_number(page, "#itermix_txt2img_start", 0.9)
+    set_number(page, "#itermix_txt2img_stop", 0.5)
+    start(page)
+    wait_for(page, "start: 0.9")
+    assert "it must be below stop, which is 0.5" in page.inner_text("#itermix_status")
+    page.wait_for_selector(".toast-wrap >> text=below stop")
+    shoot(page, "studio-refused")
+    set_number(page, "#itermix_txt2img_start", 0)
+    assert len(generate(page, server)) == 1
+
+
+def open_group(page, name):
+    page.locator(f"#itermix_txt2img_{name}_group > button.label-wrap").first.click()
+
+
+def test_the_curve_follows_the_slider(page):
+    for alpha in (0.02, 0.7, 4.0):
+        set_number(page, "#itermix_txt2img_alpha_1", alpha)
+        page.wait_for_timeout(700)
+        dots = page.eval_on_selector_all(
+            ".itermix-step", "dots => dots.map(dot => [Number(dot.getAttribute('cx')), Number(dot.getAttribute('cy'))])"
+        )
+        box = page.eval_on_selector(
+            ".itermix-plot", "r => ['y', 'height'].map(name => Number(r.getAttribute(name)))"
+        )  # fmt: skip
+        drawn = torch.tensor([(box[0] + box[1] - y) / box[1] for _, y in dots], dtype=torch.float64)
+        even = torch.arange(4, dtype=torch.float64) / 4  # the page takes the steps as even in the timestep
+        wanted = curve.weights(MixingSettings(enabled=True, alpha_1=alpha), 4, even)
+        torch.testing.assert_close(drawn, wanted.double(), atol=1e-4, rtol=0)
+    assert not page.faults
+
+
+def test_a_preset_sets_the_fields(page):
+    page.locator("#itermix_txt2img_preset input").first.click()
+    page.locator('[role=option][aria-label="DemoFusion paper"], li[aria-label="DemoFusion paper"]').first.click()
+    alpha = page.locator("#itermix_txt2img_alpha_1 input[type=number]").first
+    page.wait_for_function("element => Number(element.value) === 3", arg=alpha.element_handle(), timeout=20_000)
+
+
+def test_settings_go_out_and_come_back(page, server, tmp_path):
+    set_number(page, "#itermix_txt2img_alpha_1", 1.25)
+    set_number(page, "#txt2img_hr_scale", 1.5)
+    page.wait_for_timeout(300)
+    with page.expect_download() as download:
+        page.click("#itermix_save")
+        page.wait_for_timeout(1500)
+        page.click("#itermix_save")  # the first click made the file, this one fetches it
+    file = tmp_path / "settings.json"
+    download.value.save_as(file)
+    values = json.loads(file.read_text())
+    assert values["mixing"]["alpha_1"] == 1.25 and values["hires"] == 1.5 and values["seed"] == 1
+    file.write_text(json.dumps({"prompt": "a red box", "steps": 7, "mixing": {"alpha_1": 0.5}}))
+    page.set_input_files("#itermix_load input[type=file], input[type=file][accept*=json]", str(file))
+    steps = page.locator("#txt2img_steps input[type=number]").first
+    page.wait_for_function("element => Number(element.value) === 7", arg=steps.element_handle(), timeout=20_000)
+    assert page.input_value("#txt2img_prompt textarea") == "a red box"
+    assert float(page.input_value("#itermix_txt2img_alpha_1 input[type=number]")) == 0.5
+
+
+def test_a_page_that_is_closed_gives_up_its_run(page, server, browser):
+    set_number(page, "#txt2img_count", 16)
+    set_number(page, "#txt2img_steps", 100)
+    start(page)
+    wait_for(page, "step")
+    page.close()
+    another = browser.new_page()
+    another.goto(server[0], wait_until="load")
+    for name, value in (("width", 64), ("height", 64), ("steps", 2), ("seed", 5)):
+        set_number(another, f"#txt2img_{name}", value)
+    start(another)
+    wait_for(another, "^Done", 40_000)
+    another.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 800])
+def test_nothing_is_wider_than_the_page(server, browser, scheme, width):
+    page = browser.new_page(viewport={"width": width, "height": 1100}, color_scheme=scheme)
+    page.goto(server[0], wait_until="load")
+    page.wait_for_selector(".itermix-curve svg", timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shoot(page, f"studio-{scheme}-{width}")
+    page.close()

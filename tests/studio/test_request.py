@@ -1,0 +1,61 @@
+"""What a run is asked for: checked once, before anything is loaded, and written down so that it can be repeated."""
+
+import dataclasses
+
+import pytest
+
+from itermix.settings import INFOTEXT_KEY, MixingSettings
+from itermix.studio.errors import StudioError
+from itermix.studio.request import SAMPLERS, Request
+
+REQUEST = Request(prompt="a", width=64, height=48, sampler="Euler", guidance=5.0)
+
+
+@pytest.mark.parametrize("name, value, allowed", [
+    ("width", -8, "a whole number from 0 to 8192"),
+    ("height", 12, "a multiple of 8"),
+    ("steps", 0, "a whole number from 1 to 1000"),
+    ("steps", 2.0, "a whole number from 1 to 1000"),
+    ("guidance", float("inf"), "a number from 0 to 100"),
+    ("hires", 0.5, "a number from 1 to 16"),
+    ("sampler", "Nobody", 'one of "automatic", "Euler", "Euler a", "DPM++ 2M", "Heun", "DDIM", "Flow Euler"'),
+    ("schedule", "odd", 'one of "karras", "uniform"'),
+    ("hires_upscaler", "none", 'one of "latent", "pixel"'),
+])  # fmt: skip
+def test_what_is_not_allowed_is_named_with_its_value(name, value, allowed):
+    with pytest.raises(StudioError) as refused:
+        Request(**{name: value})
+    assert str(refused.value) == f"{name}: {str(value)!r} is not allowed; it takes {allowed}"
+
+
+def test_the_samplers_are_those_that_there_are():
+    schedules = pytest.importorskip("itermix.studio.schedules")
+    assert SAMPLERS == ("automatic", *schedules.SAMPLERS)
+    assert [schedules.settled("automatic", is_flow) for is_flow in (False, True)] == ["DPM++ 2M", "Flow Euler"]
+    assert schedules.settled("Heun", False) == "Heun"
+
+
+def test_the_infotext_of_a_plain_run():
+    assert REQUEST.infotext(7, (48, 64)) == (
+        "a\nSteps: 20, Sampler: Euler, Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 64x48"
+    )
+
+
+def test_the_size_of_a_run_that_leaves_it_open_is_the_pictures():
+    assert "Size: 64x48" in Request().infotext(0, (48, 64))
+
+
+def test_a_models_name_that_would_end_the_value_is_quoted():
+    assert REQUEST.infotext(0, (48, 64), 'a, "b"').endswith(', Model: "a, \\"b\\""')
+
+
+@pytest.mark.parametrize("mixing, strength", [
+    (MixingSettings(), "0.7"),
+    (MixingSettings(enabled=True), "1"),
+    (MixingSettings(enabled=True, passes="first pass"), "0.7"),
+    (MixingSettings(enabled=True, hires_denoise=0.0), "0.7"),
+])  # fmt: skip
+def test_the_denoising_strength_is_the_one_that_is_taken(mixing, strength):
+    text = dataclasses.replace(REQUEST, hires=2.0, mixing=mixing).infotext(0, (96, 128))
+    assert f"Denoising strength: {strength}, Hires upscale: 2, Hires upscaler: latent, Hires steps: 20" in text
+    assert (INFOTEXT_KEY in text) == mixing.enabled
