@@ -23,6 +23,7 @@ REFERENCES = ("automatic", "uploaded image")
 FITS = ("crop", "stretch")
 
 LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
+LONGEST_TEXT = 100_000  # characters of a text field
 
 
 class SettingsError(ValueError):
@@ -34,7 +35,7 @@ class Field:
     """One setting as every surface needs it: UI label, API and infotext name, range, help."""
 
     name: str
-    kind: str  # "switch", "number", "choice" or "image"
+    kind: str  # "switch", "number", "integer", "choice", "text" or "image"
     default: Any
     label: str
     help: str
@@ -50,8 +51,12 @@ class Field:
             return "true or false"
         if self.kind == "number":
             return f"a number from {self.minimum:g} to {self.maximum:g}"
+        if self.kind == "integer":
+            return f"a whole number from {self.minimum} to {self.maximum}"
         if self.kind == "choice":
             return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+        if self.kind == "text":
+            return f"text of up to {LONGEST_TEXT} characters"
         return "a picture as base64 text, or nothing"
 
     def schema(self) -> dict[str, Any]:
@@ -59,7 +64,9 @@ class Field:
         kinds = {
             "switch": {"type": "boolean"},
             "number": {"type": "number", "minimum": self.minimum, "maximum": self.maximum},
+            "integer": {"type": "integer", "minimum": self.minimum, "maximum": self.maximum},
             "choice": {"enum": list(self.choices)},
+            "text": {"type": "string", "maxLength": LONGEST_TEXT},
             "image": {"type": ["string", "null"], "contentEncoding": "base64"},
         }
         return {"title": self.label, "description": self.help, "default": self.default, **kinds[self.kind]}
@@ -71,7 +78,12 @@ class Field:
         if self.kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
             if self.minimum <= value <= self.maximum:  # not so for NaN and infinity
                 return float(value)
+        if self.kind == "integer" and isinstance(value, (int, float)) and not isinstance(value, bool):
+            if self.minimum <= value <= self.maximum and value == int(value):  # a page's slider gives 12.0
+                return int(value)
         if self.kind == "choice" and isinstance(value, str) and value in self.choices:
+            return value
+        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT:
             return value
         if self.kind == "image" and (value is None or isinstance(value, str)):
             return value or None
@@ -86,6 +98,14 @@ def number(label: str, default: float, minimum: float, maximum: float, step: flo
     return _declare(
         kind="number", default=float(default), label=label, help=help, minimum=minimum, maximum=maximum, step=step
     )
+
+
+def integer(label: str, default: int, minimum: int, maximum: int, help: str) -> Any:
+    return _declare(kind="integer", default=default, label=label, help=help, minimum=minimum, maximum=maximum, step=1)
+
+
+def text(label: str, help: str) -> Any:
+    return _declare(kind="text", default="", label=label, help=help)
 
 
 def choice(label: str, choices: tuple[str, ...], help: str) -> Any:

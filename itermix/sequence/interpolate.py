@@ -34,16 +34,18 @@ def cosine_latents(a: Tensor, b: Tensor, weight: float | Tensor) -> Tensor:
     return blend("linear", a, b, (1.0 - cosine) / 2.0)
 
 
-def slerp_conditioning(a: Tensor, b: Tensor, strength: float) -> Tensor:
+def slerp_conditioning(a: Tensor, b: Tensor, strength: float, jump: bool = True) -> Tensor:
     """Each token along the great circle from its place in a to its place in b. a, b: [..., tokens, channels].
 
     A zero token counts as perpendicular to any other. As in the node, a token parallel to its goal does not
-    travel: it is a's below strength 0.5 and b's from there on. Raises ValueError for shapes that differ.
+    travel: it is a's below strength 0.5 and b's from there on; without `jump` it moves on a straight line.
+    Raises ValueError for shapes that differ.
     """
     if a.shape != b.shape:
         raise ValueError(f"conditionings of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be interpolated")
     start, goal = a.to(working_dtype(a)), b.to(working_dtype(a))
-    shares = [_shares(omega, strength) for omega in _angles(start, goal).flatten().tolist()]
+    shares_of = _shares if jump else slerp_weights
+    shares = [shares_of(omega, strength) for omega in _angles(start, goal).flatten().tolist()]
     of_start, of_goal = start.new_tensor(shares).view(*a.shape[:-1], 2).split(1, dim=-1)
     return (of_start * start + of_goal * goal).to(a.dtype)
 

@@ -1,0 +1,133 @@
+"""What a sequence will do, frame by frame, before it does it: plain data to print, test and show.
+
+Frame 0 comes from the init image (or from nothing), every later one from the frame before it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from itermix.sequence import prompts
+from itermix.sequence.seeds import seeds
+from itermix.sequence.settings import SequenceSettings
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Where the conditioning of a frame is on its way from one prompt to the next.
+
+    start: a prompt, or None for the conditioning that the frame before had. weight: 0 is start, 1 is goal.
+    method: "slerp" or "linear"; "step" is the node's slerp. A frame on a keyframe has weight 1.
+    """
+
+    goal: str
+    start: str | None = None
+    weight: float = 1.0
+    method: str = "linear"
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """What must be encoded for this frame."""
+        if self.weight == 1.0:
+            return (self.goal,)
+        if self.start is None:
+            return (self.goal,) if self.weight > 0.0 else ()
+        return (self.start, self.goal) if self.weight > 0.0 else (self.start,)
+
+    def __str__(self) -> str:
+        if self.weight == 1.0 or self.start is None:
+            return self.goal
+        return f"{self.start} -> {self.goal} ({self.weight:.0%})" if self.weight else self.start
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame. seed: of the first image of a batch, image i has seed + i. denoise: 0 keeps all, 1 is all new.
+
+    unsample_steps: None is no unsampling, 0 as many as the frame takes forwards. noise: strength of injected noise,
+    0 for none.
+    """
+
+    index: int
+    seed: int
+    denoise: float
+    positive: Passage
+    negative: Passage
+    keyframe: bool
+    interpolation: str
+    interpolation_strength: float
+    unsample_steps: int | None
+    noise: float
+
+
+def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: str = "") -> list[Frame]:
+    """The frames of a sequence. seed, prompt, negative: the host's own. The same arguments give the same plan."""
+    tables = prompts.read(settings.prompts, settings.negative_prompts, settings.keyframes, settings.frames)
+    positives, negatives = ({0: own, **table} for own, table in zip((prompt, negative), tables))
+    return [
+        Frame(
+            index=index,
+            seed=chosen,
+            denoise=denoise(settings, index),
+            positive=_passage(settings, positives, index),
+            negative=_passage(settings, negatives, index),
+            keyframe=index in positives or index in negatives,
+            interpolation=settings.latent_interpolation if index else "off",
+            interpolation_strength=settings.latent_interpolation_strength,
+            unsample_steps=settings.unsample_steps if _unsamples(settings, index) else None,
+            noise=settings.noise_strength if settings.inject_noise and index else 0.0,
+        )
+        for index, chosen in enumerate(seeds(settings, seed))
+    ]
+
+
+def table(frames: list[Frame]) -> list[dict[str, Any]]:
+    """One row for each frame, of plain values: frame, seed, denoise, prompt, negative, interpolation."""
+    return [
+        {
+            "frame": frame.index,
+            "seed": frame.seed,
+            "denoise": round(frame.denoise, 6),
+            "prompt": str(frame.positive),
+            "negative": str(frame.negative),
+            "keyframe": frame.keyframe,
+            "interpolation": _interpolation(frame),
+            "unsample": frame.unsample_steps is not None,
+            "noise": frame.noise,
+        }
+        for frame in frames
+    ]
+
+
+def denoise(settings: SequenceSettings, index: int) -> float:
+    """With denoise sine: mean + amplitude sin(2 pi k / n) between denoise_seq and denoise_max."""
+    if index == 0:
+        return settings.denoise_start
+    if not settings.denoise_sine:
+        return settings.denoise_seq
+    amplitude = (settings.denoise_max - settings.denoise_seq) / 2.0
+    mean = (settings.denoise_max + settings.denoise_seq) / 2.0
+    swing = amplitude * math.sin(2.0 * math.pi * index / settings.frames)
+    return min(max(mean + swing, 0.0), 1.0)  # rounding may go past an end of 0 or 1
+
+
+def _passage(settings: SequenceSettings, keyframes: prompts.Keyframes, index: int) -> Passage:
+    here, following = prompts.ends(keyframes, index)
+    if settings.conditioning_slerp and index:
+        weight = settings.conditioning_slerp_strength if here == index else 0.0
+        return Passage(keyframes[here], None, weight, "step")
+    if settings.travel == "off" or following is None or here == index or keyframes[here] == keyframes[following]:
+        return Passage(keyframes[here])
+    return Passage(keyframes[following], keyframes[here], (index - here) / (following - here), settings.travel)
+
+
+def _unsamples(settings: SequenceSettings, index: int) -> bool:
+    """Modulo keying starts afresh, with new noise, where it takes a new seed: as in the node."""
+    fresh = settings.seed_keying == "modulo" and index % settings.seed_divisor == 0
+    return settings.unsample and index > 0 and not fresh
+
+
+def _interpolation(frame: Frame) -> str:
+    return "off" if frame.interpolation == "off" else f"{frame.interpolation} {frame.interpolation_strength:g}"

@@ -1,0 +1,123 @@
+"""Keyframes of prompts: which prompt begins at which frame.
+
+Two ways to write them. Numbered, as the node "CLIP Text Encode Sequence": `index: prompt`, which goes on over the
+lines below it up to the next number. Or a plain list, one prompt per line, spaced over the frames, as "(v2)" of that
+node. Empty lines and lines that begin with # are left out. A keyframe holds until the next one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+
+from itermix.settings import SettingsError
+
+SPACINGS = ("numbered", "linear", "sinus", "sinus inverted", "half sinus", "half sinus inverted")
+LONGEST_SHOWN = 40  # characters of a line repeated in its message
+
+KEY = re.compile(r"([^\s:<>()\[\]{},]+)\s*:")  # what stands where a frame number belongs
+
+Keyframes = dict[int, str]  # frame number, prompt; in rising order
+
+
+def read(positive: str, negative: str, spacing: str, frames: int) -> tuple[Keyframes, Keyframes]:
+    """Both tables of keyframes. Raises SettingsError, which names the field and the line.
+
+    Of two plain lists each prompt and its negative begin together; the shorter list stays at its last one. Frame 0
+    may be missing, and a table may be empty: the host's own prompt is what is meant then.
+    """
+    if spacing == "numbered":
+        return numbered("prompts", positive, frames), numbered("negative_prompts", negative, frames)
+    lists = [[line for _, line in _lines(text)] for text in (positive, negative)]
+    count = max(map(len, lists))
+    if count > frames:
+        raise SettingsError(f"prompts: {count} prompts are not allowed in {frames} frames; each takes one at least")
+    starts = spaced(spacing, frames, count)
+    return tuple(dict(zip(starts, prompts)) for prompts in lists)  # type: ignore[return-value]
+
+
+def numbered(name: str, text: str, frames: int) -> Keyframes:
+    """The keyframes of a table of `index: prompt`. name: of the field. Raises SettingsError."""
+    bodies: dict[int, list[str]] = {}
+    at: dict[int, int] = {}
+    for line_number, line in _lines(text):
+        key = KEY.match(line)
+        if key:
+            index = _index(name, line_number, line, key.group(1), frames)
+            if index in bodies:
+                raise _refused(name, line_number, line, f"frame {index} has its prompt in line {at[index]}")
+            bodies[index], at[index] = [line[key.end() :].strip()], line_number
+        elif bodies:
+            bodies[next(reversed(bodies))].append(line.strip())
+        else:
+            raise _refused(name, line_number, line, 'the first prompt begins with its frame number, as in "0: a rose"')
+    table = {index: "\n".join(filter(None, body)) for index, body in sorted(bodies.items())}
+    for index, prompt in table.items():
+        if not prompt and name == "prompts":  # to have no negative prompt is a wish like any other
+            raise _refused(name, at[index], f"{index}:", f"frame {index} has no prompt; write one, or leave it out")
+    return table
+
+
+def spaced(spacing: str, frames: int, count: int) -> list[int]:
+    """The frame at which each of `count` prompts begins: rising from 0, one frame each at least.
+
+    linear: as the node's. half sinus: as the node's, the later the shorter; inverted is that backwards in time (the
+    node's, once sorted, is the same as not inverted). sinus: short at both ends, inverted: short in the middle (the
+    node gives no usable numbers for these).
+    """
+    if count < 2:
+        return [0] * count
+    if spacing == "linear":
+        starts = [0, *_rising(frames // count, frames, count)[:-1]]
+    elif spacing == "half sinus":
+        starts = [0, *_half_sinus(frames, count)[:-1]]
+    elif spacing == "half sinus inverted":
+        starts = [frames - later for later in reversed(_half_sinus(frames, count))]
+    elif spacing == "sinus":
+        starts = [int(frames * (1.0 - math.cos(math.pi * i / count)) / 2.0) for i in range(count)]
+    else:
+        starts = [int(frames * math.acos(1.0 - 2.0 * i / count) / math.pi) for i in range(count)]
+    for i in range(1, count):
+        starts[i] = max(starts[i], starts[i - 1] + 1)
+    return [min(start, frames - count + i) for i, start in enumerate(starts)]
+
+
+def ends(table: Keyframes, frame: int) -> tuple[int, int | None]:
+    """The keyframe that holds at a frame, and the next one if there is one. The table begins with frame 0."""
+    for first, following in pairwise([*table, None]):
+        if following is None or frame < following:
+            return first, following
+    raise ValueError("a table of keyframes begins with frame 0")
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """Number and text of each line that says something. Blanks before a line stay: they mark its going on."""
+    lines = [(number, line.rstrip()) for number, line in enumerate(text.splitlines(), start=1)]
+    return [(number, line) for number, line in lines if line and not line.lstrip().startswith("#")]
+
+
+def _index(name: str, line_number: int, line: str, key: str, frames: int) -> int:
+    if not re.fullmatch("[0-9]{1,9}", key):
+        raise _refused(
+            name, line_number, line, f'"{key[:LONGEST_SHOWN]}" is no frame number; indent the line if it is prompt'
+        )
+    if int(key) >= frames:
+        raise _refused(name, line_number, line, f"the last of {frames} frames is {frames - 1}")
+    return int(key)
+
+
+def _refused(name: str, line_number: int, line: str, why: str) -> SettingsError:
+    shown = line if len(line) <= LONGEST_SHOWN else line[:LONGEST_SHOWN] + "..."
+    return SettingsError(f"{name}, line {line_number}: {shown!r} is not allowed; {why}")
+
+
+def _rising(first: int, last: int, count: int) -> list[int]:
+    """`count` whole numbers from first to last, evenly spaced and rounded down; two or more."""
+    step = (last - first) / (count - 1)
+    return [*(int(i * step + first) for i in range(count - 1)), last]
+
+
+def _half_sinus(frames: int, count: int) -> list[int]:
+    quarter = [math.pi / 2.0 * i / (count - 1) for i in range(count)]
+    return [int(math.sin(angle) * (frames - 1) + 1) for angle in quarter]

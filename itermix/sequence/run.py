@@ -1,0 +1,210 @@
+"""Runs a plan on any host that can do a few things: encode a prompt, sample, sample backwards, show a frame.
+
+Latents stay latents from frame to frame. What is held over time is the latent before, the first and the initial one,
+and the conditionings that a later frame still needs; frames go to the host as they come. A frame follows from the
+plan and the latent before it alone, so that a run resumed from the file of `state` gives the frames that it would
+have given in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from itermix.sequence import state
+from itermix.sequence.colour import anchored
+from itermix.sequence.conditioning import Conditioning, between
+from itermix.sequence.host import Host, Job
+from itermix.sequence.interpolate import blend_latents, cosine_latents, slerp_latents
+from itermix.sequence.plan import Frame, Passage
+from itermix.sequence.seeds import SEEDS
+from itermix.sequence.settings import SequenceSettings
+
+INTERPOLATIONS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "blend": blend_latents,
+    "slerp": slerp_latents,
+    "cosine": cosine_latents,
+}
+
+
+# Changes the seed of injected noise, which would else be the very noise that the sampler adds from the same seed.
+INJECTED = 0x9E3779B97F4A7C15
+
+
+@dataclass
+class Report:
+    """What came of a run. next: the first frame that was not made, the number of frames if all were."""
+
+    first: int
+    next: int
+    emitted: list[int] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+    interrupted: bool = False
+    messages: list[str] = field(default_factory=list)
+
+
+def run(
+    host: Host, settings: SequenceSettings, frames: list[Frame], init: Tensor | None, file: str | Path | None = None
+) -> Report:
+    """Makes the frames of a plan. init: clean latent [B, C, H, W], or None to begin from noise.
+
+    file: where the state is kept between frames, None for nowhere. With `settings.resume` the frames that are
+    finished there are not made again. Raises StateError where there is nothing to resume, or it is another sequence's.
+    A state that cannot be written is a message, not an end.
+    """
+    key = _fingerprint(host, settings, frames, init)
+    start = _resumed(settings, file, key)
+    report = Report(start.next if start else 0, start.next if start else 0)
+    previous, first = (init, None)
+    if start is not None:
+        previous, first = start.previous.to(host.device), start.first.to(host.device)
+        if start.next >= len(frames):
+            report.messages.append(f"nothing to resume: all {len(frames)} frames of this sequence are finished")
+    conditionings = _Conditionings(host, frames)
+    for frame in frames[: report.first]:
+        conditionings.pass_by(frame, last=frame.index == report.first - 1)
+    for frame in frames[report.first :]:
+        if host.stopped():
+            report.interrupted = True
+            break
+        before = conditionings.last
+        job = _job(host, settings, frame, conditionings.of(frame), (previous, first, init), len(frames))
+        latent = _made(host, settings, job, before, (previous, first, init))
+        if host.stopped():
+            report.interrupted = True
+            break
+        if host.skipped():
+            report.skipped.append(frame.index)
+            report.next = frame.index + 1
+            _keep(report, file, key, previous, first)
+            continue
+        host.emit(job, latent)
+        previous, first = latent, latent if first is None else first
+        report.emitted.append(frame.index)
+        report.next = frame.index + 1
+        _keep(report, file, key, previous, first)
+    return report
+
+
+def _made(
+    host: Host,
+    settings: SequenceSettings,
+    job: Job,
+    before: tuple[Conditioning, Conditioning] | None,
+    latents: tuple[Tensor | None, Tensor | None, Tensor | None],
+) -> Tensor:
+    """The latent of a frame: sampled, interpolated with the one before, its colours held, the mask's outside kept."""
+    previous, first, init = latents
+    frame, source, noised = job.frame, previous, False
+    if previous is not None:
+        if frame.unsample_steps is not None:
+            positive, negative = before or (job.positive, job.negative)
+            backwards = replace(job, positive=positive, negative=negative)
+            source, noised = host.unsample(backwards, source, frame.unsample_steps), True
+        if frame.noise:
+            added = host.noise(tuple((seed ^ INJECTED) % SEEDS for seed in job.seeds), source) * frame.noise
+            source = source + (added if host.mask is None else added * host.mask)
+    latent = host.sample(job, source, noised)
+    if previous is not None and frame.interpolation != "off":
+        latent = INTERPOLATIONS[frame.interpolation](previous, latent, frame.interpolation_strength)
+    if first is not None:
+        latent = anchored(latent, first, settings.colour_anchor)
+    if host.mask is None or init is None:
+        return latent
+    mask = host.mask.to(latent)
+    return mask * latent + (1.0 - mask) * init
+
+
+def _job(
+    host: Host,
+    settings: SequenceSettings,
+    frame: Frame,
+    conditioning: tuple[Conditioning, Conditioning],
+    latents: tuple[Tensor | None, Tensor | None, Tensor | None],
+    total: int,
+) -> Job:
+    """latents: the one before, the first, the initial one."""
+    previous, first, init = latents
+    references = {"previous frame": previous, "first frame": first, "init image": init}
+    reference = references.get(settings.mixing_reference) if frame.index else None
+    seeds = tuple((frame.seed + image) % SEEDS for image in range(host.batch))
+    return Job(frame, seeds, *conditioning, reference, total)
+
+
+class _Conditionings:
+    """The conditionings in use, frame by frame; each prompt is encoded once and let go after its last frame."""
+
+    def __init__(self, host: Host, frames: list[Frame]):
+        self.host = host
+        self.known: dict[tuple[str, bool], Conditioning] = {}
+        self.current: dict[bool, Conditioning] = {}
+        self.last: tuple[Conditioning, Conditioning] | None = None
+        self.last_use = {
+            (prompt, negative): frame.index
+            for frame in frames
+            for negative in (False, True)
+            for prompt in _passage(frame, negative).prompts
+        }
+        self.steps = any(frame.positive.method == "step" or frame.negative.method == "step" for frame in frames)
+
+    def of(self, frame: Frame) -> tuple[Conditioning, Conditioning]:
+        both = (self._moved(frame.positive, False), self._moved(frame.negative, True))
+        self.known = {key: value for key, value in self.known.items() if self.last_use[key] > frame.index}
+        self.last = both
+        return both
+
+    def pass_by(self, frame: Frame, last: bool) -> None:
+        """For a frame that is there already: the node's steps go on from all before, unsampling from the last one."""
+        if self.steps or last:
+            self.of(frame)
+
+    def _moved(self, passage: Passage, negative: bool) -> Conditioning:
+        start = self.current.get(negative) if passage.start is None else None
+        if start is None and passage.start is not None and passage.weight < 1.0:
+            start = self._encoded(passage.start, negative)
+        if passage.weight >= 1.0 or start is None:
+            start = self._encoded(passage.goal, negative)
+        elif passage.weight > 0.0:
+            start = between(start, self._encoded(passage.goal, negative), passage.weight, passage.method)
+        self.current[negative] = start
+        return start
+
+    def _encoded(self, prompt: str, negative: bool) -> Conditioning:
+        key = (prompt, negative)
+        if key not in self.known:
+            self.known[key] = self.host.encode(prompt, negative)
+        return self.known[key]
+
+
+def _passage(frame: Frame, negative: bool) -> Passage:
+    return frame.negative if negative else frame.positive
+
+
+def _fingerprint(host: Host, settings: SequenceSettings, frames: list[Frame], init: Tensor | None) -> str:
+    """Of all that decides about a latent; what becomes of the frames afterwards does not."""
+    decides = (host.identity, host.batch, settings.mixing_reference, settings.colour_anchor)
+    return state.fingerprint(decides, frames, init, host.mask)
+
+
+def _resumed(settings: SequenceSettings, file: str | Path | None, key: str) -> state.State | None:
+    if not settings.resume or file is None:
+        return None
+    found = state.load(file)
+    if found.fingerprint != key:
+        raise state.StateError(
+            f"{file} is of another sequence; set the seed, prompts, init image and settings as they were, or start anew"
+        )
+    return found
+
+
+def _keep(report: Report, file: str | Path | None, key: str, previous: Tensor | None, first: Tensor | None) -> None:
+    if file is None or previous is None or first is None:
+        return
+    try:
+        state.save(file, state.State(key, report.next, previous, first))
+    except state.StateError as problem:
+        if str(problem) not in report.messages:
+            report.messages.append(str(problem))

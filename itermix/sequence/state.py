@@ -1,0 +1,134 @@
+"""What a sequence needs to go on after an interrupt, in one file that is replaced whole after every frame.
+
+A file is a magic line, the length of a header, the header (JSON: version, fingerprint of the sequence, next frame,
+names, dtypes and shapes of the tensors, their checksum) and the tensors' bytes. Nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MAGIC = b"itermix sequence\n"
+VERSION = 1
+LARGEST_HEADER = 2**20  # bytes
+LARGEST_TENSORS = 2**32  # bytes
+DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.float32, torch.float64, torch.float16)}
+DTYPES["bfloat16"] = torch.bfloat16
+
+
+class StateError(Exception):
+    """A file that a sequence cannot go on from, or that cannot be written. The message names it and what to do."""
+
+
+@dataclass(frozen=True)
+class State:
+    """next: the first frame that is not there yet. previous, first: clean latents [B, C, H, W] of the frame before
+    that and of the first frame. fingerprint: of all that decides about the frames."""
+
+    fingerprint: str
+    next: int
+    previous: Tensor
+    first: Tensor
+
+
+def fingerprint(*parts: Any) -> str:
+    """A name for a sequence: the same plain data and tensors give the same one. None stands for no tensor."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = _bytes(part) if isinstance(part, Tensor) else repr(part).encode()
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+def save(file: str | Path, state: State) -> None:
+    """Replaces the file, or leaves the old one as it was and raises StateError."""
+    file = Path(file)
+    tensors = {"previous": state.previous, "first": state.first}
+    payload = b"".join(_bytes(tensor) for tensor in tensors.values())
+    header = {
+        "version": VERSION,
+        "fingerprint": state.fingerprint,
+        "next": state.next,
+        "tensors": [[name, str(t.dtype).removeprefix("torch."), list(t.shape)] for name, t in tensors.items()],
+        "sha256": hashlib.sha256(payload).hexdigest(),
+    }
+    text = json.dumps(header).encode()
+    unfinished = None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
+            unfinished = part.name
+            part.write(MAGIC + len(text).to_bytes(8, "big") + text + payload)
+            part.flush()
+            os.fsync(part.fileno())
+        os.replace(unfinished, file)
+    except OSError as error:
+        if unfinished is not None:
+            with suppress(OSError):
+                os.unlink(unfinished)
+        raise StateError(
+            f"{file} cannot be written: {error.strerror or error}; the sequence cannot be resumed"
+        ) from None
+
+
+def load(file: str | Path) -> State:
+    """Raises StateError for a file that is missing, foreign, cut short, damaged or from a newer itermix."""
+    try:
+        with open(file, "rb") as stream:
+            return _parsed(Path(file), stream)
+    except FileNotFoundError:
+        raise StateError(f"there is no sequence to resume: {file} is not there") from None
+    except OSError as error:
+        raise StateError(f"{file} cannot be read: {error.strerror or error}") from None
+
+
+def _parsed(file: Path, stream: Any) -> State:
+    if stream.read(len(MAGIC)) != MAGIC:
+        raise StateError(f"{file} is no saved sequence; start a new one")
+    length = int.from_bytes(stream.read(8), "big")
+    try:
+        header = json.loads(stream.read(length)) if length <= LARGEST_HEADER else {}
+        version = header["version"]
+        if isinstance(version, int) and version > VERSION:
+            raise StateError(f"{file} is from a newer itermix (version {version}); update itermix to resume it")
+        shapes = {name: (DTYPES[dtype], _shape(shape)) for name, dtype, shape in header["tensors"]}
+        sizes = {name: dtype.itemsize * math.prod(shape) for name, (dtype, shape) in shapes.items()}
+        expected = sum(sizes.values())
+        if expected > LARGEST_TENSORS:
+            raise ValueError
+        payload = stream.read(expected + 1)
+        if len(payload) != expected or hashlib.sha256(payload).hexdigest() != header["sha256"]:
+            raise ValueError
+        tensors, start = {}, 0
+        for name, (dtype, shape) in shapes.items():
+            data = bytearray(payload[start : start + sizes[name]])
+            tensors[name] = torch.frombuffer(data, dtype=dtype).reshape(shape)
+            start += sizes[name]
+        return State(str(header["fingerprint"]), _count(header["next"]), tensors["previous"], tensors["first"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise StateError(f"{file} is cut short or damaged; start a new sequence") from None
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    return tuple(_count(side) for side in shape)
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError
+    return value
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
