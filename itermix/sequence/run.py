@@ -8,7 +8,7 @@ have given in one go.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,47 +46,74 @@ class Report:
     messages: list[str] = field(default_factory=list)
 
 
+class Frames:
+    """The frames of a plan, made one by one as they are asked for: iterate once, over (Job, clean latent), or None in
+    the place of the latent where the frame was skipped.
+
+    init: clean latent [B, C, H, W], or None to begin from noise. file: where the state is kept between frames, None
+    for nowhere. With `settings.resume` the frames that are finished there are not made again. A frame counts as
+    finished when the next one is asked for. `report` is filled as it goes. Raises StateError where there is nothing
+    to resume, or it is another sequence's. A state that cannot be written is a message, not an end.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        settings: SequenceSettings,
+        frames: list[Frame],
+        init: Tensor | None,
+        file: str | Path | None = None,
+    ):
+        self.host, self.settings, self.frames, self.init, self.file = host, settings, frames, init, file
+        self.key = _fingerprint(host, settings, frames, init)
+        start = _resumed(settings, file, self.key)
+        self.report = Report(start.next if start else 0, start.next if start else 0)
+        self.previous, self.first = (init, None)
+        if start is not None:
+            self.previous, self.first = start.previous.to(host.device), start.first.to(host.device)
+            if start.next >= len(frames):
+                self.report.messages.append(
+                    f"nothing to resume: all {len(frames)} frames of this sequence are finished"
+                )
+
+    def __iter__(self) -> Iterator[tuple[Job, Tensor | None]]:
+        host, report = self.host, self.report
+        conditionings = _Conditionings(host, self.frames)
+        for frame in self.frames[: report.first]:
+            conditionings.pass_by(frame, last=frame.index == report.first - 1)
+        for frame in self.frames[report.first :]:
+            if host.stopped():
+                report.interrupted = True
+                return
+            before = conditionings.last
+            latents = (self.previous, self.first, self.init)
+            job = _job(host, self.settings, frame, conditionings.of(frame), latents, len(self.frames))
+            latent = _made(host, self.settings, job, before, latents)
+            if host.stopped():
+                report.interrupted = True
+                return
+            if host.skipped():
+                report.skipped.append(frame.index)
+                report.next = frame.index + 1
+                _keep(report, self.file, self.key, self.previous, self.first)
+                yield job, None
+                continue
+            yield job, latent
+            self.previous, self.first = latent, latent if self.first is None else self.first
+            report.emitted.append(frame.index)
+            report.next = frame.index + 1
+            _keep(report, self.file, self.key, self.previous, self.first)
+
+
 def run(
     host: Host, settings: SequenceSettings, frames: list[Frame], init: Tensor | None, file: str | Path | None = None
 ) -> Report:
-    """Makes the frames of a plan. init: clean latent [B, C, H, W], or None to begin from noise.
-
-    file: where the state is kept between frames, None for nowhere. With `settings.resume` the frames that are
-    finished there are not made again. Raises StateError where there is nothing to resume, or it is another sequence's.
-    A state that cannot be written is a message, not an end.
-    """
-    key = _fingerprint(host, settings, frames, init)
-    start = _resumed(settings, file, key)
-    report = Report(start.next if start else 0, start.next if start else 0)
-    previous, first = (init, None)
-    if start is not None:
-        previous, first = start.previous.to(host.device), start.first.to(host.device)
-        if start.next >= len(frames):
-            report.messages.append(f"nothing to resume: all {len(frames)} frames of this sequence are finished")
-    conditionings = _Conditionings(host, frames)
-    for frame in frames[: report.first]:
-        conditionings.pass_by(frame, last=frame.index == report.first - 1)
-    for frame in frames[report.first :]:
-        if host.stopped():
-            report.interrupted = True
-            break
-        before = conditionings.last
-        job = _job(host, settings, frame, conditionings.of(frame), (previous, first, init), len(frames))
-        latent = _made(host, settings, job, before, (previous, first, init))
-        if host.stopped():
-            report.interrupted = True
-            break
-        if host.skipped():
-            report.skipped.append(frame.index)
-            report.next = frame.index + 1
-            _keep(report, file, key, previous, first)
-            continue
-        host.emit(job, latent)
-        previous, first = latent, latent if first is None else first
-        report.emitted.append(frame.index)
-        report.next = frame.index + 1
-        _keep(report, file, key, previous, first)
-    return report
+    """Makes the frames of a plan and hands each to `host.emit`. As `Frames`, which it runs through."""
+    made = Frames(host, settings, frames, init, file)
+    for job, latent in made:
+        if latent is not None:
+            host.emit(job, latent)
+    return made.report
 
 
 def _made(

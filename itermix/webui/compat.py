@@ -22,10 +22,11 @@ def noising_of(sampler_function: Any, model: torch.nn.Module) -> Noising:
     """The noise convention in which a sampler function runs this model."""
     if sampler_function.__name__ in ("ddim", "ddim_cfgpp", "plms", "unipc"):
         return VP(model.inner_model.inner_model.alphas_cumprod)
-    return Flow() if _is_flow_model() else VE()
+    return Flow() if is_flow_model() else VE()
 
 
-def _is_flow_model() -> bool:
+def is_flow_model() -> bool:
+    """Whether the model's noisy latents are (1 - sigma) x0 + sigma noise."""
     forge_objects = getattr(shared.sd_model, "forge_objects", None)
     if forge_objects is not None:  # Forge and its family
         predictor = getattr(forge_objects.unet.model, "predictor", None)

@@ -49,12 +49,25 @@ class IterativeMixing(scripts.Script):
         from itermix.webui import passes  # late: a host's start waits for every import
 
         passes.detach(p)
+        if hasattr(p, "itermix_sequence"):
+            from itermix.webui import sequence_host
+
+            sequence_host.capture(p)
         try:
             request = arguments.read(args, xyz.values_of(p))
         except SettingsError:
             return  # said in process
         if request is not None:
             passes.attach(p, request, kwargs["x"], kwargs["noise"], self.encoded)
+
+    def postprocess_image(self, p, picture, *args):
+        if not hasattr(scripts.Script, "postprocess_image_after_composite"):  # an older host
+            self.postprocess_image_after_composite(p, picture)
+
+    def postprocess_image_after_composite(self, p, picture, *args):
+        """The last look at a finished picture: a frame of a sequence goes to the disk."""
+        if hasattr(p, "itermix_sequence"):
+            p.itermix_sequence.keep(picture.image)
 
     def postprocess(self, p, processed, *args):
         from itermix.webui import passes

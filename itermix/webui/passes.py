@@ -55,9 +55,10 @@ def detach(p: Any) -> None:
 
 def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
     settings, name, sampler = request.settings, pass_name(p), p.sampler.config.name
-    if compat.hires_follows(p) and (request.picture is None or settings.passes == "hires pass"):
+    is_frame = hasattr(p, "itermix_reference")
+    if not is_frame and compat.hires_follows(p) and (request.picture is None or settings.passes == "hires pass"):
         return  # nobody expects this pass to be mixed; the hires pass says what was done
-    if settings.passes != "all" and (settings.passes == "hires pass") != compat.is_hires_pass(p):
+    if not is_frame and settings.passes != "all" and (settings.passes == "hires pass") != compat.is_hires_pass(p):
         raise NothingToMix(f"passes is set to {settings.passes}")
     function = p.sampler.func
     if pattern_of(function) is None:
@@ -91,6 +92,10 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
 def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Reference:
     """The reference of the pass that is about to start from x. Raises NothingToMix where there is none."""
     settings, picture = request.settings, request.picture
+    if hasattr(p, "itermix_reference"):  # a later frame of a sequence, which has chosen for itself
+        if p.itermix_reference is None:
+            raise NothingToMix("mixing_reference is off")
+        return Reference(p.itermix_reference, "Latent Sequence", (settings.reference_scale or 1.0,) * 2)
     has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
     scale = (settings.reference_scale,) * 2 if settings.reference_scale else None
     if picture is not None and (settings.reference == "uploaded image" or not has_own):
@@ -121,6 +126,8 @@ def _equalised(p: Any, settings: MixingSettings, x: Tensor, enlarged: tuple[floa
 
 
 def pass_name(p: Any) -> str:
+    if hasattr(p, "itermix_reference"):
+        return "frame"
     if compat.is_img2img(p):
         return "img2img"
     return "hires pass" if compat.is_hires_pass(p) else "first pass"

@@ -1,0 +1,76 @@
+"""The selectable script "Latent Sequence", as the host calls it. What it does is in `sequence_run.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modules import scripts
+
+from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.settings import SettingsError
+from itermix.ui.sequence import build_sequence_fields
+from itermix.webui.log import log
+
+
+class LatentSequence(scripts.Script):
+    def title(self):
+        return INFOTEXT_KEY
+
+    def ui(self, is_img2img):
+        components = build_sequence_fields("img2img" if is_img2img else "txt2img", plan_rows)
+        self.infotext_fields = [(component, reader(name)) for name, component in components.items()]
+        self.paste_field_names = [INFOTEXT_KEY]
+        return list(components.values())
+
+    def run(self, p, *args):
+        from itermix.webui import sequence_run  # late: a host's start waits for every import
+
+        try:
+            return sequence_run.run(p, settings_of(args))
+        except SettingsError as error:
+            log.error(f"{INFOTEXT_KEY}: {error}")
+            raise refused(f"{INFOTEXT_KEY}: {error}") from None
+
+
+def refused(message: str) -> Exception:
+    """What the page shows in place of pictures, and the API answers with status 422."""
+    from fastapi import HTTPException
+
+    class Refused(HTTPException):
+        def __str__(self) -> str:
+            return self.detail
+
+    return Refused(422, message)
+
+
+def settings_of(args: tuple) -> SequenceSettings:
+    """Settings from a script's arguments: positional in the order of the fields, or one object as the first.
+
+    Raises SettingsError.
+    """
+    if args and isinstance(args[0], dict):
+        return SequenceSettings.from_dict(args[0])
+    return SequenceSettings.from_dict({f.name: value for f, value in zip(SequenceSettings.fields(), args)})
+
+
+def plan_rows(*values: Any) -> list[dict[str, Any]]:
+    """The table of the plan for the page's fields, with seed 0 and the host's prompt as such. Raises SettingsError."""
+    from itermix.sequence.plan import plan, table
+
+    return table(plan(settings_of(values), 0, "(prompt)", ""))
+
+
+def reader(name: str):
+    return lambda params: getattr(read(params), name)
+
+
+def read(params: dict[str, Any]) -> SequenceSettings:
+    """The settings in parsed infotext; at their defaults where there are none."""
+    text = params.get(INFOTEXT_KEY)
+    if text is None:
+        return SequenceSettings()
+    try:
+        return SequenceSettings.from_infotext(text)
+    except SettingsError as error:
+        log.warning(f"the sequence's settings in this image are not used: {error}")
+        return SequenceSettings()

@@ -1,0 +1,157 @@
+"""Latent Sequence on a real WebUI: morphs, unsampling, interrupt and resume, video, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.error
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from tests.hosts.host import as_base64
+
+pytestmark = pytest.mark.real_host
+
+PROMPTS = "0: a cat\n4: a dog\n8: a red house"
+
+
+@pytest.fixture(autouse=True)
+def quick(host, disarmed):
+    host.arm(network="gaussian")
+
+
+def sequence(host, settings, tab="txt2img", **body):
+    body = {"steps": 4, "seed": 5, **body}
+    return host.generate(tab, script_name="latent sequence", script_args=[settings], **body)
+
+
+def frames_of(generation):
+    """Without the grid, which comes first where there is more than one."""
+    return generation.pictures[1:] if len(generation.pictures) > 1 else generation.pictures
+
+
+def folder_of(host, tab="txt2img"):
+    return max((host.data / "outputs" / f"{tab}-images" / "itermix-sequences").glob("[0-9]*"))
+
+
+def test_twelve_frames_travel_between_three_prompts_and_come_out_as_a_video(host):
+    settings = {"frames": 12, "prompts": PROMPTS, "travel": "slerp", "video_format": "webp", "fps": 8}
+    made = sequence(host, settings)
+    frames = frames_of(made)
+    assert len(frames) == 12 and made.pictures[0].shape[1] > 64
+    assert all(not np.array_equal(a, b) for a, b in zip(frames, frames[1:]))
+    texts = made.infotexts[1:]
+    assert [int(text.split(f"{INFOTEXT_KEY} frame: ")[1].split(",")[0]) for text in texts] == list(range(12))
+    assert [int(text.split("Seed: ")[1].split(",")[0]) for text in texts] == list(range(5, 17))
+    assert texts[0].startswith("a cat") and texts[4].startswith("a dog") and texts[11].startswith("a red house")
+    folder = folder_of(host)
+    kept = sorted(folder.glob("*.png"))
+    assert [np.array_equal(np.array(Image.open(path)), frame) for path, frame in zip(kept, frames)] == [True] * 12
+    assert Image.open(kept[3]).info["parameters"] == texts[3]
+    with Image.open(folder / "sequence-0.webp") as film:
+        film.seek(film.n_frames - 1)
+        assert film.n_frames == 12 and film.info["duration"] == 125
+    assert frames_same(frames, frames_of(sequence(host, settings)))
+
+
+def frames_same(a, b):
+    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b))
+
+
+def test_infotext_gives_the_settings_back(host):
+    settings = SequenceSettings(frames=2, prompts='0: a "cat", (sat:1.2)\n1: b', denoise_seq=0.3, video_format="none")
+    text = sequence(host, settings.to_dict()).infotexts[-1]
+    written, _ = json.JSONDecoder().raw_decode(text.split(f"{INFOTEXT_KEY}: ")[1])
+    assert SequenceSettings.from_infotext(written) == settings
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+def test_img2img_with_unsampling_and_slerp(host, picture, sampler):
+    settings = {"frames": 4, "unsample": True, "latent_interpolation": "slerp", "denoise_start": 0.6,
+                "video_format": "none"}  # fmt: skip
+    body = dict(init_images=[as_base64(picture)], sampler_name=sampler)
+    made = sequence(host, settings, "img2img", **body)
+    assert len(frames_of(made)) == 4
+    assert frames_same(frames_of(made), frames_of(sequence(host, settings, "img2img", **body)))
+
+
+def test_a_mask_keeps_the_picture_outside_over_all_frames(host, picture):
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (16, 16, 48, 48))
+    made = sequence(
+        host, {"frames": 3, "video_format": "none"}, "img2img", init_images=[as_base64(picture)],
+        mask=as_base64(mask), inpainting_fill=1, mask_blur=0,
+    )  # fmt: skip
+    outside = np.array(mask) == 0
+    for frame in frames_of(made):
+        assert np.abs(frame.astype(int) - np.array(picture).astype(int))[outside].max() <= 1
+
+
+def test_hires_fix_makes_the_first_frame_and_the_size_of_all(host):
+    made = sequence(host, {"frames": 3, "video_format": "none"}, enable_hr=True, hr_scale=2, hr_upscaler="Latent",
+                    denoising_strength=0.6)  # fmt: skip
+    assert [frame.shape for frame in frames_of(made)] == [(128, 128, 3)] * 3
+
+
+def test_batches_run_in_parallel_and_batch_counts_one_after_the_other(host):
+    settings = {"frames": 2, "video_format": "none"}
+    made = sequence(host, settings, batch_size=2, n_iter=2)
+    assert len(made.pictures) == 2 * (1 + 4)
+    alone = frames_of(sequence(host, settings, seed=5))
+    for mine, of_batch in zip(alone, (made.pictures[1], made.pictures[3])):
+        assert np.abs(mine.astype(int) - of_batch).max() <= 2  # a batch's arithmetic differs in the last bits
+
+
+@pytest.mark.parametrize("reference", ["previous frame", "first frame"])
+def test_iterative_mixing_inside_a_sequence(host, reference):
+    plain = sequence(host, {"frames": 3, "video_format": "none"})
+    settings = {"frames": 3, "video_format": "none", "mixing_reference": reference}
+    mixed = sequence(host, settings, mixing={"enabled": True, "alpha_1": 0.3})
+    assert sum("frame: Euler, reference: Latent Sequence, mixed" in line for line in mixed.log) == 2
+    assert np.array_equal(frames_of(mixed)[0], frames_of(plain)[0])
+    assert not np.array_equal(frames_of(mixed)[1], frames_of(plain)[1])
+
+
+def test_interrupted_and_resumed_it_gives_the_very_frames_of_an_uninterrupted_run(host):
+    settings = {"frames": 8, "video_format": "gif", "prompts": "0: a cat\n7: a dog", "travel": "linear"}
+    body = dict(steps=12)
+    whole = frames_of(sequence(host, settings, **body))
+    done = []
+    worker = threading.Thread(target=lambda: done.append(sequence(host, settings, **body)))
+    worker.start()
+    until = time.monotonic() + 120
+    while "frame 5 of" not in str(host.get("/sdapi/v1/progress?skip_current_image=true")["textinfo"]):
+        assert time.monotonic() < until and worker.is_alive()
+        time.sleep(0.02)
+    host.post("/sdapi/v1/interrupt", {})
+    worker.join()
+    kept = frames_of(done[0])
+    assert 4 <= len(kept) < 8 and frames_same(kept, whole[: len(kept)])
+    assert (folder_of(host) / "sequence-0.gif").exists()
+    rest = frames_of(sequence(host, {**settings, "resume": True}, **body))
+    assert frames_same(rest, whole[len(kept) :])
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"frames": 0}, "frames: 0 is not allowed"),
+    ({"frames": 4, "prompts": "0: a\n9: b"}, "the last of 4 frames is 3"),
+    ({"frames": 4, "prompts": "0: a\n0: b"}, "frame 0 has its prompt in line 1"),
+    ({"loops": 4}, '"loops"'),
+    ({"frames": 3, "resume": True}, "of another sequence"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_with_its_name(host, settings, message):
+    sequence(host, {"frames": 2, "video_format": "none"}, seed=77)
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        sequence(host, settings)
+    assert raised.value.code == 422
+    assert message.replace('"', "") in json.loads(raised.value.read())["detail"].replace("'", "").replace('"', "")
+
+
+def test_afterwards_the_host_is_as_it_was(host):
+    before = host.generate()
+    sequence(host, {"frames": 2, "unsample": True, "video_format": "none"})
+    assert host.generate().same_as(before)
