@@ -5,41 +5,51 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from itermix.settings import Field, MixingSettings
+from itermix.sequence.settings import SequenceSettings
+from itermix.settings import Field, MixingSettings, Settings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- controls: made by python -m tools.document -->", "<!-- /controls -->"
+TABLES = {"controls": MixingSettings, "sequence controls": SequenceSettings}
 
 
-def controls() -> str:
-    """The fields of Iterative Mixing as a Markdown table, in the order of the positional API arguments."""
+def marks(name: str) -> tuple[str, str]:
+    """What stands before and after a table in the README."""
+    return f"<!-- {name}: made by python -m tools.document -->", f"<!-- /{name} -->"
+
+
+def controls(model: type[Settings]) -> str:
+    """The fields of a settings model as a Markdown table, in the order of the positional API arguments."""
     rows = ["| control | API name | values | default | what it does |", "|---|---|---|---|---|"]
-    for field in MixingSettings.fields():
+    for field in model.fields():
         rows.append(f"| {field.label} | `{field.name}` | {_values(field)} | {_default(field)} | {field.help} |")
     return "\n".join(rows)
 
 
 def documented(text: str) -> str:
     """The README with its tables as the code has them now. Raises ValueError where a mark is missing."""
-    before, found, rest = text.partition(BEGIN)
-    _, closed, after = rest.partition(END)
-    if not found or not closed:
-        raise ValueError(f"README.md lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{controls()}\n{END}{after}"
+    for name, model in TABLES.items():
+        begin, end = marks(name)
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"README.md lacks {begin} or {end}")
+        text = f"{before}{begin}\n{controls(model)}\n{end}{after}"
+    return text
 
 
 def _values(field: Field) -> str:
     if field.kind == "choice":
         return ", ".join(field.choices)
-    return {"switch": "on, off", "image": "a picture (API: base64)"}.get(field.kind) or (
-        f"{field.minimum:g} to {field.maximum:g}"
-    )
+    words = {"switch": "on, off", "image": "a picture (API: base64)", "text": "text"}
+    return words.get(field.kind) or (f"{field.minimum:g} to {field.maximum:g}")
 
 
 def _default(field: Field) -> str:
     if field.kind == "switch":
         return "on" if field.default else "off"
-    return "none" if field.default is None else f"{field.default:g}" if field.kind == "number" else field.default
+    if field.default in (None, ""):
+        return "none"
+    return f"{field.default:g}" if field.kind in ("number", "integer") else field.default
 
 
 if __name__ == "__main__":
