@@ -150,9 +150,8 @@ class Settings:
         known = [field.name for field in cls.fields()]
         unknown = [name for name in values if name not in known]
         if unknown:
-            raise SettingsError(
-                f"{_shown(unknown[0])} is not a setting; the settings are {', '.join(known)} (and preset)"
-            )
+            also = " (and preset)" if cls.presets() else ""
+            raise SettingsError(f"{_shown(unknown[0])} is not a setting; the settings are {', '.join(known)}{also}")
         if preset is not None:
             if not isinstance(preset, str) or preset not in cls.presets():
                 names = ", ".join(f'"{name}"' for name in cls.presets())
@@ -173,7 +172,8 @@ class Settings:
     def schema(cls) -> dict[str, Any]:
         """A JSON schema of what `from_dict` takes."""
         properties = {field.name: field.schema() for field in cls.fields()}
-        properties["preset"] = {"enum": list(cls.presets()), "description": "Values to start from."}
+        if cls.presets():
+            properties["preset"] = {"enum": list(cls.presets()), "description": "Values to start from."}
         return {"type": "object", "title": cls.__name__, "properties": properties, "additionalProperties": False}
 
     @classmethod

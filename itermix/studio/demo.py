@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 OUT = Path("out/demo.png")
 MODEL = Path(__file__).parent / "model"
-PROMPTS = "prompts.json"  # in the model's folder: a list of prompts that it draws well, the best ones first
 SUBJECTS = (
     "red apple on a blue background",
     "yellow duck on a green background",
@@ -139,9 +137,9 @@ def pictures_of(studio: Studio, request: Request, bar: Bar) -> list[Image.Image]
 
 def default_subjects() -> list[str]:
     """What the model that comes with itermix draws well."""
-    file = MODEL / PROMPTS
-    prompts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else SUBJECTS
-    return list(prompts[:SHOWN])
+    from itermix.studio.loading import defaults_of
+
+    return list(defaults_of(MODEL).get("prompts", SUBJECTS)[:SHOWN])
 
 
 def open_page(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from itermix.studio.errors import StudioError, one_line
 
 BUNDLED = "itermix small"  # the name of the model that comes with the studio
 INDEX = "model_index.json"
+DEFAULTS = "studio.json"
 NETWORKS = ("unet", "transformer")
 TEXT = ("tokenizer", "text_encoder", "tokenizer_2", "text_encoder_2")
 # Only these may be named in an index: a folder from anywhere must not choose what is imported.
@@ -79,7 +80,22 @@ def _from_folder(folder: Path) -> dict[str, Any]:
             raise StudioError(f'checkpoint: {folder} wants {name} from "{library}", which the studio does not use')
         cls = getattr(importlib.import_module(library), kind)
         found[name] = _component(cls, folder, name)
-    return _complete(found, folder)
+    return {**_complete(found, folder), "defaults": defaults_of(folder)}
+
+
+def defaults_of(folder: Path) -> dict[str, Any]:
+    """What a checkpoint's folder says of itself in studio.json: {"guidance": CFG scale, "prompts": [best first]}.
+
+    Raises StudioError.
+    """
+    file = folder / DEFAULTS
+    if not file.is_file():
+        return {}
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return {"guidance": float(values["guidance"]), "prompts": [str(prompt) for prompt in values["prompts"]]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudioError(f"checkpoint: {file} is damaged: {one_line(error)}") from None
 
 
 def _component(cls: type, folder: Path, name: str) -> Any:

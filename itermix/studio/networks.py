@@ -35,6 +35,7 @@ class Network:
                 # A VAE in half precision overflows (SDXL's is known for it), and costs little in full.
                 part.eval().requires_grad_(False).to(device, torch.float32 if name == "vae" else dtype)
         self.vae = components["vae"]
+        self.guidance = components.get("defaults", {}).get("guidance", type(self).guidance)
         self.scheduler_config = dict(components["scheduler"].config)
         self.channels = int(self.vae.config.latent_channels)
         self.reduction = 2 ** (len(self.vae.config.block_out_channels) - 1)

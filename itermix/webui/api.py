@@ -1,6 +1,7 @@
-"""HTTP routes beside the host's own API: the settings as a JSON schema, and the curve for given settings.
+"""HTTP routes beside the host's own API: the settings as a JSON schema, the curve and the plan for given settings.
 
-`GET /itermix/v1/schema` -> {"mixing": schema}
+`GET /itermix/v1/schema` -> {"mixing": schema, "sequence": schema}
+`GET /itermix/v1/plan?seed=5&prompt=a cat&settings={"frames":3}` -> {"frames": [{"frame": 0, "seed": 5, ...}, ...]}
 `GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import MixingSettings, SettingsError
 from itermix.webui import callbacks
 
@@ -25,7 +27,7 @@ def add_routes(app: Any) -> None:
     from fastapi import HTTPException
 
     def schema() -> dict[str, Any]:
-        return {"mixing": MixingSettings.schema()}
+        return {"mixing": MixingSettings.schema(), "sequence": SequenceSettings.schema()}
 
     def curve(steps: int = 20, settings: str = "{}", sigmas: str = "") -> dict[str, Any]:
         try:
@@ -33,6 +35,13 @@ def add_routes(app: Any) -> None:
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 
+    def plan(settings: str = "{}", seed: int = 0, prompt: str = "", negative: str = "") -> dict[str, Any]:
+        try:
+            return frames(settings, seed, prompt, negative)
+        except SettingsError as error:
+            raise HTTPException(status_code=422, detail=str(error)) from None
+
+    app.add_api_route(f"{PREFIX}/plan", plan, methods=["GET"])
     app.add_api_route(f"{PREFIX}/schema", schema, methods=["GET"])
     app.add_api_route(f"{PREFIX}/curve", curve, methods=["GET"])
 
@@ -52,6 +61,16 @@ def weights(steps: int, settings: str, sigmas: str) -> dict[str, Any]:
 
     progress = torch.tensor([VE().progress(level) for level in levels]) if levels else None
     return {"weights": curve.weights(chosen, count, progress).tolist()}
+
+
+def frames(settings: str, seed: int, prompt: str, negative: str) -> dict[str, Any]:
+    """The frames of a sequence. settings: a JSON object; the rest is the host's own. Raises SettingsError."""
+    from itermix.sequence.plan import plan, table
+    from itermix.sequence.seeds import SEEDS
+
+    if not 0 <= seed < SEEDS:
+        raise SettingsError(f"seed: {seed} is not allowed; it takes a whole number from 0 to {SEEDS - 1}")
+    return {"frames": table(plan(SequenceSettings.from_json(settings), seed, prompt, negative))}
 
 
 def _numbers(text: str) -> list[float]:

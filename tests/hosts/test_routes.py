@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
+from itermix.sequence.plan import plan, table
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import MixingSettings
 
 pytestmark = pytest.mark.real_host
@@ -42,3 +44,26 @@ def test_what_is_not_allowed_is_named_with_status_422(host, query, message):
         host.get(f"/itermix/v1/curve?{query}")
     assert refused.value.code == 422
     assert message in json.load(refused.value)["detail"]
+
+
+def test_schema_has_every_field_of_a_sequence(host):
+    assert host.get("/itermix/v1/schema")["sequence"] == SequenceSettings.schema()
+
+
+def test_the_plan_is_the_frames_that_a_sequence_would_make(host):
+    settings = {"frames": 3, "prompts": "0: a\n2: b", "travel": "slerp", "denoise_seq": 0.4}
+    answer = host.get(f"/itermix/v1/plan?seed=7&settings={quote(json.dumps(settings))}")
+    assert answer == {"frames": table(plan(SequenceSettings(**settings), 7))}
+    assert [row["seed"] for row in answer["frames"]] == [7, 8, 9]
+
+
+@pytest.mark.parametrize("query, named", [
+    ("settings={", "settings"),
+    ("settings=" + quote('{"frames": 0}'), "frames"),
+    ("settings=" + quote('{"prompts": "99: a"}'), "prompts, line 1"),
+    ("seed=-1", "seed"),
+])  # fmt: skip
+def test_a_plan_that_cannot_be_is_refused_with_status_422(host, query, named):
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        host.get(f"/itermix/v1/plan?{query}")
+    assert raised.value.code == 422 and named in json.loads(raised.value.read())["detail"]

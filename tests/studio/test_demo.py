@@ -125,7 +125,7 @@ def test_a_display(system, variables, display, monkeypatch):
 def test_the_subjects_are_the_models_best(monkeypatch, tmp_path):
     monkeypatch.setattr(demo, "MODEL", tmp_path)
     assert demo.default_subjects() == list(demo.SUBJECTS)
-    (tmp_path / "prompts.json").write_text(json.dumps(["a", "b", "c", "d", "e"]))
+    (tmp_path / "studio.json").write_text(json.dumps({"guidance": 4, "prompts": ["a", "b", "c", "d", "e"]}))
     assert demo.default_subjects() == ["a", "b", "c", "d"]
 
 

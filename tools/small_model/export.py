@@ -24,6 +24,12 @@ INDEX = {
     "requires_safety_checker": False,
 }
 
+GUIDANCE = 3.5
+PROMPTS = (  # of the demo, best first
+    "red apple on a blue background", "cat on a green background", "penguin on a yellow background",
+    "star on a purple background",
+)  # fmt: skip
+
 
 def write(
     folder: Path, vae: AutoencoderKL, text: CLIPTextModel, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel
@@ -35,5 +41,10 @@ def write(
     scheduler.save_pretrained(folder / "scheduler")
     tokenizer.save_pretrained(folder / "tokenizer")
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n", encoding="utf-8")
-    words = {"subjects": list(SUBJECTS), "backgrounds": list(BACKGROUNDS)}
-    (folder / "vocabulary.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+    about = {
+        "guidance": GUIDANCE,
+        "prompts": list(PROMPTS),
+        "subjects": list(SUBJECTS),
+        "backgrounds": list(BACKGROUNDS),
+    }
+    (folder / "studio.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
