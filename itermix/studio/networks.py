@@ -17,6 +17,7 @@ from itermix.studio import schedules
 from itermix.studio.request import Request
 
 Predict = Callable[[Tensor, Tensor], Tensor]
+Given = tuple[Tensor, dict[str, Tensor]]  # hidden states [1, tokens, width], and what else a network is told
 T5_TOKENS = 512  # Flux's longest prompt
 
 
@@ -103,6 +104,10 @@ class SD15(Network):
     def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
         with torch.inference_mode():
             wanted, unwanted = self.conditioning(prompt, size), self.conditioning(negative, size)
+        return self.guided(wanted, unwanted, guidance)
+
+    def guided(self, wanted: Given, unwanted: Given, guidance: float) -> Predict:
+        """As `predictor`, from conditionings."""
         guidance = guidance or self.guidance
         if guidance == 1.0:
             return lambda x, t: self._ask(x, t, *wanted)
@@ -115,7 +120,7 @@ class SD15(Network):
 
         return predict
 
-    def conditioning(self, text: str, size: tuple[int, int]) -> tuple[Tensor, dict[str, Tensor]]:
+    def conditioning(self, text: str, size: tuple[int, int]) -> Given:
         """What the network is given beside x: [1, tokens, width], and nothing else."""
         return self.parts["text_encoder"](self._ids("tokenizer", text))[0], {}
 
@@ -130,7 +135,7 @@ class SD15(Network):
 class SDXL(SD15):
     """Two CLIP encoders, by their last layer but one; pooled text and the picture's size as extra conditioning."""
 
-    def conditioning(self, text: str, size: tuple[int, int]) -> tuple[Tensor, dict[str, Tensor]]:
+    def conditioning(self, text: str, size: tuple[int, int]) -> Given:
         first = self.parts["text_encoder"](self._ids("tokenizer", text), output_hidden_states=True)
         second = self.parts["text_encoder_2"](self._ids("tokenizer_2", text), output_hidden_states=True)
         hidden, pooled = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds

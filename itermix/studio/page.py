@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import html
+import json
 import os
 import random
 import socket
@@ -23,6 +24,14 @@ PORT, PORTS_TRIED = 7870, 20
 WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps")
 PICTURE_FIELD = "reference_image"
 PROMPT = "red apple on a blue background"
+# What the page does with the text of the settings: no file on our side, and one click.
+DOWNLOAD = """text => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], {type: "application/json"}));
+    link.download = "itermix-settings.json";
+    link.click();
+    URL.revokeObjectURL(link.href);
+}"""
 EXAMPLES = """examples:
   python3 -m itermix studio
   python3 -m itermix studio --checkpoint sd15.safetensors --config sd15-folder
@@ -67,7 +76,8 @@ def serve(options: argparse.Namespace) -> None:
         )
         # Fonts of the system: a page must not need a network.
         fonts = dict(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-        print(f"the page is http://{options.host}:{port}", flush=True)
+        shown = "127.0.0.1" if options.host in ("0.0.0.0", "::", "") else options.host
+        print(f"the page is http://{shown}:{port}", flush=True)
         blocks.queue(default_concurrency_limit=1).launch(
             server_name=options.host, server_port=port, inbrowser=not options.no_browser, quiet=True, ssr_mode=False,
             theme=gr.themes.Default(primary_hue="orange", neutral_hue="gray", **fonts),
@@ -81,7 +91,8 @@ def free_port(host: str, asked: int | None) -> int:
         raise StudioError(f"port: {asked} is not allowed; it takes a whole number from 1 to 65535")
     for port in [asked] if asked is not None else range(PORT, PORT + PORTS_TRIED):
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name != "nt":  # there it would let us take a port that is in use
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
                 return port
@@ -96,7 +107,7 @@ class Server:
     def __init__(self, studio: Any, model: str, folder: Path):
         self.studio, self.model, self.folder = studio, model, folder
         self.run: Any = None
-        self.runs = 0
+        self.runs, self.is_stopped = 0, False
 
     def connect(self, page: Any) -> None:
         """Ties the components to what they do."""
@@ -107,7 +118,9 @@ class Server:
         shown = [page.status, page.gallery, page.slider, page.infotext]
         page.generate.click(self.generate, inputs, shown, show_progress="hidden", concurrency_id="run")
         page.interrupt.click(self.interrupt, None, None, queue=False, show_progress="hidden")
-        page.settings.click(self.save, inputs, page.settings, show_progress="hidden")
+        page.settings.click(self.save, inputs, page.saved, show_progress="hidden").success(
+            None, page.saved, None, js=DOWNLOAD
+        )
         loaded = [*page.request.values(), *page.mixing.values(), page.uses_hires]
         page.upload.upload(self.load, page.upload, loaded, show_progress="hidden")
 
@@ -118,10 +131,12 @@ class Server:
         from itermix.studio.jobs import Source
         from itermix.studio.runner import Run, Step
 
-        self.runs += 1
+        self.runs, self.run, self.is_stopped = self.runs + 1, None, False
         try:
             request, compares, source = self.read(values)
             self.run = Run(self.studio, request, Source(*source), self.model, compares)
+            if self.is_stopped:  # pressed while the settings were read
+                self.run.cancel()
             made: list[tuple[str, str]] = []
             yield self.status("Starting"), [], None, ""
             for event in self.run:
@@ -147,20 +162,19 @@ class Server:
             raise gr.Error(html.escape(f"That failed: {one_line(error)}"), duration=12) from None
 
     def interrupt(self) -> None:
+        self.is_stopped = True
         if self.run is not None:
             self.run.cancel()
 
     def save(self, *values: Any) -> str:
-        """A JSON file of the settings, as `render --settings` takes it."""
+        """The settings as JSON text, as `render --settings` takes it in a file."""
         import gradio as gr
 
         try:
             request, _, _ = self.read(values)
         except (StudioError, SettingsError) as error:
             raise gr.Error(html.escape(one_line(error, 400))) from None
-        path = self.folder / "itermix-settings.json"
-        command_line.write_json("settings", path, request.to_dict())
-        return str(path)
+        return json.dumps(request.to_dict(), indent=2)
 
     def load(self, file: str) -> list[Any]:
         """Updates of the request's and mixing's fields and of the hires switch."""
@@ -210,7 +224,8 @@ class Server:
         """Writes a picture, with its parameters, and what it is compared with; their paths."""
         from itermix.studio import pictures
 
-        number = 1 + len(list(self.folder.glob("[0-9]*.png")))
+        taken = (file.name.split("-")[0] for file in self.folder.glob("[0-9]*-*.png"))
+        number = 1 + max((int(name) for name in taken if name.isdigit()), default=0)
         path = self.folder / f"{number:05}-{event.result.seed}.png"
         pictures.write_png(path, event.result.picture, event.infotext)
         if event.other is None:

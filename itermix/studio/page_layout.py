@@ -39,6 +39,7 @@ class Page:
     slider: Any
     infotext: Any
     settings: Any
+    saved: Any
     upload: Any
 
 
@@ -69,17 +70,18 @@ def build(native: tuple[int, int], multiple: int, prompt: str) -> Page:
                 interactive=False,
                 elem_id="itermix_gallery",
                 columns=4,
-                height=220,
+                height="auto",
                 object_fit="contain",
                 preview=False,
             )
             infotext = gr.Textbox(label="Parameters", interactive=False, lines=2, elem_id="itermix_infotext")
             with gr.Row():
-                settings = gr.DownloadButton("Save the settings", size="sm", elem_id="itermix_save")
+                settings = gr.Button("Save the settings", size="sm", elem_id="itermix_save")
                 upload = gr.UploadButton("Load settings", size="sm", file_types=[".json"], elem_id="itermix_load")
+            saved = gr.Textbox(visible=False)
     return Page(
         request, mixing, uses_hires, compares, image, mask, generate, interrupt, status, gallery, slider, infotext,
-        settings, upload,
+        settings, saved, upload,
     )  # fmt: skip
 
 
@@ -123,11 +125,11 @@ def _hires(request: dict[str, Any]) -> Any:
             request["hires"] = gr.Slider(1, 4, 2, step=0.25, label="Upscale by", elem_id=f"{TAB}_hr_scale")
             request["hires_strength"] = gr.Slider(
                 0.0, 1.0, default.hires_strength, step=0.05, label="Denoising strength",
-                info="Without mixing; mixing has its own.", elem_id=f"{TAB}_denoising_strength",
+                info="Of a pass without mixing.", elem_id=f"{TAB}_denoising_strength",
             )  # fmt: skip
         with gr.Row():
             request["hires_steps"] = gr.Slider(
-                0, 100, 0, step=1, label="Hires steps", info="0: as many as sampling steps.",
+                0, 100, 0, step=1, label="Hires steps", info="0: as sampling steps.",
                 elem_id=f"{TAB}_hires_steps",
             )  # fmt: skip
             request["hires_upscaler"] = _choice("Upscaler", UPSCALERS, UPSCALERS[0], f"{TAB}_hr_upscaler")

@@ -31,7 +31,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass is made of. init: clean, noised to where `strength` starts; None starts from noise alone."""
+    """What one pass is made of. init: clean, noised to where `strength` starts; None starts from noise alone.
+
+    state: in the place of the noised init, the sampler's own state there.
+    """
 
     predict: Predict
     sampler: str
@@ -41,6 +44,7 @@ class Pass:
     shape: tuple[int, ...]
     init: Tensor | None = None
     strength: float = 1.0
+    state: Tensor | None = None
     mask: Tensor | None = None
     reference: Reference | None = None
     mixing: MixingSettings = MixingSettings()
@@ -55,17 +59,26 @@ def steps_left(steps: int, strength: float) -> int:
     return int(min(strength, 0.999) * steps) + 1
 
 
-def run(network: Network, task: Pass) -> tuple[Tensor, Report]:
-    """The pass's clean latent, and what its mixing has done."""
+def schedule_for(network: Network, task: Pass) -> Schedule:
+    """The pass's own part of its sampler's schedule. Raises StudioError."""
     tokens = network.tokens(*task.shape[-2:])
     schedule = schedule_of(task.sampler, network.scheduler_config, task.steps, task.schedule, network.is_flow, tokens)
     total = len(schedule.levels)
     left = total if task.init is None else steps_left(total, task.strength)
-    schedule = schedule.from_step(total - left)
+    return schedule.from_step(total - left)
+
+
+def run(network: Network, task: Pass) -> tuple[Tensor, Report]:
+    """The pass's clean latent, and what its mixing has done."""
+    schedule = schedule_for(network, task)
     generator = torch.Generator("cpu").manual_seed(task.seed)
     noise = torch.randn(task.shape, generator=generator).to(network.device)
     clean = torch.zeros_like(noise) if task.init is None else task.init
-    x = noised(schedule.noising, clean, noise, schedule.levels[0])
+    if task.state is None:
+        x = noised(schedule.noising, clean, noise, schedule.levels[0])
+    else:  # the noise that is in the state is what the reference gets, too
+        x, (a, s) = task.state, schedule.noising.coefficients(schedule.levels[0])
+        noise = (x - a * clean) / s
     mixer = mixer_of(task, schedule, noise)
     kept = None if task.mask is None else Kept(task.mask, task.init, noise)
     x = sample(schedule, task.predict, x, generator, mixer, kept, task.on_step, task.is_cancelled)

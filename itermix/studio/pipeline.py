@@ -75,7 +75,7 @@ class Studio:
             if request.hires > 1.0:
                 native = latent
                 latent, reports["hires pass"] = self.hires(request, seed, latent, on_progress, is_cancelled)
-            yield Result(self._picture(latent), seed, latent, reports, native)
+            yield Result(self.picture(latent), seed, latent, reports, native)
 
     def hires(
         self,
@@ -92,7 +92,7 @@ class Studio:
         if request.hires_upscaler == "latent":
             init, reference = enlarged(latent, cells, request.mixing)
         else:
-            picture = pictures.fitted(self._picture(latent), size, "stretch")
+            picture = pictures.fitted(self.picture(latent), size, "stretch")
             init = self.network.encode(pictures.tensor_of(picture))
             reference = Reference(init, tuple(new / old for new, old in zip(cells, latent.shape[-2:])))
         task = self._pass(request, seed, size, "hires pass", on_progress, is_cancelled)
@@ -175,7 +175,8 @@ class Studio:
         """The pass's own reference, unless the settings want the uploaded one."""
         return self._uploaded(request, size) if request.mixing.reference == "uploaded image" else own
 
-    def _picture(self, latent: Tensor) -> Image.Image:
+    def picture(self, latent: Tensor) -> Image.Image:
+        """A clean latent [1, C, H, W] decoded."""
         return pictures.picture_of(self.network.decode(latent))
 
     def _check(self, size: tuple[int, int]) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.studio import arguments as command_line
 from itermix.studio.progress import show
 from itermix.studio.request import Request
+
+if TYPE_CHECKING:
+    from itermix.studio.jobs import Source
+    from itermix.studio.pipeline import Studio
 
 EXAMPLES = """examples:
   python3 -m itermix render "red apple on a blue background" --out apple.png
@@ -16,9 +23,11 @@ EXAMPLES = """examples:
   python3 -m itermix render "a castle" --checkpoint sd15.safetensors --config sd15-folder --out castle.png
   python3 -m itermix render "a hat" --image man.png --mask head.png --strength 0.9 --out hat.png
   python3 -m itermix render "a castle" --settings run.json --seed 7 --save-settings run7.json --out castle.png
+  python3 -m itermix render "a cat" --sequence morph.json --out morph.png
 
 --mixing takes an object of Iterative Mixing's settings, {} for its defaults, {"preset": "Balanced"} for a preset.
 --settings takes an object of the options' names (hires_strength for --hires-strength); options win over it.
+--sequence takes a file with an object of Latent Sequence's settings: frames are written beside --out, then the video.
 """
 
 
@@ -37,6 +46,7 @@ def parser() -> command_line.Parser:
     made.add_argument("--out", required=True, help="PNG file to write; with --count above 1 its name gets the seed")
     command_line.add_model(made)
     command_line.add_request(made)
+    made.add_argument("--sequence", help="JSON file with Latent Sequence's settings: makes its frames and the video")
     made.add_argument("--save-settings", help="JSON file to write the run's settings to")
     return made
 
@@ -50,8 +60,11 @@ def render(options: argparse.Namespace) -> None:
     from itermix.studio import loading, pictures  # torch and diffusers take seconds to import
     from itermix.studio.jobs import Source, results_of
 
+    sequence = SequenceSettings.from_dict(command_line.read_json(options.sequence)) if options.sequence else None
     source = Source.read(options.image, options.mask)
     studio = command_line.open_studio(options.checkpoint, options.device, options.config)
+    if sequence is not None:
+        return render_sequence(studio, request, sequence, source, options)
     for result, infotext in results_of(studio, request, source, loading.name_of(options.checkpoint), show):
         path = Path(options.out)
         if request.count > 1:
@@ -61,4 +74,45 @@ def render(options: argparse.Namespace) -> None:
             if report.steps:
                 weights = f"weight {report.first:.3f} to {report.last:.3f}"
                 print(f"{name}: mixed {report.steps} steps, {weights}", file=sys.stderr)
+        print(path)
+
+
+def render_sequence(
+    studio: Studio, request: Request, settings: SequenceSettings, source: Source, options: argparse.Namespace
+) -> None:
+    """Writes each frame as it comes, then the video. Raises StudioError."""
+    from itermix import media
+    from itermix.sequence.state import StateError
+    from itermix.studio import loading, pictures
+    from itermix.studio.errors import StudioError
+    from itermix.studio.sequence import make_sequence
+
+    request = studio.network.settled(request)
+    out, model = Path(options.out), loading.name_of(options.checkpoint)
+    init, files = None, []
+    if source.image is not None:
+        fitted = pictures.fitted(source.image, (request.height, request.width))
+        init = studio.network.encode(pictures.tensor_of(fitted))
+    if source.mask is not None:
+        raise StudioError("mask: a sequence takes none here; the WebUI's script does")
+
+    def keep(frame, result) -> None:
+        text = request.infotext(result.seed, (result.picture.height, result.picture.width), model, str(source))
+        path = out.with_name(f"{out.stem}-{frame.index:05}{out.suffix or '.png'}")
+        written = json.dumps(settings.to_infotext())
+        pictures.write_png(
+            path, result.picture, f"{text}, {INFOTEXT_KEY}: {written}, {INFOTEXT_KEY} frame: {frame.index}"
+        )
+        files.append(path)
+        print(path)
+
+    try:
+        make_sequence(studio, request, settings, keep, init, out.with_suffix(".state"), show)
+    except StateError as error:
+        raise StudioError(f"resume: {error}") from None
+    timing = media.Timing(settings.fps, settings.hold_first, settings.hold_last, settings.ping_pong)
+    film = media.save_film(files, out.with_suffix(""), settings.video_format, timing)
+    for line in film.messages:
+        print(line, file=sys.stderr)
+    for path in film.files:
         print(path)

@@ -218,8 +218,6 @@ def test_settings_go_out_and_come_back(page, server, tmp_path):
     page.wait_for_timeout(300)
     with page.expect_download() as download:
         page.click("#itermix_save")
-        page.wait_for_timeout(1500)
-        page.click("#itermix_save")  # the first click made the file, this one fetches it
     file = tmp_path / "settings.json"
     download.value.save_as(file)
     values = json.loads(file.read_text())
@@ -230,6 +228,22 @@ def test_settings_go_out_and_come_back(page, server, tmp_path):
     page.wait_for_function("element => Number(element.value) === 7", arg=steps.element_handle(), timeout=20_000)
     assert page.input_value("#txt2img_prompt textarea") == "a red box"
     assert float(page.input_value("#itermix_txt2img_alpha_1 input[type=number]")) == 0.5
+
+
+def test_a_kept_picture_is_never_written_over(tmp_path):
+    from types import SimpleNamespace
+
+    from PIL import Image
+
+    from itermix.studio.page import Server
+
+    server = Server(None, "", tmp_path)
+    event = SimpleNamespace(
+        result=SimpleNamespace(seed=7, picture=Image.new("RGB", (8, 8))), infotext="", other=None
+    )  # fmt: skip
+    first, second = (Path(server._kept(event)[0]) for _ in range(2))
+    first.unlink()
+    assert Path(server._kept(event)[0]) not in (first, second)
 
 
 def test_a_page_that_is_closed_gives_up_its_run(page, server, browser):

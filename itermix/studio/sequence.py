@@ -1,0 +1,164 @@
+"""Latent Sequence without a WebUI: the studio as the host of `itermix.sequence.run`, for SD1.5, SDXL and their like."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from itermix.sequence.conditioning import TOKENS, Conditioning
+from itermix.sequence.host import Job
+from itermix.sequence.plan import Frame, plan
+from itermix.sequence.run import Report, run
+from itermix.sequence.seeds import SEEDS
+from itermix.sequence.settings import SequenceSettings
+from itermix.studio import passes
+from itermix.studio.errors import Cancelled, StudioError
+from itermix.studio.networks import Given
+from itermix.studio.passes import Pass, Reference
+from itermix.studio.pipeline import OnProgress, Result, Studio
+from itermix.studio.request import Request
+from itermix.studio.sampling import IsCancelled
+from itermix.studio.schedules import timesteps_of
+
+OnFrame = Callable[[Frame, Result], None]
+MOST_SEED = 2**63  # of torch's generator on the CPU
+
+
+class StudioHost:
+    """The Protocol `itermix.sequence.host.Host`. One image at a time; hires fix is not for frames."""
+
+    batch = 1
+    mask: Tensor | None = None
+
+    def __init__(
+        self, studio: Studio, request: Request, on_frame: OnFrame, on_progress: OnProgress | None,
+        is_cancelled: IsCancelled | None,
+    ):  # fmt: skip
+        self.network, self.studio = studio.network, studio
+        if self.network.is_flow:
+            raise StudioError("sequence: Flux has no conditionings that could travel; take SD1.5 or SDXL")
+        self.request = self.network.settled(request)
+        self.size = self.request.height, self.request.width
+        self.device = self.network.device
+        self.on_frame, self.on_progress, self.is_cancelled = on_frame, on_progress, is_cancelled
+        self.was_cancelled = False
+
+    @property
+    def identity(self) -> str:
+        request = dataclasses.replace(self.request, prompt="", negative="", seed=0, count=1)
+        return repr((self.network.scheduler_config, request.to_dict()))
+
+    @torch.inference_mode()
+    def encode(self, prompt: str, negative: bool) -> Conditioning:
+        hidden, added = self.network.conditioning(prompt, self.size)
+        return Conditioning.of({TOKENS: hidden[0], **{name: value[0] for name, value in added.items()}})
+
+    def sample(self, job: Job, latent: Tensor | None, noised: bool) -> Tensor:
+        if latent is not None and job.frame.denoise == 0.0:
+            return latent
+        task = self._pass(job, latent)
+        if noised:
+            task = dataclasses.replace(task, init=self._before, state=latent)
+        return self._or_cancelled(lambda: passes.run(self.network, task)[0], latent, task.shape)
+
+    @torch.inference_mode()
+    def unsample(self, job: Job, latent: Tensor, steps: int) -> Tensor:
+        """The ODE d x / d sigma = eps upwards by Euler's method, x = x0 + sigma n; then in the sampler's own scale."""
+        self._before = latent
+        if job.frame.denoise == 0.0:
+            return latent
+        task = self._pass(job, latent)
+        schedule = passes.schedule_for(self.network, task)
+        pairs = [schedule.noising.coefficients(level) for level in reversed(schedule.levels)]
+        sigmas = torch.tensor([s / a for a, s in pairs], dtype=torch.float64)
+        if steps and steps != len(sigmas):
+            sigmas = _resampled(torch.cat([sigmas.new_zeros(1), sigmas]), steps)[1:]
+        # Each step's direction is taken where it starts; the first one's a little further up, as there is none at 0.
+        starts = torch.cat([sigmas[:1], sigmas[:-1]])
+        times = timesteps_of(self._alphas(), starts)
+        x, before = latent, 0.0
+        for sigma, start, t in zip(sigmas.tolist(), starts.tolist(), times.tolist()):
+            x = x + self._noise_in(task, x, start, t) * (sigma - before)
+            before = sigma
+        return x * pairs[-1][0]
+
+    def _alphas(self) -> Tensor:
+        """abar of the model's training steps."""
+        import diffusers
+
+        config = self.network.scheduler_config
+        known = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
+        return diffusers.DDIMScheduler(**{key: config[key] for key in known if key in config}).alphas_cumprod
+
+    def _noise_in(self, task: Pass, x: Tensor, sigma: float, t: float) -> Tensor:
+        """The network's noise prediction for x = x0 + sigma n."""
+        a = (1.0 + sigma * sigma) ** -0.5
+        output = task.predict(x * a, torch.tensor(t, dtype=torch.float32))
+        if self.network.scheduler_config.get("prediction_type") == "v_prediction":
+            return a * output + sigma * a * (x * a)
+        return output
+
+    def noise(self, seeds: tuple[int, ...], like: Tensor) -> Tensor:
+        generator = torch.Generator("cpu").manual_seed(seeds[0] % MOST_SEED)
+        return torch.randn(like.shape, generator=generator).to(like)
+
+    def emit(self, job: Job, latent: Tensor) -> None:
+        self.on_frame(job.frame, Result(self.studio.picture(latent), job.seeds[0], latent, {}))
+
+    def stopped(self) -> bool:
+        return self.was_cancelled or (self.is_cancelled is not None and self.is_cancelled())
+
+    def skipped(self) -> bool:
+        return False
+
+    def _pass(self, job: Job, latent: Tensor | None) -> Pass:
+        request = self.request
+        shape = (1, self.network.channels, *(side // self.network.reduction for side in self.size))
+        name = f"frame {job.frame.index + 1} of {job.total}"
+        report = self.on_progress
+        return Pass(
+            self.network.guided(_given(job.positive), _given(job.negative), request.guidance),
+            request.sampler, request.schedule, request.steps, job.seeds[0] % MOST_SEED, shape,
+            init=latent, strength=job.frame.denoise or 1.0,
+            reference=None if job.reference is None else Reference(job.reference),
+            mixing=request.mixing,
+            on_step=(lambda done, steps: report(name, done, steps)) if report else None,
+            is_cancelled=self.is_cancelled,
+        )  # fmt: skip
+
+    def _or_cancelled(self, make: Callable[[], Tensor], latent: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+        """What is sampled; after an interrupt anything of that shape, which nobody will look at."""
+        try:
+            return make()
+        except Cancelled:
+            self.was_cancelled = True
+            return torch.zeros(shape, device=self.device) if latent is None else latent
+
+
+def make_sequence(
+    studio: Studio, request: Request, settings: SequenceSettings, on_frame: OnFrame, init: Tensor | None = None,
+    state: str | Path | None = None, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None,
+) -> Report:  # fmt: skip
+    """The frames of a sequence, handed to on_frame as they come. init: a clean latent to begin with.
+
+    state: file of what is needed to resume. Raises StudioError, SettingsError and `itermix.sequence.state.StateError`.
+    """
+    host = StudioHost(studio, request, on_frame, on_progress, is_cancelled)
+    frames = plan(settings, request.seed % SEEDS, request.prompt, request.negative)
+    return run(host, settings, frames, init, state)
+
+
+def _given(conditioning: Conditioning) -> Given:
+    value = conditioning.parts[0].schedule[-1][1]
+    return value[TOKENS][None], {name: tensor[None] for name, tensor in value.items() if name != TOKENS}
+
+
+def _resampled(levels: Tensor, steps: int) -> Tensor:
+    """As many steps as asked for between the same ends."""
+    places = torch.linspace(0.0, len(levels) - 1.0, steps + 1, dtype=levels.dtype)
+    low = places.floor().long().clamp(max=len(levels) - 2)
+    return torch.lerp(levels[low], levels[low + 1], places - low)
