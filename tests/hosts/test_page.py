@@ -284,3 +284,32 @@ def test_a_page_without_the_accordion_has_no_faults(page):
     set_number(page, "#txt2img_steps", 7)
     page.wait_for_timeout(AT_ONCE)
     assert not page.faults
+
+
+def test_a_sequence_from_the_page(host, page):
+    host.arm(network="gaussian")
+    page.fill("#txt2img_prompt textarea", "a cat")
+    for name, value in (("width", 64), ("height", 64), ("steps", 4), ("seed", 1)):
+        set_number(page, f"#txt2img_{name}", value)
+    choose(page, "#tab_txt2img #script_list", "Latent Sequence")
+    prefix = "#itermix_sequence_txt2img"
+    page.wait_for_selector(f"{prefix}_frames", state="visible")
+    set_number(page, f"{prefix}_frames", 3)
+    page.fill(f"{prefix}_prompts textarea", "0: a rose\n2: a rose in snow")
+    page.click(f"{prefix}_plan")
+    page.wait_for_selector(f"{prefix}_table >> text=a rose in snow", timeout=20_000)
+    shoot(page, "sequence")
+    info = generate(page)
+    assert "Latent Sequence" in info and "a rose" in info
+    assert "3 of 3 frames" in host.lines_since(0)[-1]
+    page.fill(f"{prefix}_prompts textarea", "0: a rose\n9: a rose in snow")
+    page.click(f"{prefix}_plan")
+    page.wait_for_selector(f"{prefix}_problem >> text=the last of 3 frames is 2", timeout=20_000)
+    shoot(page, "sequence-refused")
+    assert not page.faults
+
+
+def choose(page, container, label):
+    """In a dropdown of either gradio."""
+    page.locator(f"{container} input").first.click()
+    page.locator(f'li[aria-label="{label}"], [role=option][aria-label="{label}"]').first.click()
