@@ -307,9 +307,3 @@ def test_a_sequence_from_the_page(host, page):
     page.wait_for_selector(f"{prefix}_problem >> text=the last of 3 frames is 2", timeout=20_000)
     shoot(page, "sequence-refused")
     assert not page.faults
-
-
-def choose(page, container, label):
-    """In a dropdown of either gradio."""
-    page.locator(f"{container} input").first.click()
-    page.locator(f'li[aria-label="{label}"], [role=option][aria-label="{label}"]').first.click()
