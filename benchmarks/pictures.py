@@ -98,14 +98,16 @@ def real_pictures(artwork: Artwork, drawn: list[Case], side: int) -> Tensor:
     return torch.cat([tensor_of(artwork.picture(one, side)) for one in made])
 
 
-def make(studio: Studio, drawn: list[Case], methods: tuple[Method, ...], say) -> dict[tuple[str, int], Tensor]:
+def make(
+    studio: Studio, drawn: list[Case], methods: tuple[Method, ...], scales: tuple[int, ...], say
+) -> dict[tuple[str, int], Tensor]:
     """The pictures by method and scale, and the native ones by ("native", 1). [B, 3, H, W] each."""
     made: dict[tuple[str, int], list[Tensor]] = {}
     for number, case in enumerate(drawn):
         request = Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed)
         native = next(iter(studio.text_to_image(request)))
         made.setdefault(("native", 1), []).append(tensor_of(native.picture))
-        for scale in SCALES:
+        for scale in scales:
             for method in methods:
                 picture = enlarged(studio, request, native.latent, scale, method)
                 made.setdefault((method.name, scale), []).append(picture)
@@ -152,14 +154,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--checkpoint", help="diffusers folder; without it the small model that comes along")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw some of the pictures")
+    parser.add_argument("--scales", type=int, nargs="+", default=SCALES)
     parser.add_argument("--prompts", type=int, default=PROMPTS)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args(arguments)
     artwork, drawn = Artwork(options.artwork), cases(options.prompts, options.seeds)
     studio = Studio.open(options.checkpoint)
-    made = make(studio, drawn, METHODS, lambda line: print(line, file=sys.stderr, flush=True))
-    real = {scale: real_pictures(artwork, drawn, scale * NATIVE) for scale in SCALES}
-    for scale in SCALES:  # the best that this VAE could do
+    made = make(studio, drawn, METHODS, tuple(options.scales), lambda line: print(line, file=sys.stderr, flush=True))
+    real = {scale: real_pictures(artwork, drawn, scale * NATIVE) for scale in options.scales}
+    for scale in options.scales:  # the best that this VAE could do
         made["the VAE's best", scale] = through_vae(studio, real[scale][::REALS])
     found = rows(made, real)
     print(report.table(found))
