@@ -162,7 +162,9 @@ def test_a_folder_that_cannot_be_written_is_a_message_that_names_it(pictures, tm
     target = tmp_path / "file" / "film"
     written = save_film(pictures, target, format)
     assert written.files == []
-    assert f"{target}.{format} could not be written" in written.messages[0]
+    assert any(f"{target}.{format} could not be written" in message for message in written.messages) or (
+        format == "mp4" and f"{target}.webp could not be written" in " ".join(written.messages)  # without an encoder
+    )
     assert all(path.exists() for path in pictures)
 
 

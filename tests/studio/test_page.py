@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ import torch
 from itermix.mixing import curve
 from itermix.settings import MixingSettings
 
-pytest.importorskip("gradio", reason="the page needs gradio")
-pytest.importorskip("diffusers", reason="the page needs diffusers")
+# Not imported: the page has a process of its own, and the fake host of other tests a gradio of its own.
+pytestmark = pytest.mark.skipif(
+    not all(map(find_spec, ("gradio", "diffusers"))), reason="the page needs gradio and diffusers"
+)
 
 ROOT = Path(__file__).parents[2]
 SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
