@@ -17,7 +17,7 @@ from benchmarks.fields import INTERPOLATION
 from benchmarks.solvers import Denoise
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.reference import FreshNoise, equalised
-from itermix.settings import BLENDS, MixingSettings
+from itermix.settings import BLENDS, FREQUENCY_BLENDS, MixingSettings
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _mixer(task: Task, settings: MixingSettings) -> Mixer:
     fresh = settings.noise == "fresh per step"
     noise = FreshNoise(task.seeds, task.noise) if fresh else task.noise
     reference = task.reference
-    if settings.blend == "low-pass":  # as the script does with a latent that hires fix has enlarged
+    if settings.blend in FREQUENCY_BLENDS:  # as the script does with a latent that hires fix has enlarged
         size = tuple(side // task.scale for side in reference.shape[-2:])
         reference = equalised(reference, size, INTERPOLATION)
     return Mixer(settings, reference, noise, task.steps, scale=(task.scale, task.scale))
@@ -93,7 +93,8 @@ def _preset(name: str, **changes: object) -> MixingSettings:
     return dataclasses.replace(MixingSettings.from_dict({"preset": name}), **changes)
 
 
-DEFAULT = "low-pass (default)"
+DEFAULT = "two bands (default)"
+FAITHFUL = "low-pass (Faithful)"
 METHODS: dict[str, Callable[[Task], Tensor]] = {
     "plain": plain,
     "img2img 0.3": partial(img2img, strength=0.3),
@@ -105,5 +106,10 @@ METHODS: dict[str, Callable[[Task], Tensor]] = {
     # The script's C1 is 3 as well, but it counts steps.
     "model input only": partial(model_input_only, settings=_preset("DemoFusion paper", progress="step")),
     DEFAULT: partial(mixed, settings=MixingSettings()),
-    **{name: partial(mixed, settings=MixingSettings(blend=name)) for name in BLENDS if name != "low-pass"},
+    FAITHFUL: partial(mixed, settings=_preset("Faithful")),
+    **{
+        name: partial(mixed, settings=_preset("Faithful", blend=name))
+        for name in BLENDS
+        if name not in FREQUENCY_BLENDS
+    },
 }

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, unfold
+from torch.nn.functional import avg_pool2d, interpolate
 
 PATCH, PATCHES = 7, 128  # side in pixels; how many of each picture and level
 DIRECTIONS = 512
@@ -61,9 +61,11 @@ def wasserstein(results: Tensor, real: Tensor, seed: int = 0) -> list[float]:
 
 def _patches(level: Tensor, generator: torch.Generator) -> Tensor:
     """[B PATCHES, 3 PATCH^2]: as many of each picture, at random places."""
-    every = unfold(level, PATCH)
-    chosen = torch.randint(every.shape[-1], (level.shape[0], 1, PATCHES), generator=generator)
-    return every.gather(2, chosen.expand(-1, every.shape[1], -1)).transpose(1, 2).flatten(0, 1)
+    every = level.unfold(2, PATCH, 1).unfold(3, PATCH, 1)  # a view: all patches of 256 pictures would be 10 GB
+    high, wide = every.shape[2:4]
+    places = torch.randint(high * wide, (level.shape[0], PATCHES), generator=generator)
+    picture = torch.arange(level.shape[0])[:, None]
+    return every[picture, :, places // wide, places % wide].flatten(0, 1).flatten(1)
 
 
 def _quantiles(values: Tensor, count: int = 1001) -> Tensor:

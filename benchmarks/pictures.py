@@ -10,23 +10,29 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import random
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from benchmarks import picture_measures as measures
 from benchmarks import picture_report as report
-from itermix.settings import MIXING_PRESETS, MixingSettings
-from itermix.studio.pictures import tensor_of
-from itermix.studio.pipeline import Studio
+from itermix.settings import MixingSettings
+from itermix.studio.pictures import picture_of, tensor_of
+from itermix.studio.pipeline import Result, Studio
 from itermix.studio.request import Request
 from tools.small_model.artwork import BACKGROUNDS, NATIVE, SUBJECTS, Artwork, composition
 
+Say = Callable[[str], None]
 SCALES = (2, 3)
 PROMPTS, SEEDS = 32, 2
 REALS = 4  # real pictures for each drawn one
@@ -59,6 +65,12 @@ class Method:
     strength: float = 1.0
     mixing: MixingSettings = MixingSettings()
 
+    def request(self, native: Request, scale: int) -> Request:
+        """What is asked for, for a picture scale times as large as the native one."""
+        if not self.is_hires:
+            return dataclasses.replace(native, width=scale * NATIVE, height=scale * NATIVE)
+        return dataclasses.replace(native, hires=float(scale), hires_strength=self.strength, mixing=self.mixing)
+
 
 METHODS = (
     Method(DIRECT, is_hires=False),
@@ -66,7 +78,7 @@ METHODS = (
     Method("DemoFusion", mixing=MixingSettings.from_dict({"preset": "DemoFusion paper", "enabled": True})),
     Method("itermix", mixing=MixingSettings(enabled=True)),
     *(Method(f"itermix {name}", mixing=MixingSettings.from_dict({"preset": name, "enabled": True}))
-      for name in ("Balanced", "Creative") if name in MIXING_PRESETS),
+      for name in ("Faithful", "Creative")),
 )  # fmt: skip
 
 
@@ -98,30 +110,76 @@ def real_pictures(artwork: Artwork, drawn: list[Case], side: int) -> Tensor:
     return torch.cat([tensor_of(artwork.picture(one, side)) for one in made])
 
 
+class Kept:
+    """The pictures that are made, as PNG in a folder (or nowhere): a long run goes on where it was stopped.
+
+    A picture is kept with what it was asked for, and made anew where that has changed. It is rounded to 8 bits whether
+    it is kept or not.
+    """
+
+    def __init__(self, folder: Path | None):
+        self.folder = folder
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, name: str, asked: dict[str, Any], make_it: Callable[[], Tensor]) -> Tensor:
+        """The picture of that name, [1, 3, H, W]; made if it is not there."""
+        text = json.dumps(asked)
+        path = self.folder / f"{name}.png" if self.folder else None
+        if path and path.exists():
+            with Image.open(path) as picture:
+                if picture.text.get("asked") == text:
+                    return tensor_of(picture)
+        picture = picture_of(make_it())
+        if path:
+            note = PngInfo()
+            note.add_text("asked", text)
+            half = path.with_suffix(f".{os.getpid()}")
+            picture.save(half, "PNG", pnginfo=note)
+            half.replace(path)
+        return tensor_of(picture)
+
+
 def make(
-    studio: Studio, drawn: list[Case], methods: tuple[Method, ...], scales: tuple[int, ...], say
+    studio: Studio, drawn: list[Case], methods: tuple[Method, ...], scales: tuple[int, ...], kept: Kept, say: Say
 ) -> dict[tuple[str, int], Tensor]:
     """The pictures by method and scale, and the native ones by ("native", 1). [B, 3, H, W] each."""
     made: dict[tuple[str, int], list[Tensor]] = {}
     for number, case in enumerate(drawn):
-        request = Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed)
-        native = next(iter(studio.text_to_image(request)))
-        made.setdefault(("native", 1), []).append(tensor_of(native.picture))
+        request = studio.network.settled(Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed))
+        native = Native(studio, request)
+        name = f"{number:03}"
+        made.setdefault(("native", 1), []).append(kept.get(f"{name} native", request.to_dict(), native.picture))
         for scale in scales:
             for method in methods:
-                picture = enlarged(studio, request, native.latent, scale, method)
+                asked = method.request(request, scale)
+                picture = kept.get(
+                    f"{name} {scale}x {method.name}", asked.to_dict(), partial(enlarged, studio, asked, native)
+                )
                 made.setdefault((method.name, scale), []).append(picture)
         say(f"{number + 1} of {len(drawn)}: {case.prompt}")
     return {key: torch.cat(pictures) for key, pictures in made.items()}
 
 
-def enlarged(studio: Studio, request: Request, native: Tensor, scale: int, method: Method) -> Tensor:
-    """One picture at scale times the native size. [1, 3, H, W]"""
-    if not method.is_hires:
-        large = dataclasses.replace(request, width=scale * NATIVE, height=scale * NATIVE)
-        return tensor_of(next(iter(studio.text_to_image(large))).picture)
-    hires = dataclasses.replace(request, hires=float(scale), hires_strength=method.strength, mixing=method.mixing)
-    latent, _ = studio.hires(hires, request.seed, native)
+class Native:
+    """A picture at the model's own size, made when it is first asked for."""
+
+    def __init__(self, studio: Studio, request: Request):
+        self.studio, self.request = studio, request
+
+    @cached_property
+    def result(self) -> Result:
+        return next(iter(self.studio.text_to_image(self.request)))
+
+    def picture(self) -> Tensor:
+        return tensor_of(self.result.picture)
+
+
+def enlarged(studio: Studio, asked: Request, native: Native) -> Tensor:
+    """One picture as it is asked for: with a hires pass from the native one, or directly. [1, 3, H, W]"""
+    if asked.hires == 1.0:
+        return tensor_of(next(iter(studio.text_to_image(asked))).picture)
+    latent, _ = studio.hires(asked, asked.seed, native.result.latent)
     return studio.network.decode(latent)
 
 
@@ -154,13 +212,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--checkpoint", help="diffusers folder; without it the small model that comes along")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw some of the pictures")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the pictures there, and go on with them")
     parser.add_argument("--scales", type=int, nargs="+", default=SCALES)
     parser.add_argument("--prompts", type=int, default=PROMPTS)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args(arguments)
     artwork, drawn = Artwork(options.artwork), cases(options.prompts, options.seeds)
     studio = Studio.open(options.checkpoint)
-    made = make(studio, drawn, METHODS, tuple(options.scales), lambda line: print(line, file=sys.stderr, flush=True))
+    say = partial(print, file=sys.stderr, flush=True)
+    made = make(studio, drawn, METHODS, tuple(options.scales), Kept(options.keep), say)
     real = {scale: real_pictures(artwork, drawn, scale * NATIVE) for scale in options.scales}
     for scale in options.scales:  # the best that this VAE could do
         made["the VAE's best", scale] = through_vae(studio, real[scale][::REALS])

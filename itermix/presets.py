@@ -1,8 +1,8 @@
 """The user's own presets: named settings in one JSON file, replaced whole at each change.
 
 The file is `{"version": 1, "mixing": {name: {field: value}}}`, one part for each settings model. A file that cannot
-be used (broken, from a newer itermix, unreadable) is left exactly as it is: presets are then not offered and not
-saved, and the message says what to do.
+be used (broken, from a newer itermix, unreadable) is left exactly as it is: the user's presets are then not offered
+and not saved, and the message says what to do.
 """
 
 from __future__ import annotations
@@ -10,19 +10,41 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from itermix.settings import Settings, SettingsError
+from itermix.settings import Field, Settings, SettingsError
 
 VERSION = 1
 LONGEST_NAME = 60  # characters
 MOST_PRESETS = 1000
 LARGEST_FILE = 4 * 2**20  # bytes
+CUSTOM = "custom"  # what settings are called that are no preset
+NOT_KEPT = ("enabled", "resume")  # what a run is asked to do, not how
 
 
 class PresetsError(Exception):
     """A preset, or the file of presets, that cannot be used. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a page offers: all fields that presets set, by preset; the user's own, unusable ones too; what is wrong."""
+
+    values: dict[str, dict[str, Any]]
+    own: list[str]
+    trouble: str
+
+    def name_of(self, values: dict[str, Any], preferred: str | None = None) -> str:
+        """The preset that these values are, the preferred one of several; CUSTOM where they are none."""
+        names = [name for name, wanted in self.values.items() if wanted == values]
+        return preferred if preferred in names else names[0] if names else CUSTOM
+
+    def stored(self) -> str:
+        """JSON text for javascript/itermix_presets.js: the values by preset, in the order of the fields."""
+        presets = [[name, list(values.values())] for name, values in self.values.items()]
+        return json.dumps({"presets": presets, "custom": CUSTOM})
 
 
 class Presets:
@@ -33,10 +55,33 @@ class Presets:
 
     def __init__(self, file: str | Path, model: type[Settings], part: str):
         self.file, self.model, self.part = Path(file), model, part
+        self.built_in = model.presets() or {"Defaults": {}}
+
+    def fields(self) -> list[Field]:
+        """What a preset sets: neither switches of a run, nor pictures and texts, which are what the run is about."""
+        return [
+            field for field in self.model.fields() if field.kind not in ("image", "text") and field.name not in NOT_KEPT
+        ]
 
     def names(self) -> list[str]:
         """Of the built-in presets, then of the user's. Raises PresetsError."""
-        return [*self.model.presets(), *self._own()]
+        return [*self.built_in, *self._own()]
+
+    def offer(self) -> Offer:
+        """Everything at once, for a page; it has the built-in presets whatever the file is like."""
+        try:
+            own, trouble = self.own_names(), []
+        except PresetsError as error:
+            own, trouble = [], [str(error)]
+        values = {}
+        for name in [*self.built_in, *own]:
+            try:
+                settings = self.model.from_dict(self.values(name))
+            except PresetsError as error:
+                trouble.append(str(error))
+            else:
+                values[name] = {field.name: getattr(settings, field.name) for field in self.fields()}
+        return Offer(values, own, "; ".join(trouble))
 
     def own_names(self) -> list[str]:
         """Raises PresetsError."""
@@ -44,8 +89,8 @@ class Presets:
 
     def values(self, name: str) -> dict[str, Any]:
         """What a preset sets; the other fields are at their defaults. Raises PresetsError."""
-        if name in self.model.presets():
-            return dict(self.model.presets()[name])
+        if name in self.built_in:
+            return dict(self.built_in[name])
         own = self._own()
         if name not in own:
             raise PresetsError(f'there is no preset "{name}"')
@@ -85,28 +130,9 @@ class Presets:
         self._require(name, own)
         self._write({key: value for key, value in own.items() if key != name})
 
-    def same_as(self, settings: Settings) -> str | None:
-        """The name of the preset that these settings are, or None. Broken presets and a broken file count as none."""
-        wanted = self._kept(settings)
-        try:
-            names = self.names()
-        except PresetsError:
-            names = list(self.model.presets())
-        for name in names:
-            try:
-                if self._kept(self.model.from_dict(self.values(name))) == wanted:
-                    return name
-            except (PresetsError, SettingsError):
-                continue
-        return None
-
-    @staticmethod
-    def _kept(settings: Settings) -> dict[str, Any]:
-        """What a preset holds of settings: neither the switch nor the picture."""
-        kinds = {field.name: field.kind for field in settings.fields()}
-        return {
-            name: value for name, value in settings.changed().items() if name != "enabled" and kinds[name] != "image"
-        }
+    def _kept(self, settings: Settings) -> dict[str, Any]:
+        """What a preset holds of settings: defaults too, as those of another version may be others."""
+        return {field.name: getattr(settings, field.name) for field in self.fields()}
 
     def _allowed(self, name: Any) -> str:
         name = " ".join(str(name or "").split())
@@ -114,12 +140,12 @@ class Presets:
             raise PresetsError(
                 f"a preset's name takes 1 to {LONGEST_NAME} characters; {name[:LONGEST_NAME]!r} is not one"
             )
-        if name in self.model.presets() or name == "custom":
+        if name in self.built_in or name == CUSTOM:
             raise PresetsError(f'"{name}" is a built-in preset; take another name')
         return name
 
     def _require(self, name: str, own: dict[str, Any]) -> None:
-        if name in self.model.presets():
+        if name in self.built_in:
             raise PresetsError(f'"{name}" is a built-in preset; it cannot be changed')
         if name not in own:
             raise PresetsError(f'there is no preset "{name}"')

@@ -15,7 +15,8 @@ INFOTEXT_KEY = "Iterative Mixing"
 
 CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
 PROGRESS = ("noise level", "step")
-BLENDS = ("low-pass", "linear", "slerp", "norm only")
+BLENDS = ("two bands", "low-pass", "linear", "slerp", "norm only")
+FREQUENCY_BLENDS = ("two bands", "low-pass")  # that tell what the reference can know from what it cannot
 NOISES = ("shared", "fresh per step")
 TIMINGS = ("start of step", "end of step (node pack)")
 PASSES = ("all", "first pass", "hires pass")
@@ -23,6 +24,7 @@ REFERENCES = ("automatic", "uploaded image")
 FITS = ("crop", "stretch")
 
 LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
+VERSION_KEY = "version"  # in infotext: of the defaults that it leaves out
 LONGEST_TEXT = 100_000  # characters of a text field
 
 
@@ -121,6 +123,24 @@ def _declare(*, default: Any, **field: Any) -> Any:
     return dataclasses.field(default=default, metadata=dict(default=default, **field))
 
 
+@dataclass(frozen=True)
+class Infotext:
+    """How a settings model is written into an image, so that a later itermix makes the same picture of it.
+
+    Defaults are left out, so a changed default would change what an old image says. versions: of each past version
+    of the defaults, those that ended with it, {1: {"alpha_1": 0.02}}; the present version is the one after the last.
+    Whoever changes a default adds one line here, with the old value. Version 1 is written without its number.
+    """
+
+    always: tuple[str, ...] = ()  # written at their default too
+    never: dict[str, Any] = dataclasses.field(default_factory=dict)  # not written, and what they are when read
+    versions: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        return max(self.versions, default=0) + 1
+
+
 class Settings:
     """What all settings models share. Subclasses are frozen dataclasses of the helpers above."""
 
@@ -143,9 +163,7 @@ class Settings:
 
         `"preset": name` starts from that preset. Raises SettingsError for unknown keys and refused values.
         """
-        if not isinstance(values, dict):
-            raise SettingsError(f"settings: {_shown(values)} is not allowed; they are one object of named fields")
-        values = dict(values)
+        values = dict(_object(values))
         preset = values.pop("preset", None)
         known = [field.name for field in cls.fields()]
         unknown = [name for name in values if name not in known]
@@ -162,11 +180,7 @@ class Settings:
     @classmethod
     def from_json(cls, text: str):
         """`from_dict` of a JSON object. Raises SettingsError."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError):
-            raise SettingsError(f"settings: {_shown(text)} is not allowed; it takes a JSON object") from None
-        return cls.from_dict(values)
+        return cls.from_dict(_json_object(text))
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -181,6 +195,63 @@ class Settings:
         """Named starting points: the values that differ from the defaults."""
         return {}
 
+    @classmethod
+    def infotext(cls) -> Infotext:
+        """How the settings are written into an image."""
+        return Infotext()
+
+    @classmethod
+    def defaults(cls, version: int | None = None) -> dict[str, Any]:
+        """Every field's default, as this or an earlier version had it."""
+        values = {field.name: field.default for field in cls.fields()}
+        versions = cls.infotext().versions
+        for past in sorted(versions, reverse=True):
+            if version is not None and version <= past:
+                values.update(versions[past])
+        return values
+
+    def to_infotext(self) -> str:
+        """The settings as one compact infotext value, a JSON object on one line."""
+        rules = self.infotext()
+        values = {name: getattr(self, name) for name in rules.always} | self.changed()
+        values = {name: value for name, value in values.items() if name not in rules.never}
+        if rules.version > 1:
+            values[VERSION_KEY] = rules.version
+        return json.dumps(values)
+
+    @classmethod
+    def from_infotext(cls, text: str):
+        """Settings from the value that `to_infotext` wrote, in this version or another. Raises SettingsError."""
+        return cls.read_infotext(text)[0]
+
+    @classmethod
+    def read_infotext(cls, text: str) -> tuple[Any, list[str]]:
+        """The same, and what in the text was not used, one message each: a newer itermix may have written it.
+
+        Raises SettingsError where the text is not of settings at all, or its values contradict each other.
+        """
+        rules, written = cls.infotext(), _json_object(text)
+        version = written.pop(VERSION_KEY, 1)
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise SettingsError(f"{VERSION_KEY}: {_shown(version)} is not allowed; it takes a whole number from 1")
+        messages = []
+        if version > rules.version:
+            messages.append(
+                f"it was written by a newer itermix (version {_shown(version)} of the settings, this one knows "
+                f"{rules.version}); what it leaves out may have another default there"
+            )
+        fields = {field.name: field for field in cls.fields() if field.name not in rules.never}
+        values = {**cls.defaults(version), **rules.never}
+        for name, value in written.items():
+            if name not in fields:
+                messages.append(f"{_shown(name)} is unknown here and was left out")
+                continue
+            try:
+                values[name] = fields[name].check(value)
+            except SettingsError as error:
+                messages.append(str(error))
+        return cls(**values), messages
+
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain JSON; `from_dict` gives an equal object back."""
         return {field.name: getattr(self, field.name) for field in self.fields()}
@@ -194,33 +265,38 @@ class Settings:
 class MixingSettings(Settings):
     """Settings of Iterative Mixing. Fractions are of the run: 0 its start, 1 its end."""
 
-    enabled: bool = switch("Enable", False, "Mix a noised reference latent into every sampling step.")
+    enabled: bool = switch("Enable", False, "Mixes a noised reference latent into every sampling step.")
     alpha_1: float = number(
-        "alpha_1", 0.02, 0.0, 10.0, 0.01,
+        "alpha_1", 1.0, 0.0, 10.0, 0.01,
         "How early the picture is let go from its reference: larger is earlier and freer (cosine and logistic).",
     )  # fmt: skip
     curve: str = choice("Curve", CURVES, "How the weight of the reference falls over the run.")
     blend: str = choice(
-        "Blend", BLENDS, "How the two latents are mixed; low-pass takes only what the reference can know."
-    )
+        "Blend", BLENDS,
+        "How the two latents are mixed; two bands and low-pass tell what the reference can know from what it cannot.",
+    )  # fmt: skip
     hires_denoise: float = number(
-        "Hires denoising strength", 1.0, 0.0, 1.0, 0.05,
+        "Hires denoising strength (fraction)", 0.6, 0.0, 1.0, 0.05,
         "Replaces the denoising strength of hires fix while mixing; 0 keeps the host's own value.",
     )  # fmt: skip
     passes: str = choice("Passes", PASSES, "Which sampling passes are mixed; img2img has one pass, the first.")
-    start: float = number("Start", 0.0, 0.0, 1.0, 0.01, "Fraction of the run up to which the weight stays at its top.")
-    stop: float = number("Stop", 1.0, 0.0, 1.0, 0.01, "Fraction of the run at which the weight has come down.")
-    clamp: float = number("Clamp", 1.0, 0.0, 1.0, 0.01, "Fraction of the run from which on nothing is mixed at all.")
-    minimum: float = number("Minimum weight", 0.0, 0.0, 1.0, 0.01, "Weight of the reference at the end of the curve.")
-    maximum: float = number("Maximum weight", 1.0, 0.0, 1.0, 0.01, "Weight of the reference at the top of the curve.")
+    start: float = number("Start (fraction of the run)", 0.0, 0.0, 1.0, 0.01, "Up to here the weight stays at its top.")
+    stop: float = number("Stop (fraction of the run)", 1.0, 0.0, 1.0, 0.01, "From here on the weight has come down.")
+    clamp: float = number("Clamp (fraction of the run)", 1.0, 0.0, 1.0, 0.01, "From here on nothing is mixed at all.")
+    minimum: float = number(
+        "Minimum weight (fraction)", 0.0, 0.0, 1.0, 0.01, "Share of the reference at the end of the curve."
+    )
+    maximum: float = number(
+        "Maximum weight (fraction)", 1.0, 0.0, 1.0, 0.01, "Share of the reference at the top of the curve."
+    )
     progress: str = choice(
         "Progress by", PROGRESS, "What moves along the curve: the noise level (same on every schedule) or the steps."
     )
     noise: str = choice("Noise", NOISES, "Noise put on the reference: the run's own, or new noise at every step.")
     timing: str = choice("Timing", TIMINGS, "When a step is mixed; the node pack mixes after it, one noise level late.")
     reference_scale: float = number(
-        "Reference scale", 0.0, 0.0, 16.0, 0.25,
-        "How many times the reference was enlarged, for low-pass; 0 finds out by itself.",
+        "Reference scale (times enlarged)", 0.0, 0.0, 16.0, 0.25,
+        "How much larger the reference is than its original, for two bands and low-pass; 0 finds out by itself.",
     )  # fmt: skip
     reference: str = choice(
         "Reference", REFERENCES, "Automatic: upscaled first pass, or img2img's picture. Or always the uploaded image."
@@ -229,6 +305,10 @@ class MixingSettings(Settings):
     reference_image: str | None = image(
         "Reference image", "Mixed into passes that have no reference of their own, or into all of them."
     )
+    high_exponent: float = number(
+        "High-frequency exponent", 1.5, 1.0, 10.0, 0.1,
+        "Two bands: what the reference is too blurred to know gets the weight to this power; 1 is the same weight.",
+    )  # fmt: skip
 
     def check_together(self) -> None:
         if self.start >= self.stop:
@@ -242,26 +322,25 @@ class MixingSettings(Settings):
     def presets(cls) -> dict[str, dict[str, Any]]:
         return MIXING_PRESETS
 
-    def to_infotext(self) -> str:
-        """The settings as one compact infotext value. Pictures are left out."""
-        values = {"alpha_1": self.alpha_1, **self.changed()}
-        return json.dumps({name: value for name, value in values.items() if name not in NOT_IN_INFOTEXT})
-
     @classmethod
-    def from_infotext(cls, text: str) -> MixingSettings:
-        """Enabled settings from the value that `to_infotext` wrote. Raises SettingsError."""
-        return dataclasses.replace(cls.from_json(text), enabled=True)
+    def infotext(cls) -> Infotext:
+        return MIXING_INFOTEXT
 
 
-NOT_IN_INFOTEXT = ("enabled", "reference_image")
+MIXING_INFOTEXT = Infotext(
+    always=("alpha_1",),
+    never={"enabled": True, "reference_image": None},
+    versions={1: {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0}},
+)
 
 MIXING_PRESETS: dict[str, dict[str, Any]] = {
-    "Faithful": {},
-    "Balanced": {"alpha_1": 0.3},
-    "Creative": {"alpha_1": 1.0},
-    "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear"},
+    "Faithful": {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0},
+    "Balanced": {},
+    "Creative": {"alpha_1": 3.0, "hires_denoise": 1.0},
+    "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear", "hires_denoise": 1.0},
     "Node pack": {
         "alpha_1": 2.4,
+        "hires_denoise": 1.0,
         "curve": "cosine (node pack)",
         "blend": "linear",
         "progress": "step",
@@ -269,6 +348,20 @@ MIXING_PRESETS: dict[str, dict[str, Any]] = {
         "timing": "end of step (node pack)",
     },
 }
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise SettingsError(f"settings: {_shown(text)} is not allowed; it takes a JSON object") from None
+    return _object(values)
+
+
+def _object(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise SettingsError(f"settings: {_shown(values)} is not allowed; they are one object of named fields")
+    return values
 
 
 def _shown(value: Any) -> str:

@@ -9,6 +9,7 @@
 
     const STEEPNESS_PER_ALPHA = 5; // the node pack's logistic
     const NYQUIST = 0.5; // cycles per latent pixel
+    const FREQUENCY_BLENDS = ["two bands", "low-pass"];
     const LARGEST_DENOISE = 0.999; // what the hosts take a denoising strength of 1 for
 
     /**
@@ -32,6 +33,11 @@
         const within = between((u - settings.start) / (settings.stop - settings.start), 0, 1);
         const falling = CURVES[settings.curve](within, settings.alpha_1);
         return settings.minimum + (settings.maximum - settings.minimum) * falling;
+    }
+
+    /** The weight of what the reference is too blurred to know, as `curve.high_weight`; only two bands has one. */
+    function highWeight(settings, c1) {
+        return c1 ** settings.high_exponent;
     }
 
     /** c1 = ((1 + cos(pi u)) / 2)^alpha_1 */
@@ -125,22 +131,24 @@
 
     /** Where the frequencies are split. scale: how many times the reference is enlarged, null where not known yet. */
     function split(settings, scale) {
-        if (settings.blend !== "low-pass") {
-            return `${settings.blend}: mixes all frequencies.`;
+        const blend = settings.blend;
+        if (!FREQUENCY_BLENDS.includes(blend)) {
+            return `${blend}: mixes all frequencies.`;
         }
+        const rest = blend === "two bands" ? "; above, by the dashed line" : "";
         if (scale === null) {
-            return "low-pass: mixes what the reference can know, found from its size.";
+            return `${blend}: mixes what the reference can know, found from its size${rest}.`;
         }
         if (scale <= 1) {
-            return "low-pass: mixes all frequencies, as the reference is not enlarged.";
+            return `${blend}: mixes all frequencies, as the reference is not enlarged.`;
         }
         const [cutoff, times] = [(NYQUIST / scale).toPrecision(3), +scale.toFixed(2)];
-        return `low-pass: mixes up to ${cutoff} cycles per latent pixel (reference enlarged ${times} times).`;
+        return `${blend}: mixes up to ${cutoff} cycles per latent pixel (reference enlarged ${times} times)${rest}.`;
     }
 
     function between(value, low, high) {
         return Math.min(Math.max(value, low), high);
     }
 
-    globalThis.itermix = Object.assign(globalThis.itermix || {}, {weights, weight, fault, pass, summary, split});
+    globalThis.itermix = Object.assign(globalThis.itermix || {}, {weights, weight, highWeight, fault, pass, summary, split});
 })();

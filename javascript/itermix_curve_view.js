@@ -142,6 +142,11 @@
                 "class": "itermix-line", "d": lineOf(settings, x, y), "fill": "none", "stroke": ACCENT,
                 "stroke-width": 2, "stroke-linejoin": "round", "opacity": settings.enabled && !run.nothing ? 1 : 0.5,
             })]),
+            ...(fault || settings.blend !== "two bands" ? [] : [shape("path", {
+                "class": "itermix-high-line", "d": lineOf(settings, x, y, itermix.highWeight), "fill": "none",
+                "stroke": ACCENT, "stroke-width": 1, "stroke-dasharray": "5 3", "stroke-linejoin": "round",
+                "opacity": settings.enabled && !run.nothing ? 1 : 0.5,
+            })]),
             ...dots.map(([u, c1]) => shape("circle", {
                 "class": "itermix-step", "cx": x(u), "cy": y(c1), "r": c1 === 0 ? 2 : 3,
                 "fill": c1 === 0 ? "none" : ACCENT, "stroke": c1 === 0 ? "currentColor" : ACCENT,
@@ -156,8 +161,11 @@
         return c1.map((value, i) => [settings.progress === "step" ? i / run.steps : run.progress[i], value]);
     }
 
-    /** The curve as a path. Points at start and stop make its corners sharp; at the clamp it falls straight down. */
-    function lineOf(settings, x, y) {
+    /**
+     * The curve as a path. Points at start and stop make its corners sharp; at the clamp it falls straight down.
+     * of: what is drawn in the place of the weight, from it.
+     */
+    function lineOf(settings, x, y, of = (_, c1) => c1) {
         const end = Math.min(settings.clamp, 1);
         const even = Array.from({length: POINTS + 1}, (_, i) => i / POINTS);
         const us = [...even, settings.start, settings.stop].filter((u) => u < end).sort((a, b) => a - b);
@@ -166,7 +174,8 @@
         if (end < 1) {
             points.push([end, 0], [1, 0]);
         }
-        return "M" + points.map(([u, c1]) => `${x(u).toFixed(3)},${y(c1).toFixed(3)}`).join("L");
+        const place = ([u, c1]) => `${x(u).toFixed(3)},${y(of(settings, c1)).toFixed(3)}`;
+        return "M" + points.map(place).join("L");
     }
 
     function axes(settings, box, x, y) {

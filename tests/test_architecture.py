@@ -82,7 +82,7 @@ def test_gradio_is_imported_by_ui_and_studio_alone(path):
 
 @pytest.mark.parametrize("path", files("itermix/ui"), ids=named)
 def test_ui_imports_gradio_and_settings(path):
-    assert not foreign(path, "gradio", "itermix.settings", "itermix.sequence.settings", "itermix.ui")
+    assert not foreign(path, "gradio", "itermix.settings", "itermix.sequence.settings", "itermix.presets", "itermix.ui")
 
 
 @pytest.mark.parametrize("path", files("scripts"), ids=named)

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from itermix.presets import LONGEST_NAME, VERSION, Presets, PresetsError
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import MixingSettings, SettingsError
 
 
@@ -16,7 +17,7 @@ def presets(tmp_path):
 
 def test_without_a_file_there_are_the_built_in_ones(presets):
     assert presets.names() == list(MixingSettings.presets()) and presets.own_names() == []
-    assert presets.values("Balanced") == {"alpha_1": 0.3}
+    assert presets.values("Balanced") == MixingSettings.presets()["Balanced"]
     assert not presets.file.exists()
 
 
@@ -25,9 +26,15 @@ def test_a_saved_preset_comes_back_and_holds_neither_switch_nor_picture(presets)
     assert presets.save("  my \n own ", settings.to_dict()) == "my own"
     assert presets.values("my own") == {"alpha_1": 0.7, "blend": "slerp"}
     assert presets.names()[-1] == "my own"
-    assert json.loads(presets.file.read_text()) == {
-        "version": VERSION, "mixing": {"my own": {"alpha_1": 0.7, "blend": "slerp"}}
-    }  # fmt: skip
+    kept = {**MixingSettings().to_dict(), "alpha_1": 0.7, "blend": "slerp"}
+    del kept["enabled"], kept["reference_image"]
+    assert json.loads(presets.file.read_text()) == {"version": VERSION, "mixing": {"my own": kept}}
+
+
+def test_a_saved_preset_is_the_same_when_a_default_has_changed(presets):
+    presets.save("a", MixingSettings(start=0.0).to_dict())
+    kept = json.loads(presets.file.read_text())["mixing"]["a"]
+    assert set(kept) == {field.name for field in presets.fields()} and kept["start"] == 0.0
 
 
 def test_another_process_sees_it_at_once(presets):
@@ -96,7 +103,9 @@ def test_a_file_that_cannot_be_used_is_left_as_it_is(presets, text, message):
         assert str(presets.file) in str(raised.value)
     assert presets.file.read_bytes() == before
     assert list(presets.file.parent.iterdir()) == [presets.file]
-    assert presets.same_as(MixingSettings(alpha_1=0.3)) == "Balanced"
+    offer = presets.offer()
+    assert list(offer.values) == list(MixingSettings.presets()) and offer.own == []
+    assert message in offer.trouble and str(presets.file) in offer.trouble
 
 
 def test_a_preset_with_an_unknown_field_spoils_only_itself(presets):
@@ -105,7 +114,9 @@ def test_a_preset_with_an_unknown_field_spoils_only_itself(presets):
     with pytest.raises(PresetsError, match='"old" cannot be used.*beta'):
         presets.values("old")
     assert presets.values("good") == {"alpha_1": 2.0}
-    assert presets.same_as(MixingSettings(alpha_1=2.0)) == "good"
+    offer = presets.offer()
+    assert list(offer.values) == [*MixingSettings.presets(), "good"] and offer.own == ["old", "good"]
+    assert offer.values["good"]["alpha_1"] == 2.0 and '"old" cannot be used' in offer.trouble
 
 
 def test_parts_of_other_models_are_kept(presets):
@@ -115,14 +126,35 @@ def test_parts_of_other_models_are_kept(presets):
     assert json.loads(presets.file.read_text())["sequence"] == {"x": {}}
 
 
-@pytest.mark.parametrize("settings, name", [
-    (MixingSettings(), "Faithful"),
-    (MixingSettings(enabled=True), "Faithful"),
-    (MixingSettings(alpha_1=0.3), "Balanced"),
-    (MixingSettings(alpha_1=0.31), None),
-])  # fmt: skip
-def test_settings_know_which_preset_they_are(presets, settings, name):
-    assert presets.same_as(settings) == name
+def preset_values(presets, **changed):
+    settings = MixingSettings.from_dict(changed)
+    return {field.name: getattr(settings, field.name) for field in presets.fields()}
+
+
+@pytest.mark.parametrize("name", MixingSettings.presets())
+def test_values_know_which_preset_they_are(presets, name):
+    assert presets.offer().name_of(preset_values(presets, preset=name)) == name
+
+
+def test_values_that_are_no_preset_are_custom(presets):
+    assert presets.offer().name_of(preset_values(presets, alpha_1=0.123)) == "custom"
+
+
+def test_of_equal_presets_the_preferred_one_is_named(presets):
+    presets.save("mine", MixingSettings.presets()["Creative"])
+    offer, values = presets.offer(), preset_values(presets, preset="Creative")
+    assert offer.name_of(values) == offer.name_of(values, "Balanced") == "Creative"
+    assert offer.name_of(values, "mine") == "mine"
+
+
+def test_a_sequence_has_its_own_part_and_begins_with_its_defaults(presets):
+    sequence = Presets(presets.file, SequenceSettings, "sequence")
+    presets.save("a", {"alpha_1": 0.7})
+    sequence.save("a", SequenceSettings(frames=5, prompts="0: a", resume=True).to_dict())
+    assert sequence.names() == ["Defaults", "a"] and presets.own_names() == ["a"]
+    assert sequence.values("a") == {"frames": 5} and presets.values("a") == {"alpha_1": 0.7}
+    with pytest.raises(PresetsError, match="built-in"):
+        sequence.delete("Defaults")
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_leaves_nothing(tmp_path):

@@ -4,9 +4,11 @@ import math
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import CURVES, LONGEST_VALUE_SHOWN, MixingSettings, SettingsError
-from tests.strategies import mixing_values
+from tests.strategies import mixing_values, sequence_values
 
 FIELDS = MixingSettings.fields()
 NUMBERS = [field for field in FIELDS if field.kind == "number"]
@@ -19,39 +21,38 @@ def refused(**values):
     return str(caught.value)
 
 
-@settings(max_examples=300)
-@given(mixing_values())
-def test_a_dict_becomes_settings_and_the_same_dict_again(values):
-    made = MixingSettings.from_dict(values)
+@pytest.mark.parametrize(
+    "model, values",
+    [(MixingSettings, mixing_values()), (SequenceSettings, sequence_values())],
+    ids=["mixing", "sequence"],
+)
+@settings(max_examples=1000)
+@given(data=st.data())
+def test_a_dict_becomes_settings_and_the_same_dict_again(model, values, data):
+    """So does a JSON object; the way through a picture is in tests/hosts/test_infotext.py."""
+    values = data.draw(values)
+    made = model.from_dict(values)
     assert made.to_dict() == values
-    assert MixingSettings.from_dict(made.to_dict()) == made
-
-
-@settings(max_examples=300)
-@given(mixing_values())
-def test_a_dict_is_plain_json(values):
-    assert json.loads(json.dumps(MixingSettings.from_dict(values).to_dict())) == values
-
-
-@settings(max_examples=300)
-@given(mixing_values())
-def test_infotext_becomes_the_same_settings_enabled_and_without_the_picture(values):
-    made = MixingSettings.from_dict(values)
-    expected = dataclasses.replace(made, enabled=True, reference_image=None)
-    assert MixingSettings.from_infotext(made.to_infotext()) == expected
+    assert model.from_dict(made.to_dict()) == made
+    assert model.from_json(json.dumps(values)) == made
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_each_field_alone_survives_the_infotext(field):
-    other = {"switch": True, "number": 0.25, "choice": field.choices[-1:], "image": None}[field.kind]
+    number = None if field.minimum is None else field.minimum + 0.25
+    other = {"switch": True, "number": number, "choice": field.choices[-1:], "image": None}[field.kind]
     value = other[0] if field.kind == "choice" else other
     made = MixingSettings.from_dict({"enabled": True, field.name: value})
     assert getattr(MixingSettings.from_infotext(made.to_infotext()), field.name) == value
 
 
 def test_infotext_leaves_out_what_is_default_but_alpha_1():
-    assert json.loads(MixingSettings(enabled=True).to_infotext()) == {"alpha_1": 0.02}
-    assert json.loads(MixingSettings(stop=0.5).to_infotext()) == {"alpha_1": 0.02, "stop": 0.5}
+    """And the number of its version, which is tested by itself."""
+    always = {"alpha_1": MixingSettings().alpha_1}
+    for made, changed in ((MixingSettings(enabled=True), {}), (MixingSettings(start=0.25), {"start": 0.25})):
+        values = json.loads(made.to_infotext())
+        values.pop("version", None)
+        assert values == {**always, **changed}
 
 
 def test_infotext_is_one_line_without_the_picture():

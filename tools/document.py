@@ -1,4 +1,7 @@
-"""Writes the tables of README.md that come from the code: `python -m tools.document`; `--check` only compares."""
+"""Writes what the documents have from the code, README.md's tables and docs/curve.svg: `python -m tools.document`.
+
+`--check` only compares.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, MixingSettings, Settings
+from tools import curve_plot
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 TABLES = {"controls": MixingSettings, "sequence controls": SequenceSettings}
@@ -54,7 +58,9 @@ def _default(field: Field) -> str:
 
 if __name__ == "__main__":
     text = README.read_text(encoding="utf-8")
-    wanted = documented(text)
+    wanted = {README: documented(text), curve_plot.FILE: curve_plot.svg()}
     if "--check" in sys.argv[1:]:
-        sys.exit("README.md is not as the code has it; run python -m tools.document" if text != wanted else 0)
-    README.write_text(wanted, encoding="utf-8")
+        stale = [file.name for file, text in wanted.items() if file.read_text(encoding="utf-8") != text]
+        sys.exit(f"{', '.join(stale)}: not as the code has it; run python -m tools.document" if stale else 0)
+    for file, text in wanted.items():
+        file.write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 Every function takes the sampler's state x and the noised reference z. At weight 0 all give x, "norm only" (the
 node pack's, which keeps the length of z) at the length of z, unless a mask says 0 there. At weight 1 all give
-z, low-pass the low frequencies of z with the high ones of x.
+z, low-pass the low frequencies of z with the high ones of x, two bands (low-pass or linear or between) by its rest.
 
 Noise: two unit noises with correlation r mixed linearly by c have variance c^2 + (1 - c)^2 + 2 r c (1 - c)
 (`noise_variance`): with the run's own noise on the reference r is 1 and every blend here keeps the level;
@@ -34,36 +34,41 @@ NEGLIGIBLE = 1e-6
 Weight = float | Tensor
 
 
-def blend(name: str, x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float] = (0.25, 0.25)) -> Tensor:
+def blend(
+    name: str, x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float] = (0.25, 0.25), rest: float = 0.0
+) -> Tensor:
     """x with the share `weight` of z mixed in: a new tensor of the shape, dtype and device of x.
 
-    name: "low-pass", "linear", "slerp" or "norm only". weight: a number in [0, 1], or a tensor of such that
-    broadcasts to x. cutoff: for low-pass, (height, width), in cycles per latent pixel, 0.5 being all that a
-    latent holds; a reference that was enlarged s times knows frequencies up to 1 / (2 s).
+    name: "two bands", "low-pass", "linear", "slerp" or "norm only". weight: a number in [0, 1], or a tensor of such
+    that broadcasts to x. cutoff: for the first two, (height, width), in cycles per latent pixel, 0.5 being all that a
+    latent holds; a reference that was enlarged s times knows frequencies up to 1 / (2 s). rest: for two bands, the
+    share of the weight that the frequencies above the cutoff get, in [0, 1].
     Raises KeyError for an unknown name and ValueError for shapes that differ.
     """
     if x.shape != z.shape:
         raise ValueError(f"x of shape {tuple(x.shape)} and z of shape {tuple(z.shape)} cannot be blended")
     work = z.to(working_dtype(x), copy=True)
     share = weight.to(work.dtype) if isinstance(weight, Tensor) else weight
-    return blend_into(name, x, work, share, cutoff).to(x.dtype)
+    return blend_into(name, x, work, share, cutoff, rest).to(x.dtype)
 
 
-def blend_into(name: str, x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float]) -> Tensor:
+def blend_into(
+    name: str, x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float], rest: float = 0.0
+) -> Tensor:
     """`blend` with z as the work space: z, of `working_dtype(x)`, is overwritten by the result and returned."""
-    return BLENDS[name](x, z, weight, cutoff)
+    return BLENDS[name](x, z, weight, cutoff, rest)
 
 
 def working_dtype(x: Tensor) -> torch.dtype:
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
-def linear(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float]) -> Tensor:
+def linear(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float], rest: float = 0.0) -> Tensor:
     """(1 - c) x + c z: DemoFusion's, and the node pack's "addition"."""
     return z.sub_(x).mul_(weight).add_(x)
 
 
-def lowpass(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float]) -> Tensor:
+def lowpass(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float], rest: float = 0.0) -> Tensor:
     """x + c L(z - x): only frequencies below the cutoff are mixed, the rest stays the sampler's own.
 
     L is linear, so this is exact for every noise convention. Cf. FAM diffusion (arXiv 2411.18552), which
@@ -72,7 +77,17 @@ def lowpass(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float]) -
     return filter_(z.sub_(x), cutoff).mul_(weight).add_(x)
 
 
-def slerp(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float]) -> Tensor:
+def two_bands(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float], rest: float = 0.0) -> Tensor:
+    """x + c (L + r (1 - L))(z - x): frequencies below the cutoff by their weight c, the others by r c.
+
+    The others are what an enlarged reference is too blurred to know. Let go with the rest they leave a blurred
+    picture (linear, r = 1), never mixed (low-pass, r = 0) they are made up before the noise has uncovered what they
+    belong to, which shows as blotches: measured in benchmarks/pictures.
+    """
+    return filter_(z.sub_(x), cutoff, rest).mul_(weight).add_(x)
+
+
+def slerp(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float], rest: float = 0.0) -> Tensor:
     """Along the great circle from x to z, each image as one vector (BlenderNeko's slerp, as in the node pack)."""
     for image, target, c in zip(x, z, _per_image(weight, x)):
         a, b = slerp_weights(_angle(image, target), c)
@@ -104,7 +119,7 @@ def slerp_weights(omega: float, weight: Weight) -> tuple[Weight, Weight]:
     return a, b
 
 
-def norm_only(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float]) -> Tensor:
+def norm_only(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float], rest: float = 0.0) -> Tensor:
     """c z + (1 - c) (|z| / |x|) x: x brought to the length of z, then mixed (node pack "norm_only")."""
     for image, target, c in zip(x, z, _per_image(weight, x)):
         length, wanted = _length(image), _length(target)
@@ -116,7 +131,8 @@ def norm_only(x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float])
     return z
 
 
-BLENDS: dict[str, Callable[[Tensor, Tensor, Weight, tuple[float, float]], Tensor]] = {
+BLENDS: dict[str, Callable[[Tensor, Tensor, Weight, tuple[float, float], float], Tensor]] = {
+    "two bands": two_bands,
     "low-pass": lowpass,
     "linear": linear,
     "slerp": slerp,
@@ -130,8 +146,8 @@ def noise_variance(weight: float, correlation: float) -> float:
     return c**2 + (1.0 - c) ** 2 + 2.0 * correlation * c * (1.0 - c)
 
 
-def filter_(d: Tensor, cutoff: tuple[float, float]) -> Tensor:
-    """d without its frequencies above the cutoff, in place. d: [..., H, W], float32 or float64.
+def filter_(d: Tensor, cutoff: tuple[float, float], rest: float = 0.0) -> Tensor:
+    """d with only `rest` of its frequencies above the cutoff left, in place. d: [..., H, W], float32 or float64.
 
     Separable, in the basis of the cosine transform, which continues a picture by its mirror image: nothing
     comes in from the opposite border. One plane at a time, so that no second latent is held.
@@ -146,7 +162,8 @@ def filter_(d: Tensor, cutoff: tuple[float, float]) -> Tensor:
     planes = d.view(-1, height, width) if d.is_contiguous() else d.reshape(-1, height, width)
     for plane in planes:
         coefficients = rows @ plane @ columns.T
-        torch.mm(rows.T @ coefficients, columns, out=plane)
+        low = rows.T @ coefficients
+        plane.addmm_(low, columns, beta=rest, alpha=1.0 - rest) if rest else torch.mm(low, columns, out=plane)
     return d if d.is_contiguous() else d.copy_(planes.view(d.shape))
 
 

@@ -44,6 +44,14 @@ def weight(settings: MixingSettings, u: Tensor) -> Tensor:
     return torch.where(u >= settings.clamp, torch.zeros_like(ranged), ranged)
 
 
+def high_weight(settings: MixingSettings, weight: float) -> float:
+    """The weight that "two bands" gives to what lies above the reference's frequencies, where those have `weight`.
+
+    weight^high_exponent: on the cosine curve the same as a curve of its own, with alpha_1 times the exponent.
+    """
+    return weight**settings.high_exponent
+
+
 def cosine(u: Tensor, alpha_1: float) -> Tensor:
     """c1 = ((1 + cos(pi u)) / 2)^alpha_1: larger alpha_1 = earlier release."""
     return ((1.0 + torch.cos(torch.pi * u)) / 2.0).clamp(0.0, 1.0) ** alpha_1

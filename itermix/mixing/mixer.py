@@ -89,8 +89,9 @@ class Mixer:
         z = self.noise.at(step).to(x.device, work, copy=True).mul_(spread)
         z.add_(self.reference.to(x.device), alpha=signal)
         share = weight if self.mask is None else self.mask.to(x.device, work) * weight
+        rest = curve.high_weight(self.settings, weight) / weight
         self.report.weights[step] = weight
-        return blend.blend_into(self.settings.blend, x, z, share, self.cutoff).to(x.dtype)
+        return blend.blend_into(self.settings.blend, x, z, share, self.cutoff, rest).to(x.dtype)
 
     def begin(self, x: Tensor, step: int, sigma: float) -> Tensor:
         """What the state becomes at the start of a step: mixed for it, or, when late, for the step before."""

@@ -4,15 +4,12 @@ that the host has no field for (seed, steps, cfg, sampler and scheduler are the 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from itermix.sequence.prompts import SPACINGS, read
-from itermix.settings import Settings, SettingsError, choice, integer, number, switch, text
+from itermix.settings import Infotext, Settings, SettingsError, choice, integer, number, switch, text
 
 INFOTEXT_KEY = "Latent Sequence"
-NOT_IN_INFOTEXT = ("resume",)
 
 MOST_FRAMES = 1024
 SEED_MODES = ("increment", "decrement", "random", "fixed")
@@ -44,22 +41,37 @@ class SequenceSettings(Settings):
         "Conditioning slerp", False, "As in the node: one step towards each keyframe, and no further."
     )
     conditioning_slerp_strength: float = number(
-        "Conditioning slerp strength", 0.5, 0.0, 1.0, 0.001, "How far that one step goes; 1 is the new prompt."
+        "Conditioning slerp strength (fraction)",
+        0.5,
+        0.0,
+        1.0,
+        0.001,
+        "How far that one step goes; 1 is the new prompt.",
     )
     latent_interpolation: str = choice(
         "Latent interpolation", INTERPOLATIONS, "Mixes each new frame with the one before it."
     )
     latent_interpolation_strength: float = number(
-        "Latent interpolation strength", 0.5, 0.0, 1.0, 0.001, "Share of the new frame; 0 repeats the one before."
+        "Latent interpolation strength (fraction)",
+        0.5,
+        0.0,
+        1.0,
+        0.001,
+        "Share of the new frame; 0 repeats the one before.",
     )
     denoise_start: float = number(
-        "Denoise of the first frame", 1.0, 0.0, 1.0, 0.01, "How much of an init image the first frame replaces."
+        "Denoise of the first frame (fraction)",
+        1.0,
+        0.0,
+        1.0,
+        0.01,
+        "How much of an init image the first frame replaces.",
     )
     denoise_seq: float = number(
-        "Denoise", 0.5, 0.0, 1.0, 0.01, "How much of the frame before each later frame replaces."
+        "Denoise (fraction)", 0.5, 0.0, 1.0, 0.01, "How much of the frame before each later frame replaces."
     )
     denoise_sine: bool = switch("Denoise sine", False, "Denoise swings between its value and its maximum, once.")
-    denoise_max: float = number("Denoise maximum", 0.9, 0.0, 1.0, 0.001, "The other end of that swing.")
+    denoise_max: float = number("Denoise maximum (fraction)", 0.9, 0.0, 1.0, 0.001, "The other end of that swing.")
     unsample: bool = switch(
         "Unsample", False, "Each frame starts from the one before it, sampled backwards, instead of from new noise."
     )
@@ -67,7 +79,14 @@ class SequenceSettings(Settings):
         "Unsample steps", 0, 0, 1000, "Steps of sampling backwards; 0 takes as many as the frame takes forwards."
     )
     inject_noise: bool = switch("Inject noise", False, "Adds noise to the frame before, so that a still one moves on.")
-    noise_strength: float = number("Noise strength", 0.1, 0.0, 1.0, 0.001, "Standard deviation of that noise.")
+    noise_strength: float = number(
+        "Noise strength (standard deviation)",
+        0.1,
+        0.0,
+        1.0,
+        0.001,
+        "How strong that noise is; the latent's own is about 1.",
+    )
     seed_mode: str = choice("Seed mode", SEED_MODES, "How the seed goes on from frame to frame.")
     alternate: bool = switch(
         "Alternate seeds", False, "Every other frame goes back to the first seed; the ones between take the next."
@@ -75,7 +94,7 @@ class SequenceSettings(Settings):
     seed_keying: str = choice(
         "Seed keying", SEED_KEYINGS, "Seeds that come back: a sine of 1000 around the first, or a new one at times."
     )
-    seed_divisor: int = integer("Seed divisor", 4, 2, 1024, "Frames of one period of the seed keying.")
+    seed_divisor: int = integer("Seed divisor (frames)", 4, 2, 1024, "How long one period of the seed keying is.")
     node_seeds: str = choice(
         "Node-compatible seeds", NODE_SEEDS, "The seeds that this ComfyUI node would take, its quirks included."
     )
@@ -83,12 +102,21 @@ class SequenceSettings(Settings):
         "Mixing reference", MIXING_REFERENCES, "What Iterative Mixing mixes into every frame after the first."
     )
     colour_anchor: float = number(
-        "Colour anchor", 0.0, 0.0, 1.0, 0.01, "Holds the colours and the contrast of the first frame; 0 lets them go."
+        "Colour anchor (fraction)",
+        0.0,
+        0.0,
+        1.0,
+        0.01,
+        "Holds the colours and the contrast of the first frame; 0 lets them go.",
     )
     video_format: str = choice("Video", VIDEO_FORMATS, "What the frames are put together to, besides single pictures.")
     fps: float = number("Frames per second", 12.0, 1.0, 120.0, 1.0, "Of the video.")
-    hold_first: int = integer("Hold first", 0, 0, 1000, "How many frames longer the video stays on its first one.")
-    hold_last: int = integer("Hold last", 0, 0, 1000, "How many frames longer the video stays on its last one.")
+    hold_first: int = integer(
+        "Hold first (frames)", 0, 0, 1000, "How many frames longer the video stays on its first one."
+    )
+    hold_last: int = integer(
+        "Hold last (frames)", 0, 0, 1000, "How many frames longer the video stays on its last one."
+    )
     ping_pong: bool = switch("Ping-pong", False, "The video runs forwards, then backwards.")
     finish_interrupted: bool = switch("Finish when interrupted", True, "Writes grid and video of what there is.")
     resume: bool = switch("Resume last sequence", False, "Goes on from the last finished frame of the sequence before.")
@@ -104,12 +132,9 @@ class SequenceSettings(Settings):
             )
         read(self.prompts, self.negative_prompts, self.keyframes, self.frames)
 
-    def to_infotext(self) -> str:
-        """The settings as one compact infotext value: the number of frames and what is not at its default."""
-        values: dict[str, Any] = {"frames": self.frames, **self.changed()}
-        return json.dumps({name: value for name, value in values.items() if name not in NOT_IN_INFOTEXT})
-
     @classmethod
-    def from_infotext(cls, value: str) -> SequenceSettings:
-        """Settings from the value that `to_infotext` wrote. Raises SettingsError."""
-        return cls.from_json(value)
+    def infotext(cls) -> Infotext:
+        return SEQUENCE_INFOTEXT
+
+
+SEQUENCE_INFOTEXT = Infotext(always=("frames",), never={"resume": False}, versions={})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from itermix.studio.errors import StudioError, one_line
+from itermix.studio.request import AUTOMATIC, SAMPLERS
 
 BUNDLED = "itermix small"  # the name of the model that comes with the studio
 INDEX = "model_index.json"
@@ -84,7 +85,8 @@ def _from_folder(folder: Path) -> dict[str, Any]:
 
 
 def defaults_of(folder: Path) -> dict[str, Any]:
-    """What a checkpoint's folder says of itself in studio.json: {"guidance": CFG scale, "prompts": [best first]}.
+    """What a checkpoint's folder says of itself in studio.json: {"guidance": CFG scale, "sampler": name, "prompts":
+    [best first]}; the sampler may be left out.
 
     Raises StudioError.
     """
@@ -93,9 +95,14 @@ def defaults_of(folder: Path) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        return {"guidance": float(values["guidance"]), "prompts": [str(prompt) for prompt in values["prompts"]]}
+        sampler = str(values.get("sampler", AUTOMATIC))
+        prompts = [str(prompt) for prompt in values["prompts"]]
+        found = {"guidance": float(values["guidance"]), "sampler": sampler, "prompts": prompts}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudioError(f"checkpoint: {file} is damaged: {one_line(error)}") from None
+    if sampler not in SAMPLERS:
+        raise StudioError(f'checkpoint: {file} is damaged: there is no sampler "{sampler}"')
+    return found
 
 
 def _component(cls: type, folder: Path, name: str) -> Any:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from itermix.studio import schedules
-from itermix.studio.request import Request
+from itermix.studio.request import AUTOMATIC, Request
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 Given = tuple[Tensor, dict[str, Tensor]]  # hidden states [1, tokens, width], and what else a network is told
@@ -36,7 +36,9 @@ class Network:
                 # A VAE in half precision overflows (SDXL's is known for it), and costs little in full.
                 part.eval().requires_grad_(False).to(device, torch.float32 if name == "vae" else dtype)
         self.vae = components["vae"]
-        self.guidance = components.get("defaults", {}).get("guidance", type(self).guidance)
+        defaults = components.get("defaults", {})
+        self.guidance = defaults.get("guidance", type(self).guidance)
+        self.sampler = defaults.get("sampler", AUTOMATIC)
         self.scheduler_config = dict(components["scheduler"].config)
         self.channels = int(self.vae.config.latent_channels)
         self.reduction = 2 ** (len(self.vae.config.block_out_channels) - 1)
@@ -60,7 +62,7 @@ class Network:
             request,
             height=request.height or height,
             width=request.width or width,
-            sampler=schedules.settled(request.sampler, self.is_flow),
+            sampler=schedules.settled(self.sampler if request.sampler == AUTOMATIC else request.sampler, self.is_flow),
             guidance=request.guidance or self.guidance,
         )
 

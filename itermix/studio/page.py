@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from itermix.presets import Presets
 from itermix.settings import MixingSettings, SettingsError
 from itermix.studio import arguments as command_line
 from itermix.studio.errors import StudioError, one_line
@@ -23,6 +24,7 @@ SCRIPTS = Path(__file__).parents[2] / "javascript"
 PORT, PORTS_TRIED = 7870, 20
 WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps")
 PICTURE_FIELD = "reference_image"
+PRESETS = Path.home() / ".itermix" / "presets.json"
 PROMPT = "red apple on a blue background"
 # What the page does with the text of the settings: no file on our side, and one click.
 DOWNLOAD = """text => {
@@ -51,6 +53,7 @@ def parser() -> command_line.Parser:
     made.add_argument("--port", type=int, help=f"port to serve on; without it the first free one from {PORT}")
     made.add_argument("--no-browser", action="store_true", help="do not open a browser")
     made.add_argument("--out", type=Path, help="folder to keep the pictures in; without it they go with the page")
+    made.add_argument("--presets", type=Path, default=PRESETS, help=f"file of your own presets (default {PRESETS})")
     return made
 
 
@@ -70,7 +73,8 @@ def serve(options: argparse.Namespace) -> None:
         with gr.Blocks(title="itermix", analytics_enabled=False) as blocks:
             gr.Markdown("# itermix", elem_id="itermix_title")
             prompt = "" if options.checkpoint else PROMPT
-            server.connect(page_layout.build(studio.network.native_size, studio.network.multiple, prompt))
+            presets = Presets(options.presets, MixingSettings, "mixing")
+            server.connect(page_layout.build(studio.network.native_size, studio.network.multiple, prompt, presets))
         scripts = "".join(
             f"<script>{file.read_text(encoding='utf-8')}</script>" for file in sorted(SCRIPTS.glob("*.js"))
         )

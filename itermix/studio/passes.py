@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from itermix.mixing.mixer import Mixer, Report
 from itermix.mixing.noising import noised
 from itermix.mixing.reference import FreshNoise, SharedNoise, equalised
-from itermix.settings import MixingSettings
+from itermix.settings import FREQUENCY_BLENDS, MixingSettings
 from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
 from itermix.studio.sampling import IsCancelled, Kept, OnStep, sample
@@ -106,7 +106,7 @@ def enlarged(latent: Tensor, size: tuple[int, int], mixing: MixingSettings) -> t
     """A latent at another size (height, width), and as a reference: equalised where only its low band is mixed."""
     old = tuple(latent.shape[-2:])
     large = interpolate(latent, size=size, mode=INTERPOLATION)
-    reference = equalised(large, old, INTERPOLATION) if mixing.blend == "low-pass" else large
+    reference = equalised(large, old, INTERPOLATION) if mixing.blend in FREQUENCY_BLENDS else large
     return large, Reference(reference, tuple(new / side for new, side in zip(size, old)))
 
 

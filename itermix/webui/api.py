@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from itermix.sequence.settings import SequenceSettings
@@ -75,6 +76,9 @@ def frames(settings: str, seed: int, prompt: str, negative: str) -> dict[str, An
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")] if text else []
+        numbers = [float(part) for part in text.split(",")] if text else []
     except ValueError:
-        raise SettingsError(f"sigmas: {json.dumps(text[:60])} is not allowed; it takes numbers and commas") from None
+        numbers = [math.nan]
+    if not all(0.0 <= number < math.inf for number in numbers):  # not so for NaN
+        raise SettingsError(f"sigmas: {json.dumps(text[:60])} is not allowed; it takes numbers from 0 and commas")
+    return numbers

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from itermix.settings import MixingSettings, SettingsError
+from itermix.webui import presets
 
 LONGEST_PICTURE = 64 * 2**20  # characters of base64 text
 
@@ -37,6 +38,7 @@ def read(args: tuple, axes: dict[str, Any]) -> Request | None:
         values = {"enabled": True, **args[0]}
     else:
         values = {field.name: value for field, value in zip(fields, args)}
+    values = presets.resolved(values)
     if axes:
         values = {**values, "enabled": True, **axes}
     picture = values.get("reference_image")

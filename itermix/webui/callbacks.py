@@ -17,6 +17,16 @@ def on_before_ui(callback: Callable) -> None:
     _register("before_ui", script_callbacks.on_before_ui, callback)
 
 
+def on_ui_settings(callback: Callable) -> None:
+    """callback(), before the page's settings are built; may add options."""
+    _register("ui_settings", script_callbacks.on_ui_settings, callback)
+
+
+def on_ui_tabs(callback: Callable) -> None:
+    """callback(), when the page's own tabs are built; gives a list of more tabs."""
+    _register("ui_tabs", script_callbacks.on_ui_tabs, callback)
+
+
 def _register(category: str, public: Callable, callback: Callable) -> None:
     """The host finds out who registers by walking the stack, unless it is told the file."""
     try:

@@ -29,8 +29,10 @@ def is_flow_model() -> bool:
     """Whether the model's noisy latents are (1 - sigma) x0 + sigma noise."""
     forge_objects = getattr(shared.sd_model, "forge_objects", None)
     if forge_objects is not None:  # Forge and its family
-        predictor = getattr(forge_objects.unet.model, "predictor", None)
-        return getattr(predictor, "prediction_type", None) == "const"
+        model = forge_objects.unet.model
+        if hasattr(model, "model_sampling"):  # reForge and Classic: of a class that is made of two
+            return any(part.__name__ == "CONST" for part in type(model.model_sampling).__mro__)
+        return getattr(getattr(model, "predictor", None), "prediction_type", None) == "const"
     return hasattr(shared.sd_model, "add_noise_to_latent")  # A1111: SD3
 
 

@@ -8,6 +8,7 @@ is logged once, and never stops the sampling. What the hosts do is in `samplers.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from itermix.webui.log import log
 from itermix.webui.samplers import Pattern, Schedule, pattern_of
 
 OURS = "itermix_wrapper"
+LATEST = "itermix_latest"  # on a sampler: which of our wrappers may act, where somebody has wrapped an earlier one
 PLMS_HISTORY = 3  # noise predictions that PLMS keeps
 END_TOLERANCE = 1e-4  # DPM adaptive works in log sigma and arrives at its last level up to rounding
 
@@ -36,18 +38,16 @@ def attach(sampler: Any, make_mixer: MakeMixer, is_interrupted: Callable[[], boo
     went wrong on our side, or None.
     """
     detach(sampler)
-    original = sampler.func
-    spent = False
+    original, token = sampler.func, object()
 
     @functools.wraps(original)  # the host reads the signature
     def mixed(model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        nonlocal spent
-        if spent:  # kept by somebody who wrapped it
+        if getattr(sampler, LATEST, None) is not token:  # spent, or replaced, and kept by somebody who wrapped it
             return original(model, x, *args, **kwargs)
-        spent = True
         detach(sampler)
-        pattern, run = pattern_of(original), None
+        run = None
         try:
+            pattern = pattern_of(original)
             schedule = Schedule.of_call(kwargs)
             mixer = make_mixer(model, x, schedule, pattern)
             run = RUNS[pattern.state](mixer, pattern, schedule, is_interrupted)
@@ -66,16 +66,18 @@ def attach(sampler: Any, make_mixer: MakeMixer, is_interrupted: Callable[[], boo
             except Exception:
                 log.exception("a mixed pass could not be reported")
 
-    setattr(mixed, OURS, mixed)
+    setattr(mixed, OURS, weakref.ref(mixed))  # not itself: a circle would keep the reference until memory is swept
     mixed.original = original
+    setattr(sampler, LATEST, token)
     sampler.func = mixed
 
 
 def detach(sampler: Any) -> None:
     """Takes our wrapper off a sampler that has not run. Safe to call at any time."""
+    sampler.__dict__.pop(LATEST, None)
     function = getattr(sampler, "func", None)
     # Somebody else's wrapper may have copied our attributes: only ours names itself.
-    if function is not None and getattr(function, OURS, None) is function:
+    if function is not None and getattr(function, OURS, lambda: None)() is function:
         sampler.func = function.original
 
 
@@ -122,21 +124,19 @@ class Run:
         return function(*args, **kwargs)
 
     def _before_evaluation(self, model: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        if not self.is_interrupted():
-            self._guarded(lambda: self.evaluated(args[0], float(args[1].flatten()[0])))
+        self._guarded(lambda: self.is_interrupted() or self.evaluated(args[0], float(args[1].flatten()[0])))
 
     def _after_evaluation(self, model: torch.nn.Module, args: tuple, output: Tensor) -> None:
         self._guarded(lambda: self.predicted(output))
 
     def _watched(self, callback: Callable | None) -> Callable:
         def watched(d: dict[str, Any]) -> Any:
-            if not self.is_interrupted():
-                self._guarded(lambda: self.reported(d))
+            self._guarded(lambda: self.is_interrupted() or self.reported(d))
             return callback(d) if callback is not None else None
 
         return watched
 
-    def _guarded(self, action: Callable[[], None]) -> None:
+    def _guarded(self, action: Callable[[], Any]) -> None:
         """Runs our part of the work. What goes wrong in it ends the mixing, not the sampling."""
         if self.fault:
             return
@@ -195,7 +195,9 @@ class InSegments(AtEvaluation):
 
     def _call(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         sigmas, callback = kwargs.pop("sigmas"), kwargs.pop("callback")
-        segments = self._segments()
+        segments: list[tuple[int, int]] = []
+        self._guarded(lambda: segments.extend(self._segments()))
+        segments = segments or [(0, len(sigmas) - 1)]
         if len(segments) > 1:
             kwargs["disable"] = True  # a progress bar per segment would only fill the console
         for start, end in segments:

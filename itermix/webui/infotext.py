@@ -1,30 +1,52 @@
-"""Paste-back: from an image's parameters to the accordion, with every field reset that they do not name."""
+"""Paste-back: from an image's parameters to the fields of a script, with every field reset that they do not name."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
-from itermix.settings import INFOTEXT_KEY, MixingSettings, SettingsError
+from itermix.settings import INFOTEXT_KEY, MixingSettings, Settings, SettingsError
 from itermix.webui.log import log
 
 
-def fields(components: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """The host's `infotext_fields` for the components of the accordion, by field name. Pictures stay as they are."""
-    kinds = {field.name: field.kind for field in MixingSettings.fields()}
-    return [(component, _reader(name)) for name, component in components.items() if kinds[name] != "image"]
+def fields(
+    components: dict[str, Any], model: type[Settings] = MixingSettings, key: str = INFOTEXT_KEY
+) -> list[tuple[Any, Callable[[dict[str, Any]], Any]]]:
+    """The host's `infotext_fields` for components by field name. Pictures stay as they are.
+
+    model, key: the script's settings and the key under which an image has them.
+    """
+    names = [field.name for field in model.fields() if field.kind != "image" and field.name in components]
+    # The host asks for each field; what is wrong with an image's settings is said once.
+    return [(components[name], _reader(name, model, key, says=name == names[0])) for name in names]
 
 
-def _reader(name: str):
-    return lambda params: getattr(read(params), name)
+def _reader(name: str, model: type[Settings], key: str, says: bool) -> Callable[[dict[str, Any]], Any]:
+    def value(params: dict[str, Any]) -> Any:
+        settings, messages = parse(params, model, key)
+        if says:
+            for message in messages:
+                log.warning(f"{key}, settings of this image: {message}")
+        return getattr(settings, name)
+
+    return value
 
 
-def read(params: dict[str, Any]) -> MixingSettings:
-    """The settings in parsed infotext; switched off and at their defaults where there are none."""
-    text = params.get(INFOTEXT_KEY)
-    if text is None:
-        return MixingSettings()
+def read(params: dict[str, Any], model: type[Settings] = MixingSettings, key: str = INFOTEXT_KEY) -> Any:
+    """The settings in parsed infotext; at their defaults, switched off, where there are none."""
+    return parse(params, model, key)[0]
+
+
+def parse(params: dict[str, Any], model: type[Settings], key: str) -> tuple[Any, list[str]]:
+    """The same, and what in them could not be used."""
+    text = params.get(key)
+    return (model(), []) if text is None else _parsed(model, text)
+
+
+@functools.lru_cache(maxsize=4)  # the host asks for field after field of one picture
+def _parsed(model: type[Settings], text: str) -> tuple[Any, list[str]]:
     try:
-        return MixingSettings.from_infotext(text)
+        return model.read_infotext(text)
     except SettingsError as error:
-        log.warning(f"the settings in this image are not used: {error}")
-        return MixingSettings()
+        return model(), [f"none of them are used: {error}"]

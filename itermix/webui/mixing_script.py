@@ -6,11 +6,16 @@ from modules import scripts
 
 from itermix.settings import INFOTEXT_KEY, SettingsError
 from itermix.ui.accordion import build_mixing_accordion
-from itermix.webui import api, arguments, infotext, xyz
+from itermix.webui import api, arguments, infotext, options, presets, xyz
 from itermix.webui.log import log
 
-xyz.register()
-api.register()
+
+def register() -> None:
+    """At each load of the scripts: a host that reloads its page forgets all callbacks."""
+    options.register()
+    presets.register()
+    xyz.register()
+    api.register()
 
 
 class IterativeMixing(scripts.Script):
@@ -27,7 +32,9 @@ class IterativeMixing(scripts.Script):
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img):
-        components = build_mixing_accordion("img2img" if is_img2img else "txt2img")
+        tab = "img2img" if is_img2img else "txt2img"
+        components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings())
+        options.keep_out_of_defaults(components.values())
         self.infotext_fields = infotext.fields(components)
         self.paste_field_names = [INFOTEXT_KEY]
         return list(components.values())

@@ -11,7 +11,7 @@ from torch import Tensor
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import VP, Noising
 from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise, equalised
-from itermix.settings import MixingSettings
+from itermix.settings import FREQUENCY_BLENDS, MixingSettings
 from itermix.webui import compat, hook
 from itermix.webui.arguments import Request
 from itermix.webui.log import log
@@ -45,6 +45,8 @@ def attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded)
         _attach(p, request, x, noise, encoded)
     except NothingToMix as reason:
         log.info(f"{pass_name(p)}: nothing mixed: {reason}")
+    except Exception:
+        log.exception(f"{pass_name(p)}: mixing could not be set up; this pass is made without it")
 
 
 def detach(p: Any) -> None:
@@ -119,7 +121,7 @@ def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Ref
 
 def _equalised(p: Any, settings: MixingSettings, x: Tensor, enlarged: tuple[float, float]) -> Tensor:
     interpolation = compat.latent_interpolation(p)
-    if settings.blend != "low-pass" or interpolation is None:
+    if settings.blend not in FREQUENCY_BLENDS or interpolation is None:
         return x
     size = tuple(round(side / factor) for side, factor in zip(x.shape[-2:], enlarged))
     return equalised(x, size, interpolation)

@@ -139,6 +139,7 @@ class WebUIHost:
         p.sampler.sample_img2img(
             p, latent, torch.zeros_like(latent), c, uc, image_conditioning=self._image_conditioning(latent)
         )
+        shared.state.nextjob()  # a pass of its own for the progress
         if "state" not in found:  # interrupted, or skipped, on the way
             return latent
         self._start = (found["state"], found["noise"])

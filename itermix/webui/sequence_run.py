@@ -7,8 +7,11 @@ latent of the sequence; `setup_conds` is left alone for the first batch and does
 
 from __future__ import annotations
 
+import base64
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +22,68 @@ from torch import Tensor
 from itermix import media
 from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame, plan
-from itermix.sequence.run import Frames
+from itermix.sequence.run import Frames, Report
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
+from itermix.webui import compat
 from itermix.webui.log import log
 from itermix.webui.sequence_host import WebUIHost
 
 FRAME_KEY, VIDEO_KEY = f"{INFOTEXT_KEY} frame", f"{INFOTEXT_KEY} video"
+DATA_KEY = f"{VIDEO_KEY} data"  # the files themselves, as base64, where the API asked for them
 FOLDER, STATE = "itermix-sequences", "last-sequence.state"
 
 
-def run(p: Any, settings: SequenceSettings) -> Any:
-    """The host's Processed with all frames, grid first. Raises SettingsError for what cannot be done."""
+def run(p: Any, settings: SequenceSettings, return_video: bool = False) -> Any:
+    """The host's Processed with all frames, grid first; the paths of the videos in its generation parameters.
+
+    return_video: puts the files there too. Raises SettingsError for what cannot be done.
+    """
     processing.fix_seed(p)
     prompt, negative, seed = p.prompt, p.negative_prompt, int(p.seed)
-    sequences, p.n_iter = p.n_iter, 1
+    count, p.n_iter = p.n_iter, 1
     p.do_not_save_grid = True  # the host would put frames that were given up into it
-    plans = [
-        plan(settings, (seed + number * settings.frames * p.batch_size) % SEEDS, prompt, negative)
-        for number in range(sequences)
-    ]
-    shared.state.job_count = sequences * settings.frames
+    sequences = []
+    for number in range(count):
+        first = (seed + number * settings.frames * p.batch_size) % SEEDS
+        frames = plan(settings, first, prompt, negative)
+        sequences.append(Sequence(copy.copy(p), settings, frames, number, return_video))
+    sequences = _unfinished(sequences, settings)
+    _count_jobs(sequences)
     finished = None
-    for number, frames in enumerate(plans):
+    for sequence in sequences:
         if stopped():
             break
-        made = Sequence(copy.copy(p), settings, frames, number, sequences).run()
+        made = sequence.run()
         finished = made if finished is None else joined(finished, made)
     return finished if finished is not None else processing.Processed(p, [], seed, "")
+
+
+def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[Sequence]:
+    """Those to be made. With resume the finished ones are left out, and one that never began is made from its start.
+
+    Raises SettingsError.
+    """
+    if not settings.resume:
+        for sequence in sequences:  # a later resume is not to find the state of an older run
+            with suppress(OSError):
+                sequence.state.unlink(missing_ok=True)
+        return sequences
+    for sequence in sequences:
+        sequence.find_first_frame()
+    left = [sequence for sequence in sequences if sequence.skips < len(sequence.frames)]
+    if not left:
+        raise SettingsError(f"resume: all {settings.frames} frames of the last sequence are finished already")
+    return left
+
+
+def _count_jobs(sequences: list[Sequence]) -> None:
+    """So that the host's progress goes from 0 to 1 over all of them, and never back."""
+    state = shared.state
+    state.job_count = state.job_no + sum(sequence.jobs() for sequence in sequences)
+    state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
 
 
 def stopped() -> bool:
@@ -59,6 +94,11 @@ def joined(first: Any, other: Any) -> Any:
     """Two sequences' results as one; each keeps its grid before its frames."""
     first.images += other.images
     first.infotexts += other.infotexts
+    first.comments += other.comments
+    for key in (VIDEO_KEY, DATA_KEY):
+        if key in other.extra_generation_params:
+            files = [*first.extra_generation_params.get(key, []), *other.extra_generation_params[key]]
+            first.extra_generation_params[key] = files
     for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds"):
         setattr(first, name, [*getattr(first, name), *getattr(other, name)])
     return first
@@ -67,25 +107,27 @@ def joined(first: Any, other: Any) -> Any:
 class Sequence:
     """One sequence of pictures: p is its own copy of the host's processing object."""
 
-    def __init__(self, p: Any, settings: SequenceSettings, frames: list[Frame], number: int, sequences: int):
+    def __init__(
+        self, p: Any, settings: SequenceSettings, frames: list[Frame], number: int, return_video: bool = False
+    ):
         self.p, self.settings, self.frames = p, settings, frames
-        self.number, self.sequences = number, sequences
+        self.number, self.return_video = number, return_video
         # Beside the host's own pictures: with sub-folders by date a sequence would be torn apart at midnight.
-        self.parent = Path(p.outpath_samples) / FOLDER
+        self.parent = Path(p.outpath_samples).absolute() / FOLDER
         self.state = self.parent / STATE if number == 0 else self.parent / f"{number}-{STATE}"
         self.folder: Path | None = None
         self.kept: list[bool] = []  # of each batch: whether it is a frame
         self.files: list[Path] = []
         self.messages: list[str] = []
-        self.fault: Exception | None = None
+        self.unwritten: list[str] = []  # why, for each frame that is not on the disk
+        self.skips = 0  # frames that are there already
+        self.report: Report | None = None
+        self.masks, self.has_grid = 0, False
 
     def run(self) -> Any:
         p, batch = self.p, self.p.batch_size
         p.extra_generation_params = {**p.extra_generation_params, INFOTEXT_KEY: self.settings.to_infotext()}
-        self.skips = self._first_frame()
         left = self.frames[self.skips :]
-        if not left:
-            raise SettingsError(f"resume: all {len(self.frames)} frames of the last sequence are finished already")
         p.n_iter, p.subseed_strength = len(left), 0 if p.subseed_strength is None else p.subseed_strength
         p.prompt = [text_of(frame.positive) for frame in left for _ in range(batch)]
         p.negative_prompt = [text_of(frame.negative) for frame in left for _ in range(batch)]
@@ -103,16 +145,27 @@ class Sequence:
                 p.__dict__.pop(name, None)
         return self._finished(processed)
 
-    def _first_frame(self) -> int:
-        """How many frames are there already. Raises SettingsError."""
-        if not self.settings.resume:
-            return 0
+    def find_first_frame(self) -> None:
+        """Where a resumed sequence goes on. Raises SettingsError."""
         from itermix.sequence import state
 
+        if self.number and not self.state.exists():  # the run ended before this one of its sequences began
+            self.settings = replace(self.settings, resume=False)
+            return
         try:
-            return min(state.load(self.state).next, len(self.frames))
+            self.skips = min(state.load(self.state).next, len(self.frames))
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
+
+    def jobs(self) -> int:
+        """How many sampling passes are to come."""
+        left = self.frames[self.skips :]
+        is_image = compat.is_img2img(self.p)
+        backwards = [
+            frame for frame in left
+            if frame.unsample_steps is not None and frame.denoise and (frame.index or is_image)
+        ]  # fmt: skip
+        return len(left) + len(backwards) + (not self.skips and bool(getattr(self.p, "enable_hr", False)))
 
     # --- what the host calls while it makes the pictures
 
@@ -126,6 +179,7 @@ class Sequence:
         if p.iteration == 0:
             self.host = WebUIHost(p, self.host_sample, self.host_setup_conds, self.messages)
             self.made = self._frames()
+            self._note_options()
         p.do_not_save_samples = True  # kept by us, in a folder of the sequence
         try:
             job, latent = next(self.made)
@@ -134,7 +188,6 @@ class Sequence:
         except Exception as error:
             if self.host.last is None:
                 raise  # nothing is lost: the host's own way with it
-            self.fault = error
             self.messages.append(f"stopped by {type(error).__name__}: {error}"[:400])
             return self._stand_in(is_last=True)
         if latent is None:  # skipped
@@ -144,6 +197,13 @@ class Sequence:
         if job.frame.index:
             p.extra_generation_params["Denoising strength"] = job.frame.denoise
         return self.host.pictures if self.host.pictures is not None else latent
+
+    def _note_options(self) -> None:
+        """Now: options that only this request has are gone when the host hands the pictures over."""
+        opts = shared.opts
+        self.has_grid = bool(opts.return_grid)
+        if getattr(self.p, "mask_for_overlay", None) is not None:
+            self.masks = int(opts.return_mask) + int(opts.return_mask_composite)
 
     def _frames(self) -> Iterator[tuple[Job, Tensor | None]]:
         try:
@@ -172,64 +232,109 @@ class Sequence:
             p, p.prompts, p.seeds, p.subseeds, index=p.batch_index, all_negative_prompts=p.negative_prompts
         )
         index = (self.skips + p.iteration) * p.batch_size + p.batch_index
-        written = media.save_frame(self.folder, index, picture, text)
+        try:
+            written = media.save_frame(self.folder, index, picture, text)
+        except Exception as error:  # the picture itself is with the host
+            written = media.Written(messages=[f"frame {index}: {type(error).__name__}: {error}"])
         self.files += written.files
-        for message in written.messages:
-            if message not in self.messages:
-                self.messages.append(message)
+        self.unwritten += written.messages
 
     # --- afterwards
 
     def _make_folder(self) -> None:
         try:
             self.folder = media.new_folder(self.parent)
-        except OSError as error:
-            self.messages.append(f"frames are not kept on the disk: {error.filename}: {error.strerror}")
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or error
+            self.messages.append(f"frames are not kept on the disk: {self.parent} cannot be written: {reason}")
 
     def _finished(self, processed: Any) -> Any:
         """Takes the stand-ins out, adds the grid, writes the video, says what was to be said."""
         batch = self.p.batch_size
-        keeps = [kept for kept in self.kept for _ in range(batch)]
-        chosen = [i for i, is_kept in enumerate(keeps) if is_kept and i < len(processed.images)]
-        pictures, infotexts = ([values[i] for i in chosen] for values in (processed.images, processed.infotexts))
+        frames = self._pick(processed)
+        processed.itermix_frames = frames  # behind them lie masks and videos
+        was_stopped = frames < len(self.frames[self.skips :]) * batch
+        if not was_stopped or self.settings.finish_interrupted:
+            self._try("the video", self._write_video, processed, frames)
+            self._try("the grid", self._add_grid, processed, frames)
+        if self.unwritten:
+            more = f" (and {len(self.unwritten) - 1} more)" if len(self.unwritten) > 1 else ""
+            self.messages.append(f"{self.unwritten[0]}{more}")
+        for message in self.messages + (self.report.messages if self.report else []):
+            log.warning(f"{INFOTEXT_KEY}: {message}")
+            processed.comments += f"{INFOTEXT_KEY}: {message}\n"
+        log.info(f"{INFOTEXT_KEY}: {frames // batch} of {len(self.frames)} frames in {self.folder}")
+        return processed
+
+    def _try(self, what: str, make: Callable, processed: Any, frames: int) -> None:
+        """No fault of what is made beside the frames costs the frames."""
+        try:
+            make(processed, frames)
+        except Exception as error:
+            self.messages.append(f"{what} could not be made: {type(error).__name__}: {error}")
+
+    def _pick(self, processed: Any) -> int:
+        """Leaves the frames, and behind them the masks and whatever else the host has put among them.
+
+        Gives the number of pictures that are frames.
+        """
+        batch, each = self.p.batch_size, 1 + self.masks  # the host gives a picture, then its masks
+        chosen = [i for i, kept in enumerate(kept for kept in self.kept for _ in range(batch)) if kept]
+        chosen = [i for i in chosen if i * each < len(processed.images)]
+        pictures = [processed.images[i * each] for i in chosen]
+        beside = [(i, picture) for i in chosen for picture in processed.images[i * each + 1 : (i + 1) * each]]
+        others = processed.images[len(self.kept) * batch * each :]  # other extensions' own, such as a detected map
+        texts = processed.infotexts
+        processed.images = pictures + [picture for _, picture in beside] + others
+        processed.infotexts = [texts[i] for i in chosen] + [texts[i] for i, _ in beside] + texts[:1] * len(others)
         for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds"):
             values = getattr(processed, name)
             setattr(processed, name, [values[i] for i in chosen if i < len(values)])
-        processed.images, processed.infotexts = pictures, infotexts
-        was_stopped = len(chosen) < len(self.frames[self.skips :]) * batch
-        if not was_stopped or self.settings.finish_interrupted:
-            self._add_grid(processed)
-            self._write_video()
-        for message in self.messages:
-            log.warning(f"{INFOTEXT_KEY}: {message}")
-            processed.comments += f"{INFOTEXT_KEY}: {message}\n"
-        log.info(f"{INFOTEXT_KEY}: {len(chosen) // batch} of {len(self.frames)} frames in {self.folder}")
-        return processed
+        return len(chosen)
 
-    def _add_grid(self, processed: Any) -> None:
-        if not shared.opts.return_grid or len(processed.images) < 2:
-            processed.index_of_first_image = 0
+    def _add_grid(self, processed: Any, frames: int) -> None:
+        processed.index_of_first_image = 0
+        if not self.has_grid or frames < 2:
             return
-        grid = images.image_grid(processed.images, self.p.batch_size)
+        grid = images.image_grid(processed.images[:frames], self.p.batch_size)
         processed.images.insert(0, grid)
         processed.infotexts.insert(0, processed.infotexts[0])
         processed.index_of_first_image = 1
 
-    def _write_video(self) -> None:
+    def _write_video(self, processed: Any, frames: int) -> None:
         """One for each image of the batch."""
         settings, batch = self.settings, self.p.batch_size
         if settings.video_format == "none" or self.folder is None or not self.files:
             return
         timing = media.Timing(settings.fps, settings.hold_first, settings.hold_last, settings.ping_pong)
         every = sorted(self.folder.glob("[0-9]*.png"))
+        films = []
         for image in range(batch):
-            written = media.save_film(
-                every[image::batch], self.folder / f"sequence-{image}", settings.video_format, timing
-            )
+            own = [path for path in every if int(path.stem) % batch == image]
+            written = media.save_film(own, self.folder / f"sequence-{image}", settings.video_format, timing)
             self.messages += written.messages
-            if written.files:
-                self.p.extra_generation_params[VIDEO_KEY] = str(written.files[0])
-                log.info(f"{INFOTEXT_KEY}: {written.files[0]}")
+            films += written.files
+        for film in films:
+            log.info(f"{INFOTEXT_KEY}: {film}")
+        self._hand_out(processed, films)
+
+    def _hand_out(self, processed: Any, films: list[Path]) -> None:
+        """To the API by path, and as a file where it is asked for; to the page in the gallery."""
+        processed.extra_generation_params[VIDEO_KEY] = [str(film) for film in films]
+        if self.return_video:
+            data = [base64.b64encode(film.read_bytes()).decode() for film in films]
+            processed.extra_generation_params[DATA_KEY] = data
+        if getattr(self.p, "is_api", False):
+            return
+        for film in films:
+            if film.suffix == ".mp4":  # a gallery cannot show it on every host
+                processed.comments += f"{VIDEO_KEY}: {film}\n"
+                continue
+            shown = Image.open(film)
+            shown.load()
+            shown.already_saved_as = str(film)  # the host hands out this file instead of a copy that stands still
+            processed.images.append(shown)
+            processed.infotexts.append(processed.infotexts[0])
 
 
 def text_of(passage: Any) -> str:

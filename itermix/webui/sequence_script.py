@@ -9,7 +9,10 @@ from modules import scripts
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.sequence import build_sequence_fields
+from itermix.webui import options, presets
 from itermix.webui.log import log
+
+RETURN_VIDEO = "return_video"
 
 
 class LatentSequence(scripts.Script):
@@ -17,7 +20,9 @@ class LatentSequence(scripts.Script):
         return INFOTEXT_KEY
 
     def ui(self, is_img2img):
-        components = build_sequence_fields("img2img" if is_img2img else "txt2img", plan_rows)
+        tab = "img2img" if is_img2img else "txt2img"
+        components = build_sequence_fields(tab, plan_rows, presets.SEQUENCE, options.first_sequence_settings())
+        options.keep_out_of_defaults([components["video_format"]])
         self.infotext_fields = [(component, reader(name)) for name, component in components.items()]
         self.paste_field_names = [INFOTEXT_KEY]
         return list(components.values())
@@ -25,8 +30,10 @@ class LatentSequence(scripts.Script):
     def run(self, p, *args):
         from itermix.webui import sequence_run  # late: a host's start waits for every import
 
+        p.extra_generation_params["Script"] = self.title()  # by which the host chooses it again in a paste
         try:
-            return sequence_run.run(p, settings_of(args))
+            args, return_video = asked_for_video(args)
+            return sequence_run.run(p, settings_of(args), return_video)
         except SettingsError as error:
             log.error(f"{INFOTEXT_KEY}: {error}")
             raise refused(f"{INFOTEXT_KEY}: {error}") from None
@@ -41,6 +48,20 @@ def refused(message: str) -> Exception:
             return self.detail
 
     return Refused(422, message)
+
+
+def asked_for_video(args: tuple) -> tuple[tuple, bool]:
+    """The arguments without "return_video", which is of the request and not of the sequence, and what it says.
+
+    Only an object of named fields can have it. Raises SettingsError.
+    """
+    if not args or not isinstance(args[0], dict) or RETURN_VIDEO not in args[0]:
+        return args, False
+    values = dict(args[0])
+    wanted = values.pop(RETURN_VIDEO)
+    if not isinstance(wanted, bool):
+        raise SettingsError(f"{RETURN_VIDEO}: {wanted!r} is not allowed; it takes true or false")
+    return (values, *args[1:]), wanted
 
 
 def settings_of(args: tuple) -> SequenceSettings:

@@ -1,21 +1,32 @@
-"""X/Y/Z plot axes for every field of the settings, "[Iterative Mixing] alpha_1" first.
+"""X/Y/Z plot axes for the fields of both scripts, "[Iterative Mixing] alpha_1" first.
 
 The cells of a plot share their script arguments, so a cell's values travel on an attribute of its own `p`.
+
+The plot is itself a selectable script, and a host runs one of those at a time: a cell is a plain picture, whatever the
+hidden fields of Latent Sequence say. So a cell with a sequence's axis is given to Latent Sequence in the one place
+where the plot makes a cell, and is the sheet of that sequence's frames. Its other settings are those of the fields.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from modules import scripts
 
-from itermix.settings import INFOTEXT_KEY, Field, MixingSettings
+from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
+from itermix.sequence.settings import SequenceSettings
+from itermix.settings import INFOTEXT_KEY, Field, MixingSettings, Settings, SettingsError
 from itermix.webui import callbacks
 
 MODULES = ("xyz_grid.py", "scripts.xyz_grid")  # the plot's module, as A1111 and as Forge name it
 ATTRIBUTE = "itermix_mixing_axes"
+SEQUENCE_ATTRIBUTE = "itermix_sequence_axes"
 FIRST = "alpha_1"
+WITHOUT_AXIS = ("reference_image", "resume")  # a picture has no text; a plot does not go on with an old sequence
 ON_OFF = {"on": True, "off": False}
+NEW_LINE = "\\n"  # as one writes it in the plot's one line of values
+TYPES = {"number": float, "integer": int}
 
 
 def register() -> None:
@@ -25,8 +36,18 @@ def register() -> None:
 
 
 def values_of(p: Any) -> dict[str, Any]:
-    """What the axes say for this cell, by field name."""
+    """What the axes of Iterative Mixing say for this cell, by field name."""
     return getattr(p, ATTRIBUTE, {})
+
+
+def axis_label(key: str, label: str) -> str:
+    return f"[{key}] {label}"
+
+
+def fields_with_axis(model: type[Settings]) -> list[Field]:
+    """In the order in which the axes are listed."""
+    fields = [field for field in model.fields() if field.name not in WITHOUT_AXIS]
+    return sorted(fields, key=lambda field: field.name != FIRST)
 
 
 def _add() -> None:
@@ -34,31 +55,65 @@ def _add() -> None:
     if plot is None:
         return
     present = {option.label for option in plot.axis_options}
-    fields = [field for field in MixingSettings.fields() if field.kind != "image"]
-    for field in sorted(fields, key=lambda field: field.name != FIRST):
-        label = f"[{INFOTEXT_KEY}] {field.label}"
-        if label not in present:
-            plot.axis_options.append(_axis(plot, label, field))
+    parts = (INFOTEXT_KEY, MixingSettings, ATTRIBUTE), (SEQUENCE_KEY, SequenceSettings, SEQUENCE_ATTRIBUTE)
+    for key, model, attribute in parts:
+        for field in fields_with_axis(model):
+            label = axis_label(key, field.label)
+            if label not in present:
+                plot.axis_options.append(_axis(plot, label, field, attribute))
+    if not hasattr(plot.process_images, SEQUENCE_ATTRIBUTE):
+        plot.process_images = _cell_maker(plot.process_images)
 
 
-def _axis(plot: Any, label: str, field: Field) -> Any:
+def _axis(plot: Any, label: str, field: Field, attribute: str) -> Any:
     names = {"choice": field.choices, "switch": tuple(ON_OFF)}.get(field.kind)
     return plot.AxisOption(
         label,
-        float if field.kind == "number" else str,
-        _apply(field),
-        confirm=lambda p, values: [field.check(_value(field, value)) for value in values],
+        TYPES.get(field.kind, str),
+        _apply(field, attribute),
+        confirm=_confirm(label, field),
         choices=(lambda: list(names)) if names else None,
     )
 
 
-def _apply(field: Field):
+def _confirm(label: str, field: Field) -> Callable:
+    def confirm(p: Any, values: list[Any]) -> None:
+        try:
+            for value in values:
+                field.check(_value(field, value))
+        except SettingsError as error:
+            from itermix.webui.sequence_script import refused
+
+            raise refused(f"{label}: {error}") from None
+
+    return confirm
+
+
+def _apply(field: Field, attribute: str) -> Callable:
     def apply(p: Any, value: Any, values: list[Any]) -> None:
-        # a new dict: copies of p share the old one
-        setattr(p, ATTRIBUTE, {**values_of(p), field.name: field.check(_value(field, value))})
+        # new dicts: copies of p share the old ones
+        setattr(p, attribute, {**getattr(p, attribute, {}), field.name: field.check(_value(field, value))})
+        if field.name == "frames":
+            p.itermix_longest = max(values)
 
     return apply
 
 
 def _value(field: Field, value: Any) -> Any:
+    if field.kind == "text":
+        return value.replace(NEW_LINE, "\n")
     return ON_OFF.get(value, value) if field.kind == "switch" else value
+
+
+def _cell_maker(process_images: Callable) -> Callable:
+    """The plot's `process_images`, with a way round it for cells that are sequences."""
+
+    def make_cell(p: Any) -> Any:
+        if not hasattr(p, SEQUENCE_ATTRIBUTE):
+            return process_images(p)
+        from itermix.webui import sequence_cell  # late: a host's start waits for every import
+
+        return sequence_cell.make(p, getattr(p, SEQUENCE_ATTRIBUTE), getattr(p, "itermix_longest", 0))
+
+    setattr(make_cell, SEQUENCE_ATTRIBUTE, True)
+    return make_cell

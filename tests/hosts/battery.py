@@ -34,7 +34,7 @@ def requests() -> list[tuple[str, str, dict[str, Any]]]:
         ("batch count", "txt2img", dict(n_iter=2)),
         ("variation", "txt2img", dict(subseed=5, subseed_strength=0.4)),
         *((sampler, "txt2img", dict(sampler_name=sampler)) for sampler in SAMPLERS),
-        ("karras", "txt2img", dict(sampler_name="DPM++ 2M", scheduler="Karras")),
+        ("exponential", "txt2img", dict(sampler_name="DPM++ 2M", scheduler="Exponential")),
         ("hires", "txt2img", HIRES),
         ("hires, a picture enlarged", "txt2img", {**HIRES, "hr_upscaler": "Lanczos", "sampler_name": "DPM++ 2M"}),
         ("hires, batch", "txt2img", {**HIRES, "batch_size": 2}),
@@ -65,10 +65,10 @@ def plot_arguments(host: Host) -> list[Any]:
         script for script in host.get("/sdapi/v1/script-info")
         if script["name"] == "x/y/z plot" and not script["is_img2img"]
     )  # fmt: skip
-    values = [argument["value"] for argument in info["args"]]
     axes = info["args"][0]["choices"]
-    values[:2] = [axes.index("CFG Scale"), "3, 7"]
-    return values
+    values: list[Any] = [axes.index("CFG Scale"), "3, 7", ["3", "7"]]
+    values += [axes.index("Nothing"), "", []] * 2
+    return values + [argument["value"] for argument in info["args"][len(values) :]]
 
 
 def hash_of(generation: Generation) -> str:

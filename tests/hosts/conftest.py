@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.hosts.pages import browser, page  # noqa: F401
+
 VARIABLE = "ITERMIX_HOST"
 
 

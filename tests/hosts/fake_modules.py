@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import types
 from types import SimpleNamespace
 
 import torch
+
+COMPONENTS = ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image", "HTML", "Textbox", "Button", "Dataframe")
 
 
 def install() -> None:
@@ -15,8 +18,10 @@ def install() -> None:
         return
     modules = _module("modules", __path__=[])
     modules.scripts = _module("modules.scripts", Script=Script, AlwaysVisible=object(), scripts_data=[])
-    ignore = {name: lambda callback: None for name in ("on_app_started", "on_before_ui")}
+    events = ("on_app_started", "on_before_ui", "on_ui_settings", "on_ui_tabs")
+    ignore = {name: lambda callback: None for name in events}
     modules.script_callbacks = _module("modules.script_callbacks", **ignore)
+    modules.paths = _module("modules.paths", data_path=tempfile.mkdtemp(prefix="itermix-fake-"))
     modules.devices = _module("modules.devices", dtype_vae=torch.float32)
     modules.shared = _module(
         "modules.shared",
@@ -31,7 +36,8 @@ def install() -> None:
     if "gradio" not in sys.modules:
         _module(
             "gradio",
-            **{name: Component for name in ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image", "HTML")},
+            **{name: Component for name in COMPONENTS},
+            context=SimpleNamespace(Context=SimpleNamespace(root_block=Component())),
         )
         sys.modules["gradio"].update = lambda **values: values
 
@@ -62,6 +68,8 @@ class Component:
 
     def input(self, *args, **kwargs):
         return None
+
+    change = click = load = input
 
 
 def _module(name: str, **contents) -> types.ModuleType:

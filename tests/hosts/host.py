@@ -47,7 +47,7 @@ class Host:
         if extensions is None:
             extensions = {"itermix": REPOSITORY, "zz_itermix_probe": Path(__file__).parent / "probe"}
         self._prepare(extensions)
-        flags = [*COMMON_FLAGS, *(FORGE_FLAGS if self.is_forge else A1111_FLAGS), *extra_flags]
+        flags = [*COMMON_FLAGS, *(_known(tree, FORGE_FLAGS) if self.is_forge else A1111_FLAGS), *extra_flags]
         if self.is_forge:  # with a data folder elsewhere gradio 4 would not hand out the host's own scripts
             flags += ["--gradio-allowed-path", str(tree)]
         command = [_python(tree), "launch.py", "--port", str(self.port), "--data-dir", str(data), *flags]
@@ -167,6 +167,13 @@ def _python(tree: Path) -> str:
     named = os.environ.get("ITERMIX_HOST_PYTHON")
     inside = tree / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     return named or (str(inside) if inside.exists() else sys.executable)
+
+
+def _known(tree: Path, flags: list[str]) -> list[str]:
+    """Those of the flags that this member of Forge's family takes; it would not start with another."""
+    files = ("modules/cmd_args.py", "ldm_patched/modules/args_parser.py", "backend/args.py")
+    text = "".join((tree / file).read_text(encoding="utf-8") for file in files if (tree / file).exists())
+    return [flag for flag in flags if f'"{flag}"' in text]
 
 
 def _free_port() -> int:

@@ -5,6 +5,10 @@ On the fake host, whose insides can be broken at will.
 
 from __future__ import annotations
 
+import functools
+import gc
+from types import FunctionType, SimpleNamespace
+
 import pytest
 
 from tests.hosts import fake_samplers
@@ -100,31 +104,94 @@ def test_an_interrupted_run_is_not_mixed_further(fake, monkeypatch):
     assert "nothing mixed" in generation.log[-1]
 
 
-def test_a_wrapper_that_somebody_put_around_ours_stays_and_ours_acts_once():
-    import functools
-    from types import SimpleNamespace
-
-    from itermix.webui import hook
-
-    calls = []
+def wrapped_sampler():
+    """A sampler whose function we have wrapped and somebody else has wrapped again, and what has been called."""
+    sampler, calls = SimpleNamespace(), []
 
     def sample_euler(model, x, **kwargs):
         return x
 
-    sampler = SimpleNamespace(func=sample_euler)
+    def wrap():
+        inner = sampler.func
+
+        @functools.wraps(inner)
+        def foreign(*args, **kwargs):
+            calls.append("foreign")
+            return inner(*args, **kwargs)
+
+        sampler.func = foreign
+
+    sampler.func = sample_euler
+    attach(sampler, calls)
+    wrap()
+    return sampler, calls
+
+
+def attach(sampler, calls):
+    from itermix.webui import hook
+
     hook.attach(sampler, lambda *args: calls.append("ours") or 1 / 0, lambda: False, None)
-    inner = sampler.func
 
-    @functools.wraps(inner)
-    def foreign(*args, **kwargs):
-        calls.append("foreign")
-        return inner(*args, **kwargs)
 
-    sampler.func = foreign
-    hook.detach(sampler)
-    assert sampler.func is foreign
+def test_a_wrapper_that_somebody_put_around_ours_stays_and_ours_acts_once():
+    sampler, calls = wrapped_sampler()
+    foreign = sampler.func
     assert [sampler.func(None, 5, sigmas=[1.0, 0.0]) for _ in range(2)] == [5, 5]
     assert calls == ["foreign", "ours", "foreign"] and sampler.func is foreign
+
+
+def test_ours_does_not_act_in_somebodys_wrapper_after_it_was_taken_off():
+    from itermix.webui import hook
+
+    sampler, calls = wrapped_sampler()
+    foreign = sampler.func
+    hook.detach(sampler)
+    assert sampler.func is foreign and sampler.func(None, 5, sigmas=[1.0, 0.0]) == 5
+    assert calls == ["foreign"]
+
+
+def test_attached_again_around_somebodys_wrapper_ours_acts_once():
+    """As in Forge, which calls twice before a hires pass."""
+    sampler, calls = wrapped_sampler()
+    attach(sampler, calls)
+    assert [sampler.func(None, 5, sigmas=[1.0, 0.0]) for _ in range(2)] == [5, 5]
+    assert calls == ["ours", "foreign", "foreign"]
+
+
+def test_a_mixed_run_is_forgotten_at_once(fake):
+    """Not when memory is swept: what it held may lie on a graphics card."""
+    from itermix.mixing.mixer import Mixer
+    from itermix.webui.hook import OURS
+
+    gc.collect()
+    gc.disable()
+    try:
+        fake.generate(mixing=ON, **HIRES)
+        alive = [thing for thing in gc.get_objects() if type(thing) in (Mixer, FunctionType)]
+        assert not [thing for thing in alive if type(thing) is Mixer or OURS in vars(thing)]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("sampler, broken", [
+    ("Euler", "compat.is_interrupted"), ("Euler", "passes.find_reference"), ("LMS", "hook.InSegments._segments"),
+    ("Euler", "hook.pattern_of"), ("Euler", "compat.noising_of"), ("Euler", "hook.Run.hook_into"),
+])  # fmt: skip
+def test_a_fault_of_ours_anywhere_costs_no_picture(fake, monkeypatch, sampler, broken):
+    from itermix.webui import compat, hook, passes
+
+    def raising(*args):
+        raise KeyError("a fault of ours")
+
+    name, _, attribute = broken.rpartition(".")
+    module, *inner = name.split(".")
+    holder = dict(compat=compat, hook=hook, passes=passes)[module]
+    monkeypatch.setattr(getattr(holder, inner[0]) if inner else holder, attribute, raising)
+    body = {**HIRES, "sampler_name": sampler}
+    generation = fake.generate(mixing={"enabled": True, "hires_denoise": 0.0}, **body)
+    monkeypatch.undo()
+    assert any(line.startswith(("hires pass", "mixing could not", "mixing stopped")) for line in generation.log)
+    assert generation.same_as(fake.generate(**body))
 
 
 def test_a_run_that_cannot_be_reported_is_not_lost(fake, monkeypatch):

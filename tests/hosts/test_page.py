@@ -2,87 +2,45 @@
 
 from __future__ import annotations
 
-import os
+import io
 import re
-import shutil
 
 import pytest
 import torch
 
 from itermix.mixing import curve
 from itermix.settings import MixingSettings
+from tests.hosts.host import READY
+from tests.hosts.pages import (
+    TAB,
+    ask_for_little,
+    choose,
+    gallery,
+    generate,
+    infotext,
+    load,
+    open_accordion,
+    open_hires,
+    paste,
+    set_number,
+    shoot,
+    wait_for_choice,
+    wait_for_number,
+)
 
 pytestmark = pytest.mark.real_host
 
-SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-# A1111's page raises this while loading, with no extension installed.
-HOSTS_OWN_FAULT = "Cannot read properties of undefined (reading 'props')"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page tests need playwright (pip install)")
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if executable is None:
-        pytest.skip("the page tests need Chromium or Chrome on the PATH")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(host, browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 1600})
-    page.faults = []
-    page.on("pageerror", lambda error: page.faults.append(str(error)) if str(error) != HOSTS_OWN_FAULT else None)
-    page.on("console", lambda message: page.faults.append(message.text) if is_our_error(message) else None)
-    page.goto(host.url, wait_until="load")
-    page.wait_for_selector("#txt2img_generate", state="visible", timeout=60_000)
-    yield page
-    page.close()
-
-
-def is_our_error(message):
-    return message.type == "error" and "itermix" in f"{message.text} {message.location}"
-
-
-def shoot(page, name):
-    folder = os.environ.get(SHOTS)
-    if folder:
-        page.screenshot(path=os.path.join(folder, f"{name}.png"))
-
-
-def set_number(page, container, value):
-    field = page.locator(f"{container} input[type=number]").first
-    field.fill(str(value))
-    field.press("Tab")
-
-
-def open_accordion(page, selector):
-    page.locator(f"{selector} > .label-wrap, {selector} > button.label-wrap").first.click()
-
-
-def generate(page, tab="txt2img"):
-    page.click(f"#{tab}_generate")
-    page.wait_for_selector(f"#html_info_{tab} p", timeout=240_000)
-    page.wait_for_selector(f"#{tab}_gallery img", timeout=60_000)
-    return page.inner_text(f"#html_info_{tab}")
+SCRIPTS = "#tab_txt2img #script_list"
+SEQUENCE = "#itermix_sequence_txt2img"
 
 
 def test_tick_generate_and_see_picture_and_infotext(host, page):
     host.arm(network="gaussian")
-    page.fill("#txt2img_prompt textarea", "a cat")
-    set_number(page, "#txt2img_width", 64)
-    set_number(page, "#txt2img_height", 64)
-    set_number(page, "#txt2img_steps", 4)
-    set_number(page, "#txt2img_seed", 1)
+    ask_for_little(page)
     open_hires(page)
-    open_accordion(page, "#itermix_txt2img")
-    page.locator("#itermix_txt2img_enabled input").check()
-    set_number(page, "#itermix_txt2img_alpha_1", 0.4)
+    open_accordion(page, TAB)
+    page.locator(f"{TAB}_enabled input").check()
+    set_number(page, f"{TAB}_alpha_1", 0.4)
     shoot(page, "accordion")
     info = generate(page)
     shoot(page, "generated")
@@ -91,35 +49,66 @@ def test_tick_generate_and_see_picture_and_infotext(host, page):
     assert not page.faults
 
 
-def open_hires(page):
-    """Switches hires fix on: a checkbox in the accordion's head on both hosts."""
-    page.locator("#txt2img_hr-visible-checkbox, #txt2img_hr input[type=checkbox]").first.check()
-
-
-def test_choosing_a_preset_sets_the_fields(page):
-    open_accordion(page, "#itermix_txt2img")
-    field = page.locator("#itermix_txt2img_preset input").first
-    field.click()
-    page.locator('li[aria-label="DemoFusion paper"]').first.click()
-    alpha = page.locator("#itermix_txt2img_alpha_1 input[type=number]").first
-    page.wait_for_function("element => Number(element.value) === 3", arg=alpha.element_handle(), timeout=20_000)
-    shoot(page, "preset")
+def test_the_infotext_under_a_picture_pasted_back_restores_the_fields(host, page):
+    host.arm(network="gaussian")
+    ask_for_little(page, steps=3)
+    open_hires(page)
+    open_accordion(page, TAB)
+    page.locator(f"{TAB}_enabled input").check()
+    choose(page, f"{TAB}_preset", "Node pack")
+    open_accordion(page, f"{TAB}_curve_group")
+    set_number(page, f"{TAB}_minimum", 0.25)
+    info = generate(page)
+    load(page, host.url)
+    paste(page, info)
+    open_accordion(page, TAB)
+    wait_for_number(page, f"{TAB}_minimum", 0.25)
+    wait_for_number(page, f"{TAB}_alpha_1", MixingSettings.presets()["Node pack"]["alpha_1"])
+    for name in ("curve", "blend", "progress", "noise", "timing"):
+        wait_for_choice(page, f"{TAB}_{name}", MixingSettings.presets()["Node pack"][name])
+    assert page.locator(f"{TAB}_enabled input").is_checked()
     assert not page.faults
 
 
 def test_pasting_infotext_restores_the_fields_and_resets_the_others(page):
-    text = "a dog\nSteps: 5, Sampler: Euler, CFG scale: 7, Seed: 2, Size: 64x64, "
-    page.fill("#txt2img_prompt textarea", text + 'Iterative Mixing: "{\\"alpha_1\\": 1.5, \\"minimum\\": 0.25}"')
-    page.click("#paste")
-    open_accordion(page, "#itermix_txt2img")
-    alpha = page.locator("#itermix_txt2img_alpha_1 input[type=number]").first
-    page.wait_for_function("element => Number(element.value) === 1.5", arg=alpha.element_handle(), timeout=20_000)
-    assert page.locator("#itermix_txt2img_enabled input").is_checked()
-    page.fill("#txt2img_prompt textarea", text + "Version: x")
-    page.click("#paste")
-    page.wait_for_function("element => Number(element.value) === 0.02", arg=alpha.element_handle(), timeout=20_000)
-    assert not page.locator("#itermix_txt2img_enabled input").is_checked()
+    open_accordion(page, TAB)
+    paste(page, infotext(Iterative_Mixing='{\\"alpha_1\\": 1.5, \\"minimum\\": 0.25}'))
+    wait_for_number(page, f"{TAB}_alpha_1", 1.5)
+    assert page.locator(f"{TAB}_enabled input").is_checked()
+    paste(page, infotext())
+    wait_for_number(page, f"{TAB}_alpha_1", MixingSettings().alpha_1)
+    assert not page.locator(f"{TAB}_enabled input").is_checked()
     assert not page.faults
+
+
+def test_a_plot_over_alpha_1_has_four_pictures_that_differ_and_a_grid_with_its_labels(host, page):
+    host.arm(network="gaussian")
+    ask_for_little(page)
+    open_hires(page)
+    choose(page, SCRIPTS, "X/Y/Z plot")
+    page.wait_for_selector("#script_txt2img_xyz_plot_x_values", state="visible")
+    choose(page, "#script_txt2img_xyz_plot_x_type", "[Iterative Mixing] alpha_1")
+    page.fill("#script_txt2img_xyz_plot_x_values textarea", "0, 0.3, 1, 10")
+    page.locator("#script_txt2img_xyz_plot_include_lone_images input").check()
+    generate(page)
+    shoot(page, "xyz")
+    grid, *cells = pictures(page)
+    assert len(cells) == 4 and len({cell.tobytes() for cell in cells}) == 4
+    above = grid.height - cells[0].height
+    labels = grid.crop((0, 0, grid.width, above)).convert("L")
+    assert grid.width >= 4 * cells[0].width and above > 20
+    for column in range(4):  # each has dark letters on white
+        cell = labels.crop((column * grid.width // 4, 0, (column + 1) * grid.width // 4, above))
+        assert cell.getextrema()[0] < 64 and cell.getextrema()[1] == 255
+    assert not page.faults
+
+
+def pictures(page):
+    """The gallery's pictures, as the browser gets them."""
+    from PIL import Image
+
+    answers = [page.request.get(address).body() for address in gallery(page)]
+    return [Image.open(io.BytesIO(answer)).convert("RGB") for answer in answers]
 
 
 CURVE = "#itermix_txt2img .itermix-curve svg"
@@ -160,11 +149,6 @@ def assert_drawn(page, steps, **settings):
     assert [weight for _, weight in beside_the_clamp] == pytest.approx(line, abs=PIXEL)
 
 
-def choose(page, selector, choice):
-    page.locator(f"{selector} input").first.click()
-    page.locator(f'{selector} li[aria-label="{choice}"], ul li[aria-label="{choice}"]').last.click()
-
-
 def ready_for_the_curve(page, steps):
     set_number(page, "#txt2img_steps", steps)
     open_hires(page)
@@ -197,12 +181,13 @@ def test_the_curve_follows_every_control(page):
     assert not page.faults
 
 
-def test_the_curve_follows_a_preset(page):
+@pytest.mark.parametrize("name", MixingSettings.presets())
+def test_the_curve_follows_a_preset(page, name):
     ready_for_the_curve(page, 20)
-    choose(page, "#itermix_txt2img_preset", "Node pack")
-    alpha = page.locator("#itermix_txt2img_alpha_1 input[type=number]").first
-    page.wait_for_function("element => Number(element.value) === 2.4", arg=alpha.element_handle(), timeout=20_000)
-    assert_drawn(page, 20, **MixingSettings.presets()["Node pack"])
+    choose(page, f"{TAB}_preset", "Balanced" if name == "Faithful" else "Faithful")
+    choose(page, f"{TAB}_preset", name)
+    wait_for_number(page, f"{TAB}_alpha_1", MixingSettings.from_dict({"preset": name}).alpha_1)
+    assert_drawn(page, 20, **MixingSettings.presets()[name])
     assert not page.faults
 
 
@@ -225,8 +210,7 @@ def test_the_curve_says_where_there_is_nothing_to_mix(page):
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_the_curve_can_be_read_in_both_themes(host, page, theme, width):
     page.set_viewport_size({"width": width, "height": 1600})
-    page.goto(f"{host.url}/?__theme={theme}", wait_until="load")
-    page.wait_for_selector("#txt2img_generate", state="visible", timeout=60_000)
+    load(page, f"{host.url}/?__theme={theme}")
     ready_for_the_curve(page, 20)
     page.locator("#itermix_txt2img_enabled input").check()
     set_number(page, "#itermix_txt2img_alpha_1", 1)
@@ -238,6 +222,33 @@ def test_the_curve_can_be_read_in_both_themes(host, page, theme, width):
     shoot(page, f"curve_{theme}_{width}")
     assert page.locator(CURVE).evaluate("svg => svg.scrollWidth <= svg.parentElement.clientWidth")
     assert contrast(page) > READABLE
+    assert not page.faults
+
+
+@pytest.mark.parametrize("width", (1280, 800))
+@pytest.mark.parametrize("theme", ("light", "dark"))
+def test_all_groups_open_fit_into_the_page(host, page, theme, width):
+    page.set_viewport_size({"width": width, "height": 3200})
+    load(page, f"{host.url}/?__theme={theme}")
+    open_accordion(page, TAB)
+    for name in ("reference", "passes", "curve", "blend", "presets"):
+        open_accordion(page, f"{TAB}_{name}_group")
+    choose(page, SCRIPTS, "Latent Sequence")
+    page.wait_for_selector(f"{SEQUENCE}_frames", state="visible")
+    for name in ("keyframes", "denoising", "latents", "seeds", "video", "presets"):
+        open_accordion(page, f"{SEQUENCE}_{name}_group")
+    page.click(f"{SEQUENCE}_plan")
+    page.wait_for_selector(f"{SEQUENCE}_table >> text=(prompt)")
+    page.wait_for_timeout(AT_ONCE)
+    page.evaluate("window.scrollTo(0, 0)")
+    shoot(page, f"all_{theme}_{width}")
+    too_wide = page.evaluate(
+        """([...ids]) => [...document.querySelectorAll(ids.map(id => `[id^=${id}]`).join(","))]
+            .filter(node => node.clientWidth && node.scrollWidth > node.clientWidth + 1 && !node.closest(".table-wrap"))
+            .map(node => [node.id, node.clientWidth, node.scrollWidth])""",
+        [TAB[1:], SEQUENCE[1:]],
+    )
+    assert too_wide == []
     assert not page.faults
 
 
@@ -279,31 +290,14 @@ def test_img2img_has_a_curve_of_the_steps_that_it_makes(page):
     assert not page.faults
 
 
+def test_the_start_brings_no_warning_of_gradio_or_of_ours(host):
+    start = host.log.partition(READY)[0]
+    told = [line for line in start.splitlines() if "Warning" in line and re.search("gradio|itermix", line)]
+    assert told == []
+
+
 def test_a_page_without_the_accordion_has_no_faults(page):
     page.evaluate("for (const place of document.querySelectorAll('.itermix-curve')) place.remove()")
     set_number(page, "#txt2img_steps", 7)
     page.wait_for_timeout(AT_ONCE)
-    assert not page.faults
-
-
-def test_a_sequence_from_the_page(host, page):
-    host.arm(network="gaussian")
-    page.fill("#txt2img_prompt textarea", "a cat")
-    for name, value in (("width", 64), ("height", 64), ("steps", 4), ("seed", 1)):
-        set_number(page, f"#txt2img_{name}", value)
-    choose(page, "#tab_txt2img #script_list", "Latent Sequence")
-    prefix = "#itermix_sequence_txt2img"
-    page.wait_for_selector(f"{prefix}_frames", state="visible")
-    set_number(page, f"{prefix}_frames", 3)
-    page.fill(f"{prefix}_prompts textarea", "0: a rose\n2: a rose in snow")
-    page.click(f"{prefix}_plan")
-    page.wait_for_selector(f"{prefix}_table >> text=a rose in snow", timeout=20_000)
-    shoot(page, "sequence")
-    info = generate(page)
-    assert "Latent Sequence" in info and "a rose" in info
-    assert "3 of 3 frames" in host.lines_since(0)[-1]
-    page.fill(f"{prefix}_prompts textarea", "0: a rose\n9: a rose in snow")
-    page.click(f"{prefix}_plan")
-    page.wait_for_selector(f"{prefix}_problem >> text=the last of 3 frames is 2", timeout=20_000)
-    shoot(page, "sequence-refused")
     assert not page.faults

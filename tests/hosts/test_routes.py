@@ -37,6 +37,9 @@ def test_the_curve_is_that_of_the_formula(host):
         ("steps=0", "steps: 0 is not allowed"),
         ("steps=100000000", "steps: 100000000 is not allowed"),
         ("sigmas=a,b", "sigmas:"),
+        ("sigmas=14.6,nan", "sigmas:"),
+        ("sigmas=inf", "sigmas:"),
+        ("sigmas=-1", "sigmas:"),
     ],
 )
 def test_what_is_not_allowed_is_named_with_status_422(host, query, message):
@@ -67,3 +70,16 @@ def test_a_plan_that_cannot_be_is_refused_with_status_422(host, query, named):
     with pytest.raises(urllib.error.HTTPError) as raised:
         host.get(f"/itermix/v1/plan?{query}")
     assert raised.value.code == 422 and named in json.loads(raised.value.read())["detail"]
+
+
+@pytest.mark.parametrize("path, status", [("curve?steps=many", 422), ("plan?seed=x", 422), ("nothing", 404)])
+def test_requests_of_another_kind_have_an_honest_status(host, path, status):
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        host.get(f"/itermix/v1/{path}")
+    assert raised.value.code == status
+
+
+def test_a_post_to_a_route_that_only_tells_is_not_allowed(host):
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        host.post("/itermix/v1/schema", {})
+    assert raised.value.code == 405

@@ -37,7 +37,7 @@ def test_blend_is_the_node_packs_wherever_that_is_finite(oracle, name, pair, dty
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", ["linear", "low-pass", "slerp"])
+@pytest.mark.parametrize("name", ["linear", "low-pass", "two bands", "slerp"])
 def test_weight_0_gives_x_to_the_bit(name, shape):
     x, z = latents(shape)
     assert torch.equal(blend(name, x, z, 0.0), x)

@@ -29,6 +29,13 @@ def test_cosine_curve_equals_the_papers_formula(alpha):
     assert_close(c1(curve="cosine", alpha_1=alpha), paper, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("alpha, exponent", [(0.5, 2.0), (1.0, 1.5), (3.0, 1.0)])
+def test_the_high_bands_weight_is_a_cosine_curve_of_its_own(alpha, exponent):
+    settings = MixingSettings(alpha_1=alpha, high_exponent=exponent)
+    found = [curve.high_weight(settings, float(weight)) for weight in curve.weight(settings, EVENLY)]
+    assert found == pytest.approx(c1(alpha_1=alpha * exponent).tolist(), abs=1e-12)
+
+
 @pytest.mark.parametrize("steps", [20, 50])
 def test_cosine_curve_over_the_timesteps_is_demofusions_own(oracle, steps):
     file = oracle("demofusion")

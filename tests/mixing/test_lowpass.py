@@ -80,6 +80,20 @@ def test_weight_1_takes_the_low_waves_of_z_and_the_high_ones_of_x():
     assert_close(mixed, low_z + high_x, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("weight, high", [(1.0, 1.0), (0.7, 0.49), (0.4, 0.0)])
+def test_two_bands_give_each_its_own_weight(weight, high):
+    low_x, low_z, high_x, high_z = cosine(1 / 32), cosine(2 / 32), cosine(10 / 32), cosine(14 / 32)
+    mixed = blend("two bands", low_x + high_x, low_z + high_z, weight, (0.25, 0.25), high / weight)
+    expected = (1 - weight) * low_x + weight * low_z + (1 - high) * high_x + high * high_z
+    assert_close(mixed, expected, rtol=0, atol=1e-12)
+
+
+def test_two_bands_go_from_lowpass_to_linear():
+    x, z = random(seed=0), random(seed=1)
+    assert_close(blend("two bands", x, z, 0.3, rest=0.0), blend("low-pass", x, z, 0.3))
+    assert_close(blend("two bands", x, z, 0.3, rest=1.0), blend("linear", x, z, 0.3))
+
+
 def test_gain_falls_from_1_at_half_the_cutoff_to_0_a_little_below_it():
     frequency = torch.tensor([0.0, 0.1, 0.125, 0.175, 0.225, 0.25, 0.5])
     assert_close(gain(frequency, 0.25), torch.tensor([1.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]))

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from itermix.mixing.blend import blend
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import VP, Flow, alphas_cumprod
 from itermix.mixing.reference import FreshNoise
-from itermix.settings import MixingSettings
+from itermix.settings import BLENDS, MixingSettings
 
 ALL = dict(minimum=1.0, maximum=1.0, blend="linear")  # weight 1 at every step
 LATE = dict(timing="end of step (node pack)")
@@ -62,10 +63,20 @@ def test_the_state_and_what_the_mixer_was_given_are_left_as_they_were(x, referen
     assert all(torch.equal(now, then) for now, then in zip((x, reference, noise), before))
 
 
+def test_two_bands_mix_what_the_reference_cannot_know_by_the_power_of_the_weight(x, reference, noise):
+    mask = torch.linspace(0.0, 1.0, 8).expand(1, 1, 8, 8).double()
+    settings = MixingSettings(minimum=0.6, maximum=0.6, blend="two bands", high_exponent=3.0)
+    mixer = Mixer(settings, reference, noise, steps=10, scale=(2.0, 2.0), mask=mask)
+    expected = blend("two bands", x, reference + 2.0 * noise, mask * 0.6, (0.25, 0.25), 0.6**2)
+    assert_close(mixer.mix(x, 0, 2.0), expected)
+
+
 def test_lowpass_keeps_what_the_reference_cannot_know(x, reference, noise):
     """Enlarged twice: of waves from 1/4 cycle per pixel on there is as much as the sampler had."""
     wave = torch.cos(2 * torch.pi * 0.25 * (torch.arange(8, dtype=torch.float64) + 0.5))
-    mixer = Mixer(MixingSettings(minimum=1.0, maximum=1.0), reference, noise, steps=10, scale=(2.0, 2.0))
+    mixer = Mixer(
+        MixingSettings(minimum=1.0, maximum=1.0, blend="low-pass"), reference, noise, steps=10, scale=(2.0, 2.0)
+    )
     mixed = mixer.mix(x, 0, 1.0)
     assert_close(mixed @ wave, x @ wave)
     assert_close(mixed.mean(dim=(-2, -1)), (reference + noise).mean(dim=(-2, -1)))
@@ -103,7 +114,7 @@ def test_a_mask_multiplies_the_weight_of_each_pixel(x, reference, noise):
     assert_close(mixer.mix(x, 0, 2.0), (1 - share) * x + share * (reference + 2.0 * noise))
 
 
-@pytest.mark.parametrize("blend", ["low-pass", "linear", "slerp", "norm only"])
+@pytest.mark.parametrize("blend", BLENDS)
 def test_outside_of_a_mask_the_state_stays_as_it_is(x, reference, noise, blend):
     mask = torch.zeros(1, 1, 8, 8)
     mask[..., :3] = 1.0

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from itermix.mixing import curve
+from itermix.presets import Presets
 from itermix.settings import MixingSettings
 
 # Not imported: the page has a process of its own, and the fake host of other tests a gradio of its own.
@@ -52,6 +53,7 @@ def server(browser, folders, tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "itermix", "studio", "--checkpoint", str(folders / "sd15"), "--no-browser"]
+    command += ["--presets", str(folder / "presets" / "presets.json")]
     environment = {**os.environ, "ITERMIX_ENVIRONMENT": "none", "OMP_NUM_THREADS": "1"}
     log = (folder / "log.txt").open("w+")
     process = subprocess.Popen(
@@ -112,7 +114,10 @@ def start(page):
 
 def wait_for(page, pattern, timeout=RUN):
     text = "document.querySelector('#itermix_status').innerText"
-    page.wait_for_function(f"pattern => new RegExp(pattern).test({text})", arg=pattern, timeout=timeout)
+    try:
+        page.wait_for_function(f"pattern => new RegExp(pattern).test({text})", arg=pattern, timeout=timeout)
+    except Exception:  # playwright's own says only that it waited
+        pytest.fail(f"the status is {page.inner_text('#itermix_status')!r}, and not {pattern!r}, after {timeout} ms")
 
 
 def generate(page, server):
@@ -208,11 +213,97 @@ def test_the_curve_follows_the_slider(page):
     assert not page.faults
 
 
-def test_a_preset_sets_the_fields(page):
-    page.locator("#itermix_txt2img_preset input").first.click()
-    page.locator('[role=option][aria-label="DemoFusion paper"], li[aria-label="DemoFusion paper"]').first.click()
-    alpha = page.locator("#itermix_txt2img_alpha_1 input[type=number]").first
-    page.wait_for_function("element => Number(element.value) === 3", arg=alpha.element_handle(), timeout=20_000)
+PRESET = "#itermix_txt2img_preset"
+FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_of({
+    field.name: field.default for field in MixingSettings.fields() if field.kind != "image" and field.name != "enabled"
+})  # fmt: skip
+
+
+def choose(page, selector, choice):
+    page.locator(f"{selector} input").first.click()
+    page.locator(f'[role=option][aria-label="{choice}"], li[aria-label="{choice}"]').last.click()
+
+
+def wait_for_number(page, container, value):
+    field = page.locator(f"{container} input[type=number]").first
+    page.wait_for_function(
+        "([element, value]) => Math.abs(Number(element.value) - value) < 1e-6", arg=[field.element_handle(), value]
+    )
+
+
+def wait_for_choice(page, selector, choice):
+    field = page.locator(f"{selector} input").first
+    page.wait_for_function("([element, choice]) => element.value === choice", arg=[field.element_handle(), choice])
+
+
+def test_a_chosen_preset_sets_every_field_and_a_changed_field_makes_it_custom(page):
+    for name in ("curve", "blend", "passes", "reference"):
+        open_group(page, name)
+    page.context.set_offline(True)
+    fields = [f for f in MixingSettings.fields() if f.kind in ("number", "choice")]
+    for name in [*reversed(MixingSettings.presets()), "Balanced"]:
+        choose(page, PRESET, name)
+        settings = MixingSettings.from_dict({"preset": name})
+        for field in fields:
+            wait = wait_for_choice if field.kind == "choice" else wait_for_number
+            wait(page, f"#itermix_txt2img_{field.name}", getattr(settings, field.name))
+        wait_for_choice(page, PRESET, name)
+    set_number(page, "#itermix_txt2img_alpha_1", 9.5)
+    wait_for_choice(page, PRESET, "custom")
+    set_number(page, "#itermix_txt2img_alpha_1", MixingSettings.presets()["Balanced"]["alpha_1"])
+    wait_for_choice(page, PRESET, "Balanced")
+    choose(page, "#itermix_txt2img_blend", "slerp")
+    wait_for_choice(page, PRESET, "custom")
+    assert not page.faults
+
+
+def test_a_preset_reaches_fields_in_folded_groups(page, server, tmp_path):
+    choose(page, PRESET, "Node pack")
+    wait_for_choice(page, PRESET, "Node pack")
+    wait_for_number(page, "#itermix_txt2img_alpha_1", MixingSettings.presets()["Node pack"]["alpha_1"])
+    with page.expect_download() as download:
+        page.click("#itermix_save")
+    file = tmp_path / "settings.json"
+    download.value.save_as(file)
+    kept = MixingSettings.from_dict(json.loads(file.read_text())["mixing"])
+    assert kept == MixingSettings.from_dict({"preset": "Node pack", "enabled": True})
+    assert not page.faults
+
+
+@pytest.mark.parametrize("name", ["Node pack", "Creative", "custom"])
+def test_loaded_settings_show_their_preset(page, tmp_path, name):
+    file = tmp_path / "settings.json"
+    values = MixingSettings.presets().get(name, {"alpha_1": 1.23, "blend": "norm only"})
+    file.write_text(json.dumps({"prompt": name, "mixing": values}))
+    page.set_input_files("#itermix_load input[type=file], input[type=file][accept*=json]", str(file))
+    wait_for_choice(page, PRESET, name)
+
+
+def test_save_rename_and_delete_a_preset_of_ones_own(page, server):
+    file = server[1] / "presets" / "presets.json"
+    open_group(page, "presets")
+    set_number(page, "#itermix_txt2img_alpha_1", 2.5)
+    page.fill(f"{PRESET}_name textarea, {PRESET}_name input", "mine")
+    page.click(f"{PRESET}_save")
+    page.wait_for_selector(f'{PRESET}_answer >> text=Saved "mine".')
+    wait_for_choice(page, PRESET, "mine")
+    shoot(page, "studio-preset-saved")
+    page.goto(server[0], wait_until="load")
+    wait_for_choice(page, PRESET, FIRST_PRESET)
+    choose(page, PRESET, "mine")
+    wait_for_number(page, "#itermix_txt2img_alpha_1", 2.5)
+    open_group(page, "presets")
+    choose(page, f"{PRESET}_own", "mine")
+    page.fill(f"{PRESET}_name textarea, {PRESET}_name input", "ours")
+    page.click(f"{PRESET}_rename")
+    page.wait_for_selector(f'{PRESET}_answer >> text=Renamed "mine" to "ours".')
+    wait_for_choice(page, PRESET, "ours")
+    assert list(json.loads(file.read_text())["mixing"]) == ["ours"]
+    wait_for_choice(page, f"{PRESET}_own", "ours")
+    page.click(f"{PRESET}_delete")
+    page.wait_for_selector(f'{PRESET}_answer >> text=Deleted "ours".')
+    wait_for_choice(page, PRESET, "custom")
+    assert not page.faults
 
 
 def test_settings_go_out_and_come_back(page, server, tmp_path):

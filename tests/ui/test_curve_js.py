@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from itermix.mixing import curve
-from itermix.settings import CURVES, PROGRESS, MixingSettings
+from itermix.settings import CURVES, FREQUENCY_BLENDS, PROGRESS, MixingSettings
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_curve.js"
 TOLERANCE = 1e-12
@@ -95,7 +95,7 @@ def test_a_hires_pass_makes_the_hires_steps_or_else_the_steps():
 
 
 def test_a_run_at_full_strength_begins_at_the_start_of_the_curve():
-    assert passed({"hires": HIRES})["progress"] == [i / 20 for i in range(20)]
+    assert passed({"hires": HIRES}, hires_denoise=1.0)["progress"] == [i / 20 for i in range(20)]
 
 
 def test_a_run_at_half_strength_begins_in_the_middle_of_the_curve():
@@ -125,8 +125,16 @@ def test_the_summary_counts_the_mixed_steps_and_gives_their_weights():
     assert text == "hires pass: 10 of 20 steps mixed, weight 1.000 to 0.550."
 
 
-def test_the_split_is_half_a_cycle_over_the_scale():
-    values = MixingSettings().to_dict()
+@pytest.mark.parametrize("blend", FREQUENCY_BLENDS)
+def test_the_split_is_half_a_cycle_over_the_scale(blend):
+    values = MixingSettings(blend=blend).to_dict()
     known, unknown, other = calls("split", [[values, 2], [values, None], [values | {"blend": "slerp"}, 2]])
-    assert "up to 0.250 cycles per latent pixel" in known
+    assert "up to 0.250 cycles per latent pixel" in known and known.startswith(blend)
     assert "found" in unknown and "all frequencies" in other
+    assert [("dashed line" in text) for text in (known, unknown)] == [blend == "two bands"] * 2
+
+
+def test_the_second_line_equals_the_weight_of_the_high_band():
+    runs = [(MixingSettings(high_exponent=exponent), c1) for exponent in (1.0, 2.0, 3.7) for c1 in (0.0, 0.3, 1.0)]
+    drawn = calls("highWeight", [[settings.to_dict(), c1] for settings, c1 in runs])
+    assert same(drawn, [curve.high_weight(settings, c1) for settings, c1 in runs])

@@ -25,6 +25,7 @@ INDEX = {
 }
 
 GUIDANCE = 3.5
+SAMPLER = "Euler a"  # of those that the studio has, its pictures come closest to the real ones
 PROMPTS = (  # of the demo, best first
     "red apple on a blue background", "cat on a green background", "penguin on a yellow background",
     "star on a purple background",
@@ -43,6 +44,7 @@ def write(
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n", encoding="utf-8")
     about = {
         "guidance": GUIDANCE,
+        "sampler": SAMPLER,
         "prompts": list(PROMPTS),
         "subjects": list(SUBJECTS),
         "backgrounds": list(BACKGROUNDS),

@@ -116,16 +116,19 @@ class injected:
     """Puts a change of one step's state in place of mixing."""
 
     def __enter__(self):
+        self.change = armed.get("inject")
+        if not self.change:  # then a host without itermix can have the probe
+            return
         from itermix.mixing.mixer import Mixer
 
+        change = self.change
         self.mixer, self.kept = Mixer, (Mixer.begin, Mixer.weight)
-        change = armed.get("inject")
-        if change:
-            Mixer.begin = lambda mixer, x, step, sigma: x + change["by"] if step == change["step"] else x
-            Mixer.weight = lambda mixer, step, sigma: 1.0 if step == change["step"] else 0.0
+        Mixer.begin = lambda mixer, x, step, sigma: x + change["by"] if step == change["step"] else x
+        Mixer.weight = lambda mixer, step, sigma: 1.0 if step == change["step"] else 0.0
 
     def __exit__(self, *error):
-        self.mixer.begin, self.mixer.weight = self.kept
+        if self.change:
+            self.mixer.begin, self.mixer.weight = self.kept
 
 
 def add_routes(demo, app):

@@ -1,0 +1,136 @@
+"""The page of a real WebUI in a real browser: how its tests open it, set its fields and read them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from itermix.presets import Presets
+from itermix.settings import MixingSettings
+
+SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# A1111's page raises this while loading, with no extension installed.
+HOSTS_OWN_FAULT = "Cannot read properties of undefined (reading 'props')"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--disable-sync"]
+TAB = "#itermix_txt2img"
+# What the page shows before anything is changed.
+FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_of({
+    field.name: field.default for field in MixingSettings.fields() if field.kind != "image" and field.name != "enabled"
+})  # fmt: skip
+LONG = 120_000  # ms, on a slow machine with other work
+GENERATION = 400_000  # ms
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the page tests need playwright (pip install)")
+    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("the page tests need Chromium or Chrome on the PATH")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(host, browser):
+    page = opened(browser, host.url)
+    yield page
+    page.close()
+
+
+def opened(browser, url, width=1280, height=1600):
+    """A loaded page; what goes wrong in it is kept in `faults`."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(LONG)
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)) if str(error) != HOSTS_OWN_FAULT else None)
+    page.on("console", lambda message: page.faults.append(message.text) if is_fault(message) else None)
+    load(page, url)
+    return page
+
+
+def load(page, url):
+    page.goto(url, wait_until="load")
+    page.wait_for_selector("#txt2img_generate", state="visible")
+
+
+def is_fault(message):
+    """An error of a script. A resource that the host does not serve, such as a card's picture, is its own affair."""
+    return message.type == "error" and "Failed to load resource" not in message.text
+
+
+def shoot(page, name):
+    folder = os.environ.get(SHOTS)
+    if folder:
+        page.wait_for_timeout(500)
+        page.screenshot(path=os.path.join(folder, f"{name}.png"))
+
+
+def set_number(page, container, value):
+    field = page.locator(f"{container} input[type=number]").first
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def wait_for_number(page, container, value):
+    field = page.locator(f"{container} input[type=number]").first
+    page.wait_for_function(
+        "([element, value]) => Math.abs(Number(element.value) - value) < 1e-6", arg=[field.element_handle(), value]
+    )
+
+
+def choose(page, selector, choice):
+    page.locator(f"{selector} input").first.click()
+    page.locator(f'{selector} li[aria-label="{choice}"], ul li[aria-label="{choice}"]').last.click()
+
+
+def wait_for_choice(page, selector, choice):
+    field = page.locator(f"{selector} input").first
+    page.wait_for_function("([element, choice]) => element.value === choice", arg=[field.element_handle(), choice])
+
+
+def open_accordion(page, selector):
+    page.locator(f"{selector} > .label-wrap, {selector} > button.label-wrap").first.click()
+
+
+def open_hires(page):
+    """Switches hires fix on: a checkbox in the accordion's head on both hosts."""
+    page.locator("#txt2img_hr-visible-checkbox, #txt2img_hr input[type=checkbox]").first.check()
+
+
+def ask_for_little(page, steps=4):
+    """A small picture of few steps."""
+    page.fill("#txt2img_prompt textarea", "a cat")
+    for name, value in (("width", 64), ("height", 64), ("steps", steps), ("seed", 1)):
+        set_number(page, f"#txt2img_{name}", value)
+
+
+def generate(page, tab="txt2img"):
+    """Presses Generate; the infotext under the pictures."""
+    page.click(f"#{tab}_generate")
+    page.wait_for_selector(f"#html_info_{tab} p", timeout=GENERATION)
+    page.wait_for_selector(f"#{tab}_gallery img")
+    return page.inner_text(f"#html_info_{tab}")
+
+
+def gallery(page, tab="txt2img"):
+    """The addresses of the pictures in the gallery, in order."""
+    images = f"#{tab}_gallery .thumbnails img, #{tab}_gallery .thumbnail-item img"
+    found = page.eval_on_selector_all(images, "images => images.map(image => image.src)")
+    return list(dict.fromkeys(found))
+
+
+def paste(page, text):
+    page.fill("#txt2img_prompt textarea", text)
+    page.click("#paste")
+
+
+def infotext(**more):
+    """Parameters as the host writes them; more: of itermix, {"Iterative_Mixing": JSON text}."""
+    ours = "".join(f', {key.replace("_", " ")}: "{value}"' for key, value in more.items())
+    return f"a dog\nSteps: 5, Sampler: Euler, CFG scale: 7, Seed: 2, Size: 64x64{ours}, Version: x"

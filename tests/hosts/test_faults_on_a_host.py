@@ -1,0 +1,225 @@
+"""Faults on a real WebUI: the picture or the host's own error comes out, nothing is left, and the next one is right.
+
+After every test the probe looks through the host's process for what itermix may have left, and one generation without
+mixing and one with it are made again, bit for bit.
+"""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+
+import numpy as np
+import pytest
+
+from tests.hosts import battery
+from tests.hosts.host import as_base64
+
+pytestmark = pytest.mark.real_host
+
+ON = {"enabled": True, "hires_denoise": 0.0}
+STEPS = 4
+HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.99, steps=STEPS)
+TEXT = "broken by the test"
+WEBUI, MIXER = "itermix.webui", "itermix.mixing.mixer.Mixer"
+SCRIPT = f"{WEBUI}.mixing_script.IterativeMixing"
+
+
+@pytest.fixture(scope="module")
+def right(host):
+    """Hashes of the two generations that must stay as they are; and what of itermix lives in an idle host."""
+    host.arm(network="gaussian")
+    host.generate(**HIRES)
+    return hashes(host), left(host)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(host, right, disarmed):
+    host.arm(network="gaussian")
+    yield
+    host.post("/itermix-probe/break", {})
+    host.post("/itermix-probe/disturb", {})
+    host.arm(network="gaussian")
+    assert left(host) == right[1]
+    assert right[1]["mixers"] == right[1]["runs"] == right[1]["wrappers"] == right[1]["hooks"] == 0
+    assert right[1]["callbacks"] > 0
+    assert hashes(host) == right[0]
+
+
+def hashes(host):
+    body = {**HIRES, "steps": 2}
+    return [battery.hash_of(host.generate(mixing=mixing, **body)) for mixing in (None, ON)]
+
+
+def left(host):
+    return {name: count for name, count in host.get("/itermix-probe/left").items() if name != "calls"}
+
+
+def break_at(host, point, at=0, error="RuntimeError"):
+    host.post("/itermix-probe/break", {"point": point, "at": at, "error": error})
+
+
+def calls(host):
+    return host.get("/itermix-probe/left")["calls"]
+
+
+def disturb(host, how, evaluation, passes=0):
+    host.post("/itermix-probe/disturb", {"how": how, "evaluation": evaluation, "passes": passes})
+
+
+METHODS = (
+    *(f"{SCRIPT}.{name}" for name in ("process", "process_before_every_sampling", "postprocess", "postprocess_image")),
+    f"{SCRIPT}.postprocess_image_after_composite", f"{WEBUI}.passes.attach", f"{WEBUI}.passes.detach",
+    f"{WEBUI}.arguments.read",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_script_method_that_raises_costs_no_picture(host, method):
+    break_at(host, method)
+    mark = len(host.log)
+    made = host.generate(mixing=ON, **HIRES)
+    assert calls(host) > 0 and TEXT in host.log[mark:]
+    assert len(made.pictures) == 1 and made.pictures[0].shape == (128, 128, 3) and made.pictures[0].std() > 0
+
+
+POINTS = [
+    ("Euler", "passes._attach", 1), ("Euler", "passes.find_reference", 0),
+    ("Euler", "passes.noise_source", 0), ("DDIM", "passes.first_level", 0), ("Euler", "passes.summary", 0),
+    ("Euler", "hook.attach", 0), ("Euler", "hook.pattern_of", 0), ("Euler", "hook.Run.hook_into", 0),
+    ("Euler", "compat.noising_of", 0), ("Euler", "compat.is_interrupted", 0), ("Euler", "compat.is_interrupted", 5),
+    ("Euler", "compat.inpaint_mask", 0), ("Euler", "compat.enlargement", 0),
+    *(("Euler", f"hook.AtEvaluation.{name}", at) for name in ("evaluated", "reported") for at in (0, 2, STEPS - 1)),
+    ("PLMS", "hook.AtEvaluation.predicted", 1), ("PLMS", "hook.AtEvaluation._shift_predictions", 1),
+    ("LMS", "hook.InSegments._segments", 0), ("LMS", "hook.AtEvaluation.evaluated", 2),
+    *(("UniPC", f"hook.AtCallback.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
+    *(("DPM adaptive", f"hook.AtAcceptance.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sampler, point, at", POINTS)
+def test_a_fault_of_ours_is_one_line_in_the_log_and_costs_no_picture(host, sampler, point, at):
+    break_at(host, f"{WEBUI}.{point}", at)
+    made = host.generate(mixing=ON, **{**HIRES, "sampler_name": sampler})
+    assert calls(host) > at
+    assert len(made.pictures) == 1 and made.pictures[0].std() > 0
+    told = [line for line in made.log if "could not be" in line or "mixing stopped" in line]
+    assert len(told) == 1 and len(made.log) <= 2, made.log
+
+
+@pytest.mark.parametrize("point, at", [*((f"{MIXER}.begin", at) for at in (0, 2, STEPS - 1)), (f"{MIXER}.end", 0)])
+def test_out_of_memory_in_a_blend_ends_the_mixing_and_not_the_picture(host, point, at):
+    break_at(host, point, at, "OutOfMemoryError")
+    made = host.generate(mixing=ON, **HIRES)
+    assert len(made.pictures) == 1 and made.pictures[0].std() > 0
+    mixed = STEPS if point.endswith("end") else at
+    assert f"stopped after {mixed} mixed steps by OutOfMemoryError: {TEXT}" in made.log[-1]
+
+
+def test_out_of_memory_inside_of_the_blending_function(host):
+    break_at(host, "itermix.mixing.blend.blend_into", 1, "OutOfMemoryError")
+    made = host.generate(mixing=ON, **HIRES)
+    assert f"by OutOfMemoryError: {TEXT}" in made.log[-1] and made.pictures[0].std() > 0
+
+
+@pytest.mark.parametrize("error", ["RuntimeError", "OutOfMemoryError"])
+def test_a_reference_that_cannot_be_encoded_makes_the_pass_without_mixing(host, picture, error):
+    break_at(host, f"{WEBUI}.compat.encode", 0, error)
+    made = host.generate(mixing={"enabled": True, "reference_image": as_base64(picture)}, steps=STEPS)
+    assert any("first pass: mixing could not be set up" in line for line in made.log)
+    host.post("/itermix-probe/break", {})
+    assert made.same_as(host.generate(steps=STEPS))
+
+
+@pytest.mark.parametrize("passes, evaluation", [(0, 0), (1, 0), (1, 2), (1, STEPS - 1)])
+def test_an_error_of_the_hosts_own_is_the_hosts_answer(host, passes, evaluation):
+    disturb(host, "error", evaluation, passes)
+    mark = len(host.log)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        host.generate(mixing=ON, **HIRES)
+    assert refused.value.code == 500 and TEXT in host.log[mark:]
+
+
+@pytest.mark.parametrize("how, evaluation", [*(("nan", at) for at in range(STEPS - 1)), ("nan result", 0)])
+@pytest.mark.parametrize("sampler", ["Euler", "UniPC"])
+def test_what_is_no_number_comes_out_as_it_does_without_mixing(host, sampler, how, evaluation):
+    answers = []
+    for mixing in (None, ON):
+        disturb(host, how, evaluation, passes=1)
+        try:
+            answers.append(host.generate(mixing=mixing, **{**HIRES, "sampler_name": sampler}).pictures[0])
+        except urllib.error.HTTPError as error:
+            answers.append(error.code)
+    assert type(answers[0]) is type(answers[1])
+    assert np.array_equal(answers[0], answers[1]) and np.std(answers[0]) == 0
+
+
+@pytest.mark.parametrize("how, sampler", [
+    ("interrupt", "Euler"), ("interrupt", "Heun"), ("interrupt", "UniPC"), ("skip", "Euler"), ("skip", "LMS"),
+])  # fmt: skip
+@pytest.mark.parametrize("evaluation", range(STEPS))
+def test_interrupted_and_skipped_at_every_step_the_picture_comes_out(host, how, sampler, evaluation):
+    disturb(host, how, evaluation, passes=1)
+    made = host.generate(mixing=ON, **{**HIRES, "sampler_name": sampler})
+    assert len(made.pictures) == 1 and made.pictures[0].shape == (128, 128, 3)
+    line = made.log[-1]
+    assert "hires pass" in line and "stopped" not in line
+    mixed = 0 if "nothing mixed" in line else int(line.split("mixed ")[1].split()[0])
+    assert mixed <= evaluation + 1 and (mixed >= 1 or evaluation == 0)
+
+
+@pytest.mark.parametrize("how", ["interrupt", "skip"])
+def test_interrupted_in_the_first_pass_the_second_is_not_mixed(host, how):
+    disturb(host, how, 1)
+    made = host.generate(mixing=ON, **HIRES)
+    assert len(made.pictures) == 1 and not any("hires pass" in line and "weight 1" in line for line in made.log)
+
+
+@pytest.mark.parametrize("evaluation", range(2))
+def test_img2img_is_interrupted_with_a_batch_to_come(host, picture, evaluation):
+    disturb(host, "interrupt", evaluation)
+    body = dict(init_images=[as_base64(picture)], denoising_strength=0.99, steps=STEPS, n_iter=2)
+    assert len(host.generate("img2img", {"enabled": True}, **body).pictures) >= 1
+
+
+def test_two_requests_at_once_give_the_pictures_that_they_give_alone(host):
+    wanted = [{**ON, "alpha_1": 0.1}, {**ON, "alpha_1": 2.0, "blend": "linear"}, None]
+    alone = [battery.hash_of(host.generate(mixing=mixing, **HIRES)) for mixing in wanted]
+    found = {}
+
+    def ask(index):
+        found[index] = battery.hash_of(host.generate(mixing=wanted[index], **HIRES))
+
+    threads = [threading.Thread(target=ask, args=(index,)) for index in range(len(wanted))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[index] for index in range(len(wanted))] == alone and len(set(alone)) == len(alone)
+
+
+@pytest.fixture(scope="module")
+def second_checkpoint(host):
+    """The name of a checkpoint with the weights of the first, which is a switch for the host all the same."""
+    folder = host.data / "models" / "Stable-diffusion"
+    first = sorted(folder.glob("*.safetensors"), key=lambda file: file.stat().st_size)[0]
+    for file in folder.glob(f"{first.stem}.*"):
+        if file.suffix in (".safetensors", ".yaml"):
+            (folder / f"another{file.suffix}").symlink_to(file.resolve())
+    host.post("/sdapi/v1/refresh-checkpoints", {})
+    kept = host.get("/sdapi/v1/options")["sd_model_checkpoint"]
+    yield "another.safetensors"
+    host.post("/sdapi/v1/options", {"sd_model_checkpoint": kept})
+
+
+@pytest.mark.parametrize("when", [0.0, 0.5])
+def test_a_checkpoint_switched_within_the_hires_pass_is_mixed_to_the_end(host, second_checkpoint, when):
+    body = dict(HIRES, refiner_checkpoint=second_checkpoint, refiner_switch_at=when)
+    made = host.generate(mixing=ON, **body)
+    assert len(made.pictures) == 1 and made.pictures[0].std() > 0
+    assert f"mixed {STEPS} of {STEPS} steps" in made.log[-1]
+
+
+def test_a_checkpoint_switched_between_the_passes_is_mixed_all_the_same(host, second_checkpoint):
+    made = host.generate(mixing=ON, **HIRES, hr_checkpoint_name=second_checkpoint)
+    assert len(made.pictures) == 1 and f"mixed {STEPS} of {STEPS} steps" in made.log[-1]

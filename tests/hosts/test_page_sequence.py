@@ -1,0 +1,96 @@
+"""Latent Sequence on the page of a real WebUI: the plan, the frames, and its fields from an infotext."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hosts.pages import (
+    ask_for_little,
+    choose,
+    gallery,
+    generate,
+    load,
+    open_accordion,
+    paste,
+    set_number,
+    shoot,
+    wait_for_choice,
+    wait_for_number,
+)
+
+pytestmark = pytest.mark.real_host
+
+PREFIX = "#itermix_sequence_txt2img"
+SCRIPTS = "#tab_txt2img #script_list"
+
+
+def choose_the_script(page):
+    choose(page, SCRIPTS, "Latent Sequence")
+    page.wait_for_selector(f"{PREFIX}_frames", state="visible")
+
+
+def planned(page):
+    """The plan's table: the cells of each frame. gradio has a table before it that only measures the columns."""
+    rows = page.eval_on_selector_all(
+        f"{PREFIX}_table table",
+        """tables => [...tables[tables.length - 1].querySelectorAll("tbody tr")]
+            .map(row => [...row.querySelectorAll("td")].map(cell => cell.innerText.trim()))""",
+    )
+    return [row for row in rows if row and row[0].isdigit()]
+
+
+def test_a_sequence_from_the_page(host, page):
+    host.arm(network="gaussian")
+    ask_for_little(page)
+    choose_the_script(page)
+    set_number(page, f"{PREFIX}_frames", 3)
+    page.fill(f"{PREFIX}_prompts textarea", "0: a rose\n2: a rose in snow")
+    page.click(f"{PREFIX}_plan")
+    page.wait_for_selector(f"{PREFIX}_table >> text=a rose in snow")
+    shoot(page, "sequence")
+    rows = planned(page)
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert [row[3] for row in rows] == ["a rose", "a rose", "a rose in snow"]
+    open_accordion(page, f"{PREFIX}_seeds_group")
+    choose(page, f"{PREFIX}_seed_mode", "fixed")
+    info = generate(page)
+    assert "Latent Sequence" in info and "a rose" in info
+    assert len(gallery(page)) == 4  # the grid and the frames
+    shoot(page, "sequence-done")
+    assert any("3 of 3 frames" in line for line in host.lines_since(0)[-3:])
+
+    load(page, host.url)
+    paste(page, info)
+    wait_for_choice(page, SCRIPTS, "Latent Sequence")
+    wait_for_number(page, f"{PREFIX}_frames", 3)
+    wait_for_choice(page, f"{PREFIX}_seed_mode", "fixed")
+    assert page.input_value(f"{PREFIX}_prompts textarea") == "0: a rose\n2: a rose in snow"
+    assert not page.faults
+
+
+def test_a_plan_that_cannot_be_is_refused_with_the_reason(page):
+    choose_the_script(page)
+    set_number(page, f"{PREFIX}_frames", 3)
+    page.fill(f"{PREFIX}_prompts textarea", "0: a rose\n9: a rose in snow")
+    page.click(f"{PREFIX}_plan")
+    page.wait_for_selector(f"{PREFIX}_problem >> text=the last of 3 frames is 2")
+    shoot(page, "sequence-refused")
+    assert not page.faults
+
+
+def test_a_sequence_has_presets_of_its_own(host, page):
+    file = host.data / "itermix" / "presets.json"
+    choose_the_script(page)
+    wait_for_choice(page, f"{PREFIX}_preset", "Defaults")
+    set_number(page, f"{PREFIX}_frames", 7)
+    wait_for_choice(page, f"{PREFIX}_preset", "custom")
+    open_accordion(page, f"{PREFIX}_presets_group")
+    page.fill(f"{PREFIX}_preset_name textarea, {PREFIX}_preset_name input", "seven")
+    page.click(f"{PREFIX}_preset_save")
+    wait_for_choice(page, f"{PREFIX}_preset", "seven")
+    choose(page, f"{PREFIX}_preset", "Defaults")
+    wait_for_number(page, f"{PREFIX}_frames", 12)
+    choose(page, f"{PREFIX}_preset", "seven")
+    wait_for_number(page, f"{PREFIX}_frames", 7)
+    file.unlink()
+    assert not page.faults
