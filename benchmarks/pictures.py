@@ -122,9 +122,10 @@ class Kept:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, name: str, asked: dict[str, Any], make_it: Callable[[], Tensor]) -> Tensor:
+    def get(self, name: str, asked: Request, make_it: Callable[[], Tensor]) -> Tensor:
         """The picture of that name, [1, 3, H, W]; made if it is not there."""
-        text = json.dumps(asked)
+        mixing = asked.mixing.to_dict() if asked.mixing.enabled else None  # else a new default would make all anew
+        text = json.dumps({**asked.to_dict(), "mixing": mixing})
         path = self.folder / f"{name}.png" if self.folder else None
         if path and path.exists():
             with Image.open(path) as picture:
@@ -149,13 +150,12 @@ def make(
         request = studio.network.settled(Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed))
         native = Native(studio, request)
         name = f"{number:03}"
-        made.setdefault(("native", 1), []).append(kept.get(f"{name} native", request.to_dict(), native.picture))
+        made.setdefault(("native", 1), []).append(kept.get(f"{name} native", request, native.picture))
         for scale in scales:
             for method in methods:
                 asked = method.request(request, scale)
-                picture = kept.get(
-                    f"{name} {scale}x {method.name}", asked.to_dict(), partial(enlarged, studio, asked, native)
-                )
+                make_it = partial(enlarged, studio, asked, native)
+                picture = kept.get(f"{name} {scale}x {method.name}", asked, make_it)
                 made.setdefault((method.name, scale), []).append(picture)
         say(f"{number + 1} of {len(drawn)}: {case.prompt}")
     return {key: torch.cat(pictures) for key, pictures in made.items()}

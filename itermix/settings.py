@@ -85,7 +85,7 @@ class Field:
                 return int(value)
         if self.kind == "choice" and isinstance(value, str) and value in self.choices:
             return value
-        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT:
+        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT and not _has_surrogate(value):
             return value
         if self.kind == "image" and (value is None or isinstance(value, str)):
             return value or None
@@ -267,7 +267,7 @@ class MixingSettings(Settings):
 
     enabled: bool = switch("Enable", False, "Mixes a noised reference latent into every sampling step.")
     alpha_1: float = number(
-        "alpha_1", 1.0, 0.0, 10.0, 0.01,
+        "alpha_1", 0.5, 0.0, 10.0, 0.01,
         "How early the picture is let go from its reference: larger is earlier and freer (cosine and logistic).",
     )  # fmt: skip
     curve: str = choice("Curve", CURVES, "How the weight of the reference falls over the run.")
@@ -276,7 +276,7 @@ class MixingSettings(Settings):
         "How the two latents are mixed; two bands and low-pass tell what the reference can know from what it cannot.",
     )  # fmt: skip
     hires_denoise: float = number(
-        "Hires denoising strength (fraction)", 0.6, 0.0, 1.0, 0.05,
+        "Hires denoising strength (fraction)", 0.7, 0.0, 1.0, 0.05,
         "Replaces the denoising strength of hires fix while mixing; 0 keeps the host's own value.",
     )  # fmt: skip
     passes: str = choice("Passes", PASSES, "Which sampling passes are mixed; img2img has one pass, the first.")
@@ -306,7 +306,7 @@ class MixingSettings(Settings):
         "Reference image", "Mixed into passes that have no reference of their own, or into all of them."
     )
     high_exponent: float = number(
-        "High-frequency exponent", 1.5, 1.0, 10.0, 0.1,
+        "High-frequency exponent", 3.0, 1.0, 10.0, 0.1,
         "Two bands: what the reference is too blurred to know gets the weight to this power; 1 is the same weight.",
     )  # fmt: skip
 
@@ -336,7 +336,7 @@ MIXING_INFOTEXT = Infotext(
 MIXING_PRESETS: dict[str, dict[str, Any]] = {
     "Faithful": {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0},
     "Balanced": {},
-    "Creative": {"alpha_1": 3.0, "hires_denoise": 1.0},
+    "Creative": {"alpha_1": 1.5, "hires_denoise": 1.0},
     "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear", "hires_denoise": 1.0},
     "Node pack": {
         "alpha_1": 2.4,
@@ -362,6 +362,15 @@ def _object(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SettingsError(f"settings: {_shown(values)} is not allowed; they are one object of named fields")
     return values
+
+
+def _has_surrogate(text: str) -> bool:
+    """Whether there is half a character in it, which JSON can write and no file or answer can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _shown(value: Any) -> str:

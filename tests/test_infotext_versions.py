@@ -21,7 +21,7 @@ RECORDED = {
             "progress": "noise level", "noise": "shared", "timing": "start of step", "reference_scale": 0.0,
             "reference": "automatic", "reference_fit": "crop", "reference_image": None,
         },
-        2: {"alpha_1": 1.0, "blend": "two bands", "hires_denoise": 0.6, "high_exponent": 1.5},
+        2: {"alpha_1": 0.5, "blend": "two bands", "hires_denoise": 0.7, "high_exponent": 3.0},
     },
     SequenceSettings: {
         1: {
@@ -42,7 +42,7 @@ WRITTEN = {
         (1, '{"alpha_1": 0.7, "blend": "slerp", "minimum": 0.1}', {"alpha_1": 0.7, "blend": "slerp", "minimum": 0.1}),
         (1, '{"alpha_1": 2.4, "curve": "cosine (node pack)", "timing": "end of step (node pack)"}',
          {"alpha_1": 2.4, "curve": "cosine (node pack)", "timing": "end of step (node pack)"}),
-        (2, '{"alpha_1": 1.0, "version": 2}', {}),
+        (2, '{"alpha_1": 0.5, "version": 2}', {}),
         (2, '{"alpha_1": 0.3, "high_exponent": 2.0, "version": 2}', {"alpha_1": 0.3, "high_exponent": 2.0}),
     ],
     SequenceSettings: [

@@ -52,7 +52,7 @@ class Frames:
 
     init: clean latent [B, C, H, W], or None to begin from noise. file: where the state is kept between frames, None
     for nowhere. With `settings.resume` the frames that are finished there are not made again. A frame counts as
-    finished when the next one is asked for. `report` is filled as it goes. Raises StateError where there is nothing
+    finished when the next one is asked for, or at `settle`. `report` is filled as it goes. Raises StateError where there is nothing
     to resume, or it is another sequence's. A state that cannot be written is a message, not an end.
     """
 
@@ -69,6 +69,7 @@ class Frames:
         start = _resumed(settings, file, self.key)
         self.report = Report(start.next if start else 0, start.next if start else 0)
         self.previous, self.first = (init, None)
+        self._handed: tuple[int, Tensor] | None = None  # the number and the latent of the frame that was given out last
         if start is not None:
             self.previous, self.first = start.previous.to(host.device), start.first.to(host.device)
             if start.next >= len(frames):
@@ -98,11 +99,19 @@ class Frames:
                 _keep(report, self.file, self.key, self.previous, self.first)
                 yield job, None
                 continue
+            self._handed = frame.index, latent
             yield job, latent
-            self.previous, self.first = latent, latent if self.first is None else self.first
-            report.emitted.append(frame.index)
-            report.next = frame.index + 1
-            _keep(report, self.file, self.key, self.previous, self.first)
+            self.settle()
+
+    def settle(self) -> None:
+        """The frame that was given out last is finished: a resumed run begins after it."""
+        if self._handed is None:
+            return
+        (index, latent), self._handed, report = self._handed, None, self.report
+        self.previous, self.first = latent, latent if self.first is None else self.first
+        report.emitted.append(index)
+        report.next = index + 1
+        _keep(report, self.file, self.key, self.previous, self.first)
 
 
 def run(

@@ -30,7 +30,7 @@ SUBJECTS = (
 SHOWN = 4  # subjects where none are named
 SCALE = 2
 STRENGTHS = (0.4, 0.7)
-ALPHAS = (0.3, MixingSettings().alpha_1, 3.0)
+ALPHAS = (0.1, MixingSettings().alpha_1, 2.0)
 
 TITLE = "A picture at twice the size that the model was trained for"
 SENTENCE = (

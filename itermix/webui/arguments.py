@@ -14,6 +14,7 @@ from itermix.settings import MixingSettings, SettingsError
 from itermix.webui import presets
 
 LONGEST_PICTURE = 64 * 2**20  # characters of base64 text
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP")  # for others Pillow may start programs: Ghostscript for EPS
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def decode_picture(text: str) -> Image.Image:
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
-        picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+        picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=PICTURE_FORMATS)
         picture.load()
     except (binascii.Error, ValueError, OSError, Image.DecompressionBombError, SyntaxError):
         raise SettingsError(

@@ -31,6 +31,9 @@ def _register(category: str, public: Callable, callback: Callable) -> None:
     """The host finds out who registers by walking the stack, unless it is told the file."""
     try:
         registered = script_callbacks.callback_map[f"callbacks_{category}"]
-        script_callbacks.add_callback(registered, callback, category=category, filename=__file__)
+        try:
+            script_callbacks.add_callback(registered, callback, category=category, filename=__file__)
+        except TypeError:  # Forge Classic, which cannot be told: so it is registered as the host itself does it
+            registered.append(script_callbacks.ScriptCallback(__file__, callback))
     except (AttributeError, KeyError, TypeError):  # an older host
         public(callback)

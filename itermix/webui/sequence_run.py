@@ -122,6 +122,7 @@ class Sequence:
         self.unwritten: list[str] = []  # why, for each frame that is not on the disk
         self.skips = 0  # frames that are there already
         self.report: Report | None = None
+        self.iterator: Frames | None = None
         self.masks, self.has_grid = 0, False
 
     def run(self) -> Any:
@@ -207,11 +208,11 @@ class Sequence:
 
     def _frames(self) -> Iterator[tuple[Job, Tensor | None]]:
         try:
-            iterator = Frames(self.host, self.settings, self.frames, self.host.init, self.state)
+            self.iterator = Frames(self.host, self.settings, self.frames, self.host.init, self.state)
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
-        self.report = iterator.report
-        return iter(iterator)
+        self.report = self.iterator.report
+        return iter(self.iterator)
 
     def _stand_in(self, is_last: bool) -> Tensor:
         """Something for the host to decode, of which nothing is kept. is_last: the sequence ends here."""
@@ -251,7 +252,10 @@ class Sequence:
     def _finished(self, processed: Any) -> Any:
         """Takes the stand-ins out, adds the grid, writes the video, says what was to be said."""
         batch = self.p.batch_size
+        if self.iterator is not None:
+            self.iterator.settle()  # the host asks for no latent after the last one
         frames = self._pick(processed)
+        processed.index_of_first_image = 0
         processed.itermix_frames = frames  # behind them lie masks and videos
         was_stopped = frames < len(self.frames[self.skips :]) * batch
         if not was_stopped or self.settings.finish_interrupted:
@@ -293,7 +297,6 @@ class Sequence:
         return len(chosen)
 
     def _add_grid(self, processed: Any, frames: int) -> None:
-        processed.index_of_first_image = 0
         if not self.has_grid or frames < 2:
             return
         grid = images.image_grid(processed.images[:frames], self.p.batch_size)

@@ -10,7 +10,7 @@ BAD = {
     "nothing": ({"alpha_1": None}, "alpha_1: None is not allowed"),
     "a list": ({"curve": ["cosine"]}, "curve: ['cosine'] is not allowed; it takes one of"),
     "an object": ({"blend": {"a": 1}}, "blend: {'a': 1} is not allowed"),
-    "unknown choice": ({"blend": "mean"}, "blend: 'mean' is not allowed; it takes one of \"low-pass\""),
+    "unknown choice": ({"blend": "mean"}, "blend: 'mean' is not allowed; it takes one of \"two bands\""),
     "unknown key": ({"alpha": 1}, "'alpha' is not a setting"),
     "unknown preset": ({"preset": "Best"}, "preset: 'Best' is not allowed"),
     "window upside down": ({"start": 0.5, "stop": 0.5}, "start: 0.5 is not allowed; it must be below stop"),

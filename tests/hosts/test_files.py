@@ -95,7 +95,6 @@ def test_a_reference_is_decoded_from_its_text_alone(canary, server, fake_host):
     assert decode_picture(as_base64(Image.open(canary))).getpixel((0, 0)) == (200, 10, 10)
 
 
-@pytest.mark.xfail(reason="every format that Pillow knows is taken, EPS among them", strict=False)
 def test_a_picture_for_which_a_program_would_be_started_is_refused(fake_host, monkeypatch):
     """Pillow hands EPS to Ghostscript."""
     from PIL import EpsImagePlugin

@@ -36,7 +36,7 @@ def low_band_correlation(a, b):
 def test_hires_pass_keeps_the_structure_of_the_first_pass_at_full_denoising(host, upscaler):
     host.arm(denoiser="unit")
     body = {**HIRES, "hr_upscaler": upscaler, "steps": 10}
-    mixed = host.generate(mixing=ON, **body)
+    mixed = host.generate(mixing={"enabled": True, "preset": "Faithful"}, **body)
     trace = host.trace()
     plain = host.generate(**{**body, "denoising_strength": 1.0})
     plain_trace = host.trace()
@@ -170,6 +170,7 @@ def plot(host, x, y=("Nothing", ""), mixing=None, **body):
     for label, values in (x, y, ("Nothing", "")):
         args += [labels.index(label), values, [value.strip() for value in values.split(",")]]
     args += [True, True, False, False, False, False, False, 0, False]
+    args += [argument["value"] for argument in info["args"][len(args) :]]  # reForge has more
     return host.generate(mixing=mixing, script_name="X/Y/Z plot", script_args=args, **body)
 
 

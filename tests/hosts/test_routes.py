@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real_host
 def test_the_schema_names_every_field_with_its_range(host):
     properties = host.get("/itermix/v1/schema")["mixing"]["properties"]
     assert set(properties) == {field.name for field in MixingSettings.fields()} | {"preset"}
-    assert properties["alpha_1"]["maximum"] == 10.0 and properties["blend"]["enum"][0] == "low-pass"
+    assert properties["alpha_1"]["maximum"] == 10.0 and properties["blend"]["enum"][0] == "two bands"
 
 
 def test_the_curve_is_that_of_the_formula(host):

@@ -40,7 +40,12 @@ def test_masks_that_the_host_returns_come_behind_the_frames(host, picture, retur
     body = dict(init_images=[as_base64(picture)], mask=as_base64(mask), inpainting_fill=1, mask_blur=0)
     plain = sequence(host, {**QUIET, "frames": 3}, "img2img", **body)
     options = {"return_mask": return_mask, "return_mask_composite": composite}
-    made = sequence(host, {**QUIET, "frames": 3}, "img2img", override_settings=options, **body)
+    # Not as override_settings: A1111 does not put back what was at its default before.
+    host.post("/sdapi/v1/options", options)
+    try:
+        made = sequence(host, {**QUIET, "frames": 3}, "img2img", **body)
+    finally:
+        host.post("/sdapi/v1/options", dict.fromkeys(options, False))
     count, each = len(plain.pictures), return_mask + composite
     assert count == 4 and len(made.pictures) == 4 + 3 * each == len(made.infotexts)
     assert frames_same([p[..., :3] for p in made.pictures[:count]], plain.pictures)

@@ -30,7 +30,7 @@ def test_the_ways_are_native_direct_two_plain_and_three_mixed():
     assert changes[:4] == [
         {}, {"width": 256, "height": 256}, {"hires": 2.0, "hires_strength": 0.4}, {"hires": 2.0, "hires_strength": 0.7}
     ]  # fmt: skip
-    assert [change["mixing"].alpha_1 for change in changes[4:]] == [0.3, 1.0, 3.0]
+    assert [change["mixing"].alpha_1 for change in changes[4:]] == [0.1, 0.5, 2.0]
     assert all(change["mixing"].enabled and change["hires"] == 2.0 for change in changes[4:])
 
 
@@ -67,7 +67,7 @@ def made(folders, tmp_path_factory):
 def test_the_sheet_has_a_row_of_seven_for_each_subject(made):
     out, (title, sentence, columns, rows, pictures, groups) = made
     assert rows == ["red apple", "duck"] and len(columns) == 7 == sum(group.columns for group in groups)
-    assert columns[0] == "64 x 64" and columns[1] == "128 x 128" and columns[6] == "128 x 128, alpha_1 = 3"
+    assert columns[0] == "64 x 64" and columns[1] == "128 x 128" and columns[6] == "128 x 128, alpha_1 = 2"
     assert [[picture.size for picture in line] for line in pictures] == [[(64, 64)] + 6 * [(128, 128)]] * 2
     with Image.open(out) as sheet:
         assert sheet.width > 7 * 200 and "red apple\nSteps: 2" in sheet.info["parameters"]
@@ -78,7 +78,7 @@ def test_each_picture_is_the_one_that_render_makes(made, folders, tmp_path, caps
     model = ["--checkpoint", str(folders / "sd15"), "--device", "cpu", "--steps", "2", "--seed", "5"]
     for column, more in (
         (0, []), (1, ["--width", "128", "--height", "128"]), (2, ["--hires", "2", "--hires-strength", "0.4"]),
-        (5, ["--hires", "2", "--mixing", '{"alpha_1": 1.0}']),
+        (5, ["--hires", "2", "--mixing", '{"alpha_1": 0.5}']),
     ):  # fmt: skip
         out = tmp_path / f"{column}.png"
         assert main(["render", "red apple", "--out", str(out), *model, *more]) == 0
