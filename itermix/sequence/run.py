@@ -52,8 +52,8 @@ class Frames:
 
     init: clean latent [B, C, H, W], or None to begin from noise. file: where the state is kept between frames, None
     for nowhere. With `settings.resume` the frames that are finished there are not made again. A frame counts as
-    finished when the next one is asked for, or at `settle`. `report` is filled as it goes. Raises StateError where there is nothing
-    to resume, or it is another sequence's. A state that cannot be written is a message, not an end.
+    finished when the next one is asked for, or at `settle`. `report` is filled as it goes. Raises StateError where
+    there is nothing to resume, or it is another sequence's. A state that cannot be written is a message, not an end.
     """
 
     def __init__(

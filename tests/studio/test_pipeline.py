@@ -20,7 +20,7 @@ from itermix.studio.schedules import names
 pytest.importorskip("diffusers", reason="the studio needs diffusers, which is not installed")
 pytest.importorskip("transformers", reason="the studio needs transformers, which is not installed")
 
-MIXING = MixingSettings(enabled=True)
+MIXING = MixingSettings(enabled=True, hires_denoise=1.0)
 CLASSES = ("sd15", "sdxl", "flux")
 
 

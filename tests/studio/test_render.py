@@ -33,7 +33,9 @@ def refused(capsys, match, *arguments):
 
 def test_a_picture_with_its_parameters(folders, tmp_path, capsys):
     out = tmp_path / "deep" / "apple.png"
-    code, _, err = run(capsys, *tiny(folders, out, "--hires", "2", "--mixing", '{"alpha_1": 0.3}', "--seed", "9"))
+    code, _, err = run(
+        capsys, *tiny(folders, out, "--hires", "2", "--mixing", '{"alpha_1": 0.3, "hires_denoise": 1}', "--seed", "9")
+    )
     assert code == 0
     with Image.open(out) as picture:
         assert picture.size == (128, 128)
@@ -41,7 +43,8 @@ def test_a_picture_with_its_parameters(folders, tmp_path, capsys):
     first = "Steps: 2, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 9, Size: 64x64, Model: sd15"
     assert text.startswith(f"red apple\n{first}, Denoising strength: 1, Hires upscale: 2, ")
     assert "Source" not in text
-    assert 'Iterative Mixing: "{\\"alpha_1\\": 0.3}"' in text
+    written = '{\\"alpha_1\\": 0.3, \\"hires_denoise\\": 1.0, \\"version\\": 2}'
+    assert f'Iterative Mixing: "{written}"' in text
     assert "hires pass: mixed 2 steps" in err
 
 

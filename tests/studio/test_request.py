@@ -51,7 +51,7 @@ def test_a_models_name_that_would_end_the_value_is_quoted():
 
 @pytest.mark.parametrize("mixing, strength", [
     (MixingSettings(), "0.7"),
-    (MixingSettings(enabled=True), "1"),
+    (MixingSettings(enabled=True, hires_denoise=0.9), "0.9"),
     (MixingSettings(enabled=True, passes="first pass"), "0.7"),
     (MixingSettings(enabled=True, hires_denoise=0.0), "0.7"),
 ])  # fmt: skip
