@@ -128,7 +128,7 @@ def test_a_cell_of_a_sequence_is_the_sheet_of_its_frames(host):
         settings = settings_in(text, SequenceSettings)
         assert settings == SequenceSettings(frames=4, denoise_seq=denoise_seq)
         alone = sequence(host, settings.to_dict(), **SHORT)
-        assert np.array_equal(picture, sheet_of(alone.pictures[1:], 2))
+        assert np.array_equal(picture[..., :3], sheet_of(alone.pictures[1:], 2))  # Forge's has an alpha channel
         # The script's own name is written by the host's drop-down alone, so that a paste selects it.
         assert alone.infotexts[1].replace("Script: Latent Sequence, ", "") in text
     assert not np.array_equal(drawn[0][0], drawn[1][0])
@@ -137,8 +137,8 @@ def test_a_cell_of_a_sequence_is_the_sheet_of_its_frames(host):
 def test_sequences_of_different_lengths_have_cells_of_one_size(host):
     drawn = plot(host, (sequence_axis("frames"), "2-4"), (sequence_axis("video_format"), "none"), **SHORT)
     pictures = [picture for picture, _ in cells(drawn)]
-    assert [picture.shape for picture in pictures] == [(128, 128, 3)] * 3
-    assert not pictures[0][64:].any() and pictures[2][64:, 64:].any()
+    assert [picture.shape[:2] for picture in pictures] == [(128, 128)] * 3
+    assert not pictures[0][64:, :, :3].any() and pictures[2][64:, 64:].any()
     assert [settings_in(text, SequenceSettings).frames for _, text in cells(drawn)] == [2, 3, 4]
 
 
