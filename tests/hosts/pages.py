@@ -21,7 +21,7 @@ FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_o
     field.name: field.default for field in MixingSettings.fields() if field.kind != "image" and field.name != "enabled"
 })  # fmt: skip
 LONG = 120_000  # ms, on a slow machine with other work
-GENERATION = 400_000  # ms
+GENERATION = 200_000  # ms
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,16 @@ def set_number(page, container, value):
     field = page.locator(f"{container} input[type=number]").first
     field.fill(str(value))
     field.press("Tab")
+
+
+def fill_to_stay(page, selector, text):
+    """Fills a text field that the page may still be clearing, as an answer to a choice made before."""
+    for _ in range(20):
+        page.fill(selector, text)
+        page.wait_for_timeout(1000)
+        if page.input_value(selector) == text:
+            return
+    pytest.fail(f"{selector} does not keep {text!r}")
 
 
 def wait_for_number(page, container, value):

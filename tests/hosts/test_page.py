@@ -15,6 +15,7 @@ from tests.hosts.pages import (
     TAB,
     ask_for_little,
     choose,
+    fill_to_stay,
     gallery,
     generate,
     infotext,
@@ -88,7 +89,7 @@ def test_a_plot_over_alpha_1_has_four_pictures_that_differ_and_a_grid_with_its_l
     choose(page, SCRIPTS, "X/Y/Z plot")
     page.wait_for_selector("#script_txt2img_xyz_plot_x_values", state="visible")
     choose(page, "#script_txt2img_xyz_plot_x_type", "[Iterative Mixing] alpha_1")
-    page.fill("#script_txt2img_xyz_plot_x_values textarea", "0, 0.3, 1, 10")
+    fill_to_stay(page, "#script_txt2img_xyz_plot_x_values textarea", "0, 0.3, 1, 10")
     page.locator("#script_txt2img_xyz_plot_include_lone_images input").check()
     generate(page)
     shoot(page, "xyz")
@@ -136,12 +137,16 @@ def drawn_curve(page):
 
 
 def assert_drawn(page, steps, **settings):
-    """The curve and the steps' dots are those of these settings, at once."""
+    """The curve and the steps' dots are those of a hires pass of so many steps with these settings, at once."""
     settings = MixingSettings(**settings)
-    expected = curve.weights(settings, steps).tolist()
+    by_step = torch.arange(steps, dtype=torch.float64) / steps
+    of = int(steps / min(settings.hires_denoise, 0.999))  # the hosts' `setup_img2img_steps`: the last steps of so many
+    by_level = torch.arange(of - steps, of, dtype=torch.float64) / of
+    expected = curve.weights(settings, steps, by_level).tolist()
+    places = (by_step if settings.progress == "step" else by_level).tolist()
     page.wait_for_timeout(AT_ONCE)
     drawn = drawn_curve(page)
-    assert [u for u, _ in drawn["dots"]] == pytest.approx([i / steps for i in range(steps)], abs=PIXEL)
+    assert [u for u, _ in drawn["dots"]] == pytest.approx(places, abs=PIXEL)
     assert [weight for _, weight in drawn["dots"]] == pytest.approx(expected, abs=PIXEL)
     beside_the_clamp = [(u, weight) for u, weight in drawn["line"] if abs(u - settings.clamp) > 0.001]
     assert len(beside_the_clamp) > 50
