@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from itermix.settings import Field, Settings, SettingsError
+from itermix.settings import PRESET_HELP, Field, Settings, SettingsError, shown
 
 VERSION = 1
 LONGEST_NAME = 60  # characters
@@ -100,6 +100,29 @@ class Presets:
             raise PresetsError(
                 f'the preset "{name}" cannot be used: {error}; delete it, or correct {self.file}'
             ) from None
+
+    def resolved(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Settings as a request gives them, with what a preset sets put in for `"preset": name`; fields beside it win.
+
+        Raises SettingsError.
+        """
+        if values.get("preset") is None:
+            return {field: value for field, value in values.items() if field != "preset"}
+        name = values["preset"]
+        try:
+            if not isinstance(name, str) or name not in self.built_in and name not in self._own():
+                names = ", ".join(f'"{known}"' for known in self.names())
+                raise SettingsError(f"preset: {shown(name)} is not allowed; it takes one of {names}")
+            preset = self.values(name)
+        except PresetsError as error:
+            raise SettingsError(f"preset: {error}") from None
+        return {**preset, **{field: value for field, value in values.items() if field != "preset"}}
+
+    def schema(self) -> dict[str, Any]:
+        """A JSON schema of what a request may give: the settings' own, with the names of the user's presets, too."""
+        schema = self.model.schema()
+        schema["properties"]["preset"] = {"enum": list(self.offer().values), "description": PRESET_HELP}
+        return schema
 
     def save(self, name: str, values: dict[str, Any]) -> str:
         """Writes a new preset or replaces the user's own of that name; gives the name as it was saved.

@@ -23,6 +23,7 @@ PASSES = ("all", "first pass", "hires pass")
 REFERENCES = ("automatic", "uploaded image")
 FITS = ("crop", "stretch")
 
+PRESET_HELP = "Values to start from."
 LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
 VERSION_KEY = "version"  # in infotext: of the defaults that it leaves out
 LONGEST_TEXT = 100_000  # characters of a text field
@@ -89,7 +90,7 @@ class Field:
             return value
         if self.kind == "image" and (value is None or isinstance(value, str)):
             return value or None
-        raise SettingsError(f"{self.name}: {_shown(value)} is not allowed; it takes {self.allowed}")
+        raise SettingsError(f"{self.name}: {shown(value)} is not allowed; it takes {self.allowed}")
 
 
 def switch(label: str, default: bool, help: str) -> Any:
@@ -169,25 +170,25 @@ class Settings:
         unknown = [name for name in values if name not in known]
         if unknown:
             also = " (and preset)" if cls.presets() else ""
-            raise SettingsError(f"{_shown(unknown[0])} is not a setting; the settings are {', '.join(known)}{also}")
+            raise SettingsError(f"{shown(unknown[0])} is not a setting; the settings are {', '.join(known)}{also}")
         if preset is not None:
             if not isinstance(preset, str) or preset not in cls.presets():
                 names = ", ".join(f'"{name}"' for name in cls.presets())
-                raise SettingsError(f"preset: {_shown(preset)} is not allowed; it takes one of {names}")
+                raise SettingsError(f"preset: {shown(preset)} is not allowed; it takes one of {names}")
             values = {**cls.presets()[preset], **values}
         return cls(**values)
 
     @classmethod
     def from_json(cls, text: str):
         """`from_dict` of a JSON object. Raises SettingsError."""
-        return cls.from_dict(_json_object(text))
+        return cls.from_dict(json_object(text))
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """A JSON schema of what `from_dict` takes."""
         properties = {field.name: field.schema() for field in cls.fields()}
         if cls.presets():
-            properties["preset"] = {"enum": list(cls.presets()), "description": "Values to start from."}
+            properties["preset"] = {"enum": list(cls.presets()), "description": PRESET_HELP}
         return {"type": "object", "title": cls.__name__, "properties": properties, "additionalProperties": False}
 
     @classmethod
@@ -230,21 +231,21 @@ class Settings:
 
         Raises SettingsError where the text is not of settings at all, or its values contradict each other.
         """
-        rules, written = cls.infotext(), _json_object(text)
+        rules, written = cls.infotext(), json_object(text)
         version = written.pop(VERSION_KEY, 1)
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise SettingsError(f"{VERSION_KEY}: {_shown(version)} is not allowed; it takes a whole number from 1")
+            raise SettingsError(f"{VERSION_KEY}: {shown(version)} is not allowed; it takes a whole number from 1")
         messages = []
         if version > rules.version:
             messages.append(
-                f"it was written by a newer itermix (version {_shown(version)} of the settings, this one knows "
+                f"it was written by a newer itermix (version {shown(version)} of the settings, this one knows "
                 f"{rules.version}); what it leaves out may have another default there"
             )
         fields = {field.name: field for field in cls.fields() if field.name not in rules.never}
         values = {**cls.defaults(version), **rules.never}
         for name, value in written.items():
             if name not in fields:
-                messages.append(f"{_shown(name)} is unknown here and was left out")
+                messages.append(f"{shown(name)} is unknown here and was left out")
                 continue
             try:
                 values[name] = fields[name].check(value)
@@ -350,17 +351,26 @@ MIXING_PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def shown(value: Any) -> str:
+    """A refused value for a message: its JSON-like text, cut when long."""
+    if isinstance(value, str):
+        value = value[: LONGEST_VALUE_SHOWN + 1]
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE_SHOWN else text[:LONGEST_VALUE_SHOWN] + "..."
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """An object from JSON text. Raises SettingsError."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        raise SettingsError(f"settings: {_shown(text)} is not allowed; it takes a JSON object") from None
+        raise SettingsError(f"settings: {shown(text)} is not allowed; it takes a JSON object") from None
     return _object(values)
 
 
 def _object(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise SettingsError(f"settings: {_shown(values)} is not allowed; they are one object of named fields")
+        raise SettingsError(f"settings: {shown(values)} is not allowed; they are one object of named fields")
     return values
 
 
@@ -371,11 +381,3 @@ def _has_surrogate(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _shown(value: Any) -> str:
-    """A refused value for a message: its JSON-like text, cut when long."""
-    if isinstance(value, str):
-        value = value[: LONGEST_VALUE_SHOWN + 1]
-    text = repr(value)
-    return text if len(text) <= LONGEST_VALUE_SHOWN else text[:LONGEST_VALUE_SHOWN] + "..."

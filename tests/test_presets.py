@@ -175,3 +175,36 @@ def test_a_fault_while_writing_keeps_the_old_file(presets, monkeypatch):
     with pytest.raises(PresetsError, match="No space left"):
         presets.save("b", {})
     assert presets.file.read_bytes() == before and list(presets.file.parent.iterdir()) == [presets.file]
+
+
+def test_a_request_by_name_is_the_preset_and_what_stands_beside_it(presets):
+    presets.save("mine", {"alpha_1": 2.5, "blend": "linear"})
+    assert presets.resolved({"preset": "mine", "blend": "slerp"}) == {"alpha_1": 2.5, "blend": "slerp"}
+    assert presets.resolved({"preset": "Creative"}) == MixingSettings.presets()["Creative"]
+    assert presets.resolved({"alpha_1": 1.0, "preset": None}) == presets.resolved({"alpha_1": 1.0}) == {"alpha_1": 1.0}
+
+
+@pytest.mark.parametrize("name", ["other", 3, ["mine"], True])
+def test_a_request_by_another_name_is_refused_with_those_that_there_are(presets, name):
+    presets.save("mine", {"alpha_1": 2.5})
+    with pytest.raises(SettingsError) as refused:
+        presets.resolved({"preset": name})
+    known = ", ".join(f'"{one}"' for one in [*MixingSettings.presets(), "mine"])
+    assert str(refused.value) == f"preset: {name!r} is not allowed; it takes one of {known}"
+
+
+def test_a_damaged_file_refuses_requests_by_own_names_only(presets):
+    presets.file.parent.mkdir()
+    presets.file.write_text("{")
+    assert presets.resolved({"preset": "Balanced"}) == {}
+    with pytest.raises(SettingsError, match="preset: .* is damaged; correct it"):
+        presets.resolved({"preset": "mine"})
+
+
+def test_the_schema_of_a_request_has_the_names_of_own_presets(presets):
+    presets.save("mine", {"alpha_1": 2.5})
+    schema = presets.schema()
+    assert schema["properties"].pop("preset")["enum"] == [*MixingSettings.presets(), "mine"]
+    assert schema["properties"] == {
+        name: of for name, of in MixingSettings.schema()["properties"].items() if name != "preset"
+    }

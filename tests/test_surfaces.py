@@ -70,8 +70,7 @@ def test_no_surface_shows_more_than_the_fields(shown):
     for part, (_, model) in MODELS.items():
         assert len(shown["page"][part]) == len(model.fields())
         assert len(shown["pasted"][part]) == len(model.fields()) - len({f.name for f in model.fields()} & NOT_PASTED)
-        presets = {"preset"} if model.presets() else set()
-        assert set(shown["schema"][part]["properties"]) == {field.name for field in model.fields()} | presets
+        assert set(shown["schema"][part]["properties"]) == {field.name for field in model.fields()} | {"preset"}
     names = [field.name for _, model in MODELS.values() for field in model.fields()]
     assert len(shown["axes"]) == len(names) - len(WITHOUT_AXIS)
     assert shown["axes"][0] == "[Iterative Mixing] alpha_1"

@@ -12,8 +12,8 @@ import math
 from typing import Any
 
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings, SettingsError
-from itermix.webui import callbacks
+from itermix.settings import MixingSettings, SettingsError, json_object
+from itermix.webui import callbacks, presets
 
 MOST_STEPS = 1000
 PREFIX = "/itermix/v1"
@@ -28,7 +28,7 @@ def add_routes(app: Any) -> None:
     from fastapi import HTTPException
 
     def schema() -> dict[str, Any]:
-        return {"mixing": MixingSettings.schema(), "sequence": SequenceSettings.schema()}
+        return {"mixing": presets.MIXING.schema(), "sequence": presets.SEQUENCE.schema()}
 
     def curve(steps: int = 20, settings: str = "{}", sigmas: str = "") -> dict[str, Any]:
         try:
@@ -53,7 +53,7 @@ def weights(steps: int, settings: str, sigmas: str) -> dict[str, Any]:
     from itermix.mixing import curve  # late: a host's start waits for every import
     from itermix.mixing.noising import VE
 
-    chosen = MixingSettings.from_json(settings)
+    chosen = MixingSettings.from_dict(presets.MIXING.resolved(json_object(settings)))
     levels = _numbers(sigmas)
     count = len(levels) or steps
     if not 1 <= count <= MOST_STEPS:
@@ -71,7 +71,8 @@ def frames(settings: str, seed: int, prompt: str, negative: str) -> dict[str, An
 
     if not 0 <= seed < SEEDS:
         raise SettingsError(f"seed: {seed} is not allowed; it takes a whole number from 0 to {SEEDS - 1}")
-    return {"frames": table(plan(SequenceSettings.from_json(settings), seed, prompt, negative))}
+    chosen = SequenceSettings.from_dict(presets.SEQUENCE.resolved(json_object(settings)))
+    return {"frames": table(plan(chosen, seed, prompt, negative))}
 
 
 def _numbers(text: str) -> list[float]:

@@ -39,7 +39,7 @@ def read(args: tuple, axes: dict[str, Any]) -> Request | None:
         values = {"enabled": True, **args[0]}
     else:
         values = {field.name: value for field, value in zip(fields, args)}
-    values = presets.resolved(values)
+    values = presets.MIXING.resolved(values)
     if axes:
         values = {**values, "enabled": True, **axes}
     picture = values.get("reference_image")

@@ -1,4 +1,4 @@
-"""The user's own presets in a WebUI: where their file is, and their names in API requests.
+"""The user's own presets in a WebUI: where their file is.
 
 The file lies beside the host's own settings, so that it outlives an update of the extension.
 """
@@ -6,13 +6,12 @@ The file lies beside the host's own settings, so that it outlives an update of t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from modules import paths
 
-from itermix.presets import Presets, PresetsError
+from itermix.presets import Presets
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings, SettingsError
+from itermix.settings import MixingSettings
 from itermix.webui import callbacks
 from itermix.webui.log import log
 
@@ -23,19 +22,6 @@ SEQUENCE = Presets(FILE, SequenceSettings, "sequence")
 
 def register() -> None:
     callbacks.on_before_ui(_report)
-
-
-def resolved(values: dict[str, Any]) -> dict[str, Any]:
-    """An API request's settings with the user's own preset put in for its name. Raises SettingsError."""
-    name = values.get("preset")
-    if not isinstance(name, str) or name in MixingSettings.presets():
-        return values
-    try:
-        if name not in MIXING.own_names():
-            return values  # refused with the names of the built-in ones
-        return {**MIXING.values(name), **{key: value for key, value in values.items() if key != "preset"}}
-    except PresetsError as error:
-        raise SettingsError(f"preset: {error}") from None
 
 
 def _report() -> None:

@@ -70,7 +70,7 @@ def settings_of(args: tuple) -> SequenceSettings:
     Raises SettingsError.
     """
     if args and isinstance(args[0], dict):
-        return SequenceSettings.from_dict(args[0])
+        return SequenceSettings.from_dict(presets.SEQUENCE.resolved(args[0]))
     return SequenceSettings.from_dict({f.name: value for f, value in zip(SequenceSettings.fields(), args)})
 
 

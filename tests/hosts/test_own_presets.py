@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from itermix.presets import Presets
+from itermix.sequence.plan import plan, table
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import INFOTEXT_KEY, MixingSettings
 from tests.hosts.host import as_base64
 
@@ -61,3 +64,18 @@ def test_a_damaged_file_refuses_own_names_and_no_built_in_one(host, picture, pre
     assert settings_in(mixed(host, picture, preset="Creative").infotexts[0]) == MixingSettings.from_dict(
         {"preset": "Creative", "enabled": True}
     )
+
+
+@pytest.mark.real_host
+def test_the_routes_know_an_own_preset_by_name(host, presets):
+    presets.save("mine", {"curve": "linear", "progress": "step"})
+    Presets(presets.file, SequenceSettings, "sequence").save("ours", {"frames": 3, "denoise_seq": 0.3})
+    schema = host.get("/itermix/v1/schema")
+    assert schema["mixing"]["properties"]["preset"]["enum"] == [*MixingSettings.presets(), "mine"]
+    assert schema["sequence"]["properties"]["preset"]["enum"] == ["Defaults", "ours"]
+    weights = host.get(f"/itermix/v1/curve?steps=4&settings={quote(json.dumps({'preset': 'mine'}))}")["weights"]
+    assert weights == [1.0, 0.75, 0.5, 0.25]
+    frames = host.get(f"/itermix/v1/plan?seed=1&settings={quote(json.dumps({'preset': 'ours', 'frames': 2}))}")[
+        "frames"
+    ]
+    assert frames == table(plan(SequenceSettings(frames=2, denoise_seq=0.3), 1))
