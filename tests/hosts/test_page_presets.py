@@ -67,7 +67,7 @@ def test_a_chosen_preset_sets_every_field_without_the_server(opened, presets):
 def test_a_changed_field_makes_it_custom_and_changed_back_the_preset_again(opened):
     opened.context.set_offline(True)
     choose(opened, PRESET, "Balanced")
-    alpha_1 = MixingSettings.presets()["Balanced"]["alpha_1"]
+    alpha_1 = MixingSettings().alpha_1
     wait_for_number(opened, f"{TAB}_alpha_1", alpha_1)
     set_number(opened, f"{TAB}_alpha_1", 9.5)
     wait_for_choice(opened, PRESET, "custom")
