@@ -26,6 +26,7 @@ FITS = ("crop", "stretch")
 PRESET_HELP = "Values to start from."
 LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
 VERSION_KEY = "version"  # in infotext: of the defaults that it leaves out
+MOST_LOOKS = 20  # steps that a look inside keeps of a pass
 LONGEST_TEXT = 100_000  # characters of a text field
 
 

@@ -119,7 +119,7 @@ class _Component:
         if kind == "OptionInfo":  # the default, which is no text, comes first
             texts = texts[-1:]
             choices = args[3] if len(args) > 3 and args[3] else None
-            given = {**given, "choices": choices()["choices"] if choices else ()}
+            given = {**given, "choices": choices().get("choices", ()) if choices else ()}
         texts += [given[name] for name in ("label", "info", "placeholder") if given.get(name)]
         for name in ("choices", "headers"):
             texts += [text for text in given.get(name) or () if isinstance(text, str)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from itermix.mixing import blend, curve
+from itermix.mixing.inside import MIXED, REFERENCE, STATE, Inside
 from itermix.mixing.noising import VE, Noising
 from itermix.mixing.reference import NoiseSource, SharedNoise
 from itermix.settings import MixingSettings
@@ -20,6 +22,7 @@ class Report:
     """What a run's mixing has done so far: the weight of every step that was mixed."""
 
     weights: dict[int, float] = field(default_factory=dict)
+    inside: Inside | None = None  # what has looked at the run, where that was asked for
 
     @property
     def steps(self) -> int:
@@ -41,7 +44,8 @@ class Mixer:
     [B, C, T, H, W]), of the state's shape and device. noise: unit Gaussian like the state, or a source per step.
     steps: of the run, for progress by step. noising: the sampler's convention. scale: how many times the
     reference was enlarged, (height, width). mask: weight map in [0, 1], broadcasts to the state, or None.
-    first_level: (signal, sigma) of the first state where they are not what its level says.
+    first_level: (signal, sigma) of the first state where they are not what its level says. inside: looks at every
+    step and changes nothing.
 
     With the settings' timing "end of step (node pack)" step i is mixed after it was made, with z'_i, one noise
     level late, as in ComfyUI-Iterative-Mixer; call `end` after the last step.
@@ -57,6 +61,7 @@ class Mixer:
         scale: tuple[float, float] = (1.0, 1.0),
         mask: Tensor | None = None,
         first_level: tuple[float, float] | None = None,
+        inside: Inside | None = None,
     ):
         self.settings = settings
         self.reference = reference
@@ -66,7 +71,8 @@ class Mixer:
         self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
         self.mask = mask
         self.first_level = first_level
-        self.report = Report()
+        self.inside = inside
+        self.report = Report(inside=inside)
         self.late = settings.timing != "start of step"
         self._levels: dict[int, float] = {}
 
@@ -81,17 +87,25 @@ class Mixer:
         x itself is returned where the weight is 0. sigma: the level as the sampler has it (`Noising`).
         """
         weight = self.weight(step, sigma)
-        if weight == 0.0 or (self.mask is not None and not bool(self.mask.any())):
-            return x
         measured = self.first_level if step == 0 else None
         signal, spread = measured or self.noising.coefficients(sigma)
+        if self.inside is not None:
+            self.inside.begins(step, sigma, math.hypot(signal, spread))
+            self.inside.see(step, STATE, x)
+        if weight == 0.0 or (self.mask is not None and not bool(self.mask.any())):
+            return x
         work = blend.working_dtype(x)
         z = self.noise.at(step).to(x.device, work, copy=True).mul_(spread)
         z.add_(self.reference.to(x.device), alpha=signal)
         share = weight if self.mask is None else self.mask.to(x.device, work) * weight
         rest = curve.high_weight(self.settings, weight) / weight
         self.report.weights[step] = weight
-        return blend.blend_into(self.settings.blend, x, z, share, self.cutoff, rest).to(x.dtype)
+        if self.inside is not None:
+            self.inside.see(step, REFERENCE, z)
+        mixed = blend.blend_into(self.settings.blend, x, z, share, self.cutoff, rest).to(x.dtype)
+        if self.inside is not None:
+            self.inside.see(step, MIXED, mixed)
+        return mixed
 
     def begin(self, x: Tensor, step: int, sigma: float) -> Tensor:
         """What the state becomes at the start of a step: mixed for it, or, when late, for the step before."""

@@ -76,7 +76,8 @@ def demo(options: argparse.Namespace) -> None:
         for prompt in options.subjects or default_subjects()
     ]
     command_line.require_writable(options.out)
-    from itermix.studio import pictures, sheet
+    from itermix import sheet
+    from itermix.studio import pictures
 
     print("loading the model", file=sys.stderr, flush=True)
     studio = command_line.open_studio(options.checkpoint, options.device, options.config)

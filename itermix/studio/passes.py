@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from itermix.mixing.inside import Inside
 from itermix.mixing.mixer import Mixer, Report
 from itermix.mixing.noising import noised
 from itermix.mixing.reference import FreshNoise, SharedNoise, equalised
@@ -50,6 +51,7 @@ class Pass:
     mixing: MixingSettings = MixingSettings()
     on_step: OnStep | None = None
     is_cancelled: IsCancelled | None = None
+    looks: int = 0  # steps to look inside of
 
 
 def steps_left(steps: int, strength: float) -> int:
@@ -99,6 +101,7 @@ def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
         schedule.noising,
         (own, own) if own else task.reference.scale,
         task.mask,
+        inside=Inside(task.looks, len(schedule.levels)) if task.looks else None,
     )
 
 

@@ -45,10 +45,11 @@ class Result:
 
 class Studio:
     """A loaded checkpoint. on_progress(pass, done, steps) comes after every step, is_cancelled is asked before each;
-    a cancelled run raises Cancelled. All calls raise StudioError for what cannot be done."""
+    a cancelled run raises Cancelled. All calls raise StudioError for what cannot be done. looks: steps of each mixed
+    pass that are kept in its report, to look inside."""
 
-    def __init__(self, network: Network):
-        self.network = network
+    def __init__(self, network: Network, looks: int = 0):
+        self.network, self.looks = network, looks
 
     @classmethod
     def open(cls, checkpoint: str | Path | None = None, device: str | None = None, config: str | None = None) -> Studio:
@@ -160,6 +161,7 @@ class Studio:
             mixing=in_pass(request.mixing, name),
             on_step=partial(on_progress, name) if on_progress else None,
             is_cancelled=is_cancelled,
+            looks=self.looks,
         )
 
     def _uploaded(self, request: Request, size: tuple[int, int]) -> Reference | None:

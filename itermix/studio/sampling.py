@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from itermix.mixing.inside import DENOISED
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import noised
 from itermix.studio.errors import Cancelled, StudioError
@@ -66,7 +68,9 @@ def sample(
         for index in evaluations:
             t = scheduler.timesteps[index]
             seen = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
-            x = scheduler.step(predict(seen, t), t, x, return_dict=False, **extra)[0]
+            x, *more = scheduler.step(predict(seen, t), t, x, return_dict=False, **extra)
+            if mixer is not None and mixer.inside is not None and index == evaluations[0]:
+                mixer.inside.see(step, DENOISED, _denoised(scheduler, more))
         if on_step is not None:
             on_step(step + 1, steps)
     if mixer is not None:
@@ -76,3 +80,11 @@ def sample(
     if not bool(torch.isfinite(x).all()):
         raise StudioError("the model gives numbers that are not finite; its weights are damaged")
     return x
+
+
+def _denoised(scheduler: Any, more: list[Tensor]) -> Tensor | None:
+    """The clean latent that a step has seen, where the scheduler tells: beside its result, or in its memory."""
+    if more:
+        return more[0]
+    is_clean = getattr(scheduler.config, "algorithm_type", "") in ("dpmsolver++", "sde-dpmsolver++")
+    return scheduler.model_outputs[-1] if is_clean else None

@@ -58,7 +58,8 @@ def sweep(options: argparse.Namespace) -> None:
     x, y = axis_of("x", options.x), axis_of("y", options.y) if options.y else None
     requests = cells_of(command_line.values_of(options), x, y, bool(options.image))
     command_line.require_writable(options.out)
-    from itermix.studio import pictures, sheet
+    from itermix import sheet
+    from itermix.studio import pictures
     from itermix.studio.jobs import Source
 
     rows = y.labels if y else [""]

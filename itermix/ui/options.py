@@ -3,3 +3,4 @@
 import gradio as gr
 
 DROPDOWN = gr.Dropdown
+SLIDER = gr.Slider

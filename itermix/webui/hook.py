@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from itermix.mixing.inside import DENOISED
 from itermix.mixing.mixer import Mixer
 from itermix.webui.log import log
 from itermix.webui.samplers import Pattern, Schedule, pattern_of
@@ -109,6 +110,10 @@ class Run:
         """The sampler has called back."""
         raise NotImplementedError
 
+    def step_of(self, d: dict[str, Any]) -> int:
+        """The step that the sampler reports; -1 where it does not say."""
+        return d.get("i", -1)
+
     def sample(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The sampler function's result, mixed."""
         kwargs["callback"] = self._watched(kwargs.get("callback"))
@@ -132,6 +137,8 @@ class Run:
     def _watched(self, callback: Callable | None) -> Callable:
         def watched(d: dict[str, Any]) -> Any:
             self._guarded(lambda: self.is_interrupted() or self.reported(d))
+            if self.mixer.inside is not None:
+                self.mixer.inside.see(self.step_of(d), DENOISED, d.get("denoised"))
             return callback(d) if callback is not None else None
 
         return watched
@@ -245,6 +252,12 @@ class AtAcceptance(Run):
     def __init__(self, *args: Any):
         super().__init__(*args)
         self.step: int | None = None
+        self.accepted = 0
+
+    def step_of(self, d: dict[str, Any]) -> int:
+        """The step under way, whether this try of it was accepted or not."""
+        under_way, self.accepted = self.accepted, d.get("n_accept", 0)
+        return under_way
 
     def evaluated(self, x: Tensor, level: float) -> None:
         if self.step is None:

@@ -1,7 +1,7 @@
 """itermix's part of the settings page: what the page begins with, and how much is written to the terminal.
 
-The options set the first values of the page alone. A request to the API and a pasted infotext have the defaults of
-the settings, whatever the options say, so that the same request gives the same picture everywhere.
+What concerns the picture sets the first values of the page alone. A request to the API and a pasted infotext have the
+defaults of the settings, whatever the options say, so that the same request gives the same picture everywhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from modules import shared
 
 from itermix.presets import PresetsError
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings, SettingsError
+from itermix.settings import MOST_LOOKS, MixingSettings, SettingsError
 from itermix.webui import callbacks, presets
 from itermix.webui.log import log
 
@@ -22,6 +22,8 @@ SECTION = ("itermix", "itermix")
 DEFAULTS = "no preset: the defaults"  # a choice beside the presets' names
 LEVELS = {"a line about each pass": "INFO", "warnings and errors": "WARNING", "errors": "ERROR"}
 VIDEO_FORMATS = next(field.choices for field in SequenceSettings.fields() if field.name == "video_format")
+LOOK_INSIDE = "Look inside: steps of each mixed image to save a strip of, beside the image; 0 saves none"
+LOOKS = {"minimum": 0, "maximum": MOST_LOOKS, "step": 1}
 
 is_page = False  # whether the host is building its page; it builds the same components again for the API's defaults
 
@@ -35,12 +37,13 @@ def register() -> None:
 
 def add() -> None:
     """Adds the options to the settings page."""
-    from itermix.ui.options import DROPDOWN
+    from itermix.ui.options import DROPDOWN, SLIDER
 
     def option(name: str, default: Any, label: str, choices: Any = None, **more: Any) -> Any:
-        made = shared.OptionInfo(
-            default, label, DROPDOWN if choices else None, choices and (lambda: {"choices": choices()}), **more
-        )
+        component = (DROPDOWN, lambda: {"choices": choices()}) if choices else ()
+        return added(name, shared.OptionInfo(default, label, *component, **more))
+
+    def added(name: str, made: Any) -> Any:
         shared.opts.add_option(f"itermix_{name}", made)
         made.section = SECTION
         return made
@@ -50,6 +53,7 @@ def add() -> None:
     option(
         "video_format", VIDEO_FORMATS[0], "Video format that Latent Sequence begins with", lambda: list(VIDEO_FORMATS)
     ).needs_reload_ui()
+    added("look_inside", shared.OptionInfo(0, LOOK_INSIDE, SLIDER, lambda: LOOKS))
     option(
         "log_level", next(iter(LEVELS)), "What itermix writes to the terminal", lambda: list(LEVELS),
         onchange=set_log_level,

@@ -12,7 +12,7 @@ from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import VP, Noising
 from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise, equalised
 from itermix.settings import FREQUENCY_BLENDS, MixingSettings
-from itermix.webui import compat, hook
+from itermix.webui import compat, hook, inside
 from itermix.webui.arguments import Request
 from itermix.webui.log import log
 from itermix.webui.samplers import Pattern, Schedule, pattern_of
@@ -83,10 +83,12 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
             reference.scale,
             mask,
             first_level(noising, state, x, noise),
+            inside.wanted(steps),
         )
 
     def done(mixer: Mixer, pattern: Pattern, schedule: Schedule, fault: str | None) -> None:
         log.info(summary(name, sampler, reference.source, mixer, pattern.steps(schedule), fault))
+        inside.save(p, mixer, name, sampler)
 
     hook.attach(p.sampler, make_mixer, compat.is_interrupted, done)
 

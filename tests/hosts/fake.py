@@ -85,6 +85,7 @@ class Processing:
         self.eta = getattr(request, "eta", None)
         self.sd_model = SimpleNamespace(sd_model_hash="fake")
         self.comments: list[str] = []
+        self.outpath_samples = getattr(request, "outpath_samples", None)
         self.hr_upscale_to_x, self.hr_upscale_to_y = self.width * 2, self.height * 2
         if tab == "img2img":
             self.init_images = [_picture(text) for text in request.init_images]
@@ -103,7 +104,7 @@ class Processing:
         batch = getattr(self.request, "batch_size", 1)
         for iteration in range(getattr(self.request, "n_iter", 1)):
             first = self.request.seed + iteration * batch
-            self.seeds = list(range(first, first + batch))
+            self.seeds, self.prompts = list(range(first, first + batch)), [self.request.prompt] * batch
             latents = self._sample_img2img(call) if hasattr(self, "init_images") else self._sample_txt2img(call)
             pictures += [_decoded(latent) for latent in latents]
             info = {"Steps": self.steps, "Seed": first, **self.extra_generation_params}

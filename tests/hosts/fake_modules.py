@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 import types
+from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from PIL import ImageFont
 
 COMPONENTS = ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image", "HTML", "Textbox", "Button", "Dataframe")
 
@@ -33,6 +35,8 @@ def install() -> None:
     modules.sd_samplers_common = _module(
         "modules.sd_samplers_common", approximation_indexes={"Full": 0}, images_tensor_to_samples=encode
     )
+    modules.sd_vae_approx = _module("modules.sd_vae_approx", cheap_approximation=lambda sample: sample[:, :3])
+    modules.images = _module("modules.images", get_font=ImageFont.load_default, save_image=save_image)
     if "gradio" not in sys.modules:
         _module(
             "gradio",
@@ -47,6 +51,12 @@ def encode(image: torch.Tensor, method: int | None = None, model: object = None)
     small = torch.nn.functional.avg_pool2d(image.float() * 2.0 - 1.0, 8)
     latent = torch.cat([small, small.mean(1, keepdim=True)], dim=1)
     return latent + 1e-3 * torch.randn_like(latent)
+
+
+def save_image(picture, path, basename, seed, prompt, extension, *, p, suffix):
+    file = Path(path) / f"{len(list(Path(path).iterdir())):05}-{seed}{suffix}.{extension}"
+    picture.save(file)
+    return str(file), None
 
 
 class Script:

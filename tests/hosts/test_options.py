@@ -81,7 +81,7 @@ def test_the_log_level_is_the_options(options, monkeypatch, chosen, level):
     assert logging.getLogger("itermix").level == level
 
 
-def test_four_options_are_added_each_in_our_section_with_a_default_that_it_allows(options, monkeypatch):
+def test_five_options_are_added_each_in_our_section_with_a_default_that_it_allows(options, monkeypatch):
     added = {}
 
     class OptionInfo:
@@ -94,8 +94,10 @@ def test_four_options_are_added_each_in_our_section_with_a_default_that_it_allow
     monkeypatch.setattr(options.shared, "OptionInfo", OptionInfo, raising=False)
     monkeypatch.setattr(options.shared.opts, "add_option", added.__setitem__, raising=False)
     options.add()
-    assert list(added) == ["itermix_preset", "itermix_enabled", "itermix_video_format", "itermix_log_level"]
+    names = ("preset", "enabled", "video_format", "look_inside", "log_level")
+    assert list(added) == [f"itermix_{name}" for name in names]
     for option in added.values():
         assert option.section == ("itermix", "itermix")
-        assert option.arguments is None or option.default in option.arguments()["choices"]
+        allowed = option.arguments() if option.arguments else {"choices": [False]}
+        assert option.default in allowed.get("choices", [allowed.get("minimum")])
     assert added["itermix_log_level"].onchange is options.set_log_level

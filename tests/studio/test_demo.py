@@ -37,7 +37,7 @@ def test_the_ways_are_native_direct_two_plain_and_three_mixed():
 @pytest.fixture(scope="module")
 def made(folders, tmp_path_factory):
     """The sheet, and the pictures that were put on it, row by row."""
-    from itermix.studio import sheet
+    from itermix import sheet
 
     seen, composed = [], sheet.composed
 

@@ -83,6 +83,8 @@ def test_the_convention_is_the_schedulers_own(name, steps, closed_form, referenc
     noises, seen = [], []
 
     class Watcher:
+        inside = None
+
         def begin(self, x, step, level):
             signal, sigma = schedule.noising.coefficients(level)
             noises.append((x - signal * reference) / sigma)

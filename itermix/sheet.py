@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -11,6 +12,9 @@ PAPER, INK, FAINT = "#ffffff", "#1a1a1a", "#5a5a5a"
 LEAST_CELL, LARGEST_CELL = 200, 512  # widths, pixels
 # For cells of 256 pixels, growing with them, so that a sheet shown small can still be read. The heights are letters'.
 USUAL_CELL, TITLE, TEXT, LABEL, ROW_LABEL, GAP, MARGIN = 256, 38, 26, 21, 170, 10, 26
+
+
+Fonts = Callable[[int], ImageFont.FreeTypeFont]  # a font by its letters' height in pixels
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,11 @@ def composed(
     rows: Sequence[str],
     pictures: Sequence[Sequence[Image.Image]],
     groups: Sequence[Group] = (),
+    fonts: Fonts = ImageFont.load_default,
 ) -> Image.Image:
     """The sheet. pictures: row by row. All are shown at one scale, whole, in the middle of their cell; 1 where the
-    largest has no side above LARGEST_CELL. Rows have no labels where all are empty."""
+    largest has no side above LARGEST_CELL. Rows have no labels where all are empty. fonts: Pillow's own needs
+    Pillow 10.1."""
     longest = max(max(picture.size) for line in pictures for picture in line)
     shown = [[_scaled(picture, min(1.0, LARGEST_CELL / longest)) for picture in line] for line in pictures]
     width = max(LEAST_CELL, *(picture.width for line in shown for picture in line))
@@ -41,29 +47,38 @@ def composed(
     )
     left = left if any(rows) else 0
 
+    def words(text: str, letters: int, width: int, *more: Any, **named: Any) -> Image.Image:
+        return written(text, fonts(letters), letters, width, *more, **named)
+
     def line(label: str, cells: Sequence[Image.Image]) -> Image.Image:
-        return _beside([*([_text(label, letters, left)] if left else []), *cells], gap)
+        return _beside([*([words(label, letters, left)] if left else []), *cells], gap)
 
     lines = []
     if groups:
         widths = [group.columns * (width + gap) - gap for group in groups]
-        bars = [_text(group.label, letters, w, PAPER, group.colour, gap) for group, w in zip(groups, widths)]
+        bars = [words(group.label, letters, w, PAPER, group.colour, gap) for group, w in zip(groups, widths)]
         lines.append(line("", bars))
-    lines.append(line("", [_text(label, letters, width, margin=gap // 2) for label in columns]))
+    lines.append(line("", [words(label, letters, width, margin=gap // 2) for label in columns]))
     lines.extend(
         line(label, [_centred(picture, width) for picture in cells]) for label, cells in zip(rows, shown, strict=True)
     )
-    grid = _below(lines, gap)
-    head = [_text(title, title_letters, grid.width), _text(sentence, text_letters, grid.width, FAINT)]
-    sheet = _below([*head, Image.new("RGB", (1, gap), PAPER), grid], gap)
-    return _framed(sheet, margin)
+    grid = below(lines, gap)
+    head = [words(title, title_letters, grid.width), words(sentence, text_letters, grid.width, FAINT)]
+    sheet = below([*head, Image.new("RGB", (1, gap), PAPER), grid], gap)
+    return framed(sheet, margin)
 
 
-def _text(
-    text: str, letters: int, width: int, colour: str = INK, paper: str = PAPER, margin: int | None = None
+def written(
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    letters: int,
+    width: int,
+    colour: str = INK,
+    paper: str = PAPER,
+    margin: int | None = None,
 ) -> Image.Image:
     """Text in as many lines as it needs; in the middle with a margin at its sides, at the left without one."""
-    font, leading, side = ImageFont.load_default(letters), round(letters * 1.35), margin or 0
+    leading, side = round(letters * 1.35), margin or 0
     lines = _wrapped(text, font, width - 2 * side)
     made = Image.new("RGB", (width, len(lines) * leading + (side if paper != PAPER else 0)), paper)
     draw, top = ImageDraw.Draw(made), (side // 2 if paper != PAPER else 0)
@@ -112,7 +127,7 @@ def _beside(parts: Sequence[Image.Image], gap: int) -> Image.Image:
     return made
 
 
-def _below(parts: Sequence[Image.Image], gap: int) -> Image.Image:
+def below(parts: Sequence[Image.Image], gap: int) -> Image.Image:
     made, y = Image.new("RGB", (max(part.width for part in parts), sum(p.height + gap for p in parts) - gap), PAPER), 0
     for part in parts:
         made.paste(part, (0, y))
@@ -120,7 +135,7 @@ def _below(parts: Sequence[Image.Image], gap: int) -> Image.Image:
     return made
 
 
-def _framed(picture: Image.Image, margin: int) -> Image.Image:
+def framed(picture: Image.Image, margin: int) -> Image.Image:
     made = Image.new("RGB", tuple(side + 2 * margin for side in picture.size), PAPER)
     made.paste(picture, (margin, margin))
     return made

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("PIL")
 from PIL import Image, ImageFont  # noqa: E402
 
-from itermix.studio import sheet  # noqa: E402
+from itermix import sheet  # noqa: E402
 
 
 def noise(size, seed=0):
@@ -44,7 +44,7 @@ def ink(picture, colour=sheet.INK):
 
 def test_a_label_stays_over_its_column_however_long_it_is():
     for label in ("short", "a label of quite a few words that needs lines", "w" * 80):
-        made = sheet._text(label, 21, 200, margin=5)
+        made = sheet.written(label, ImageFont.load_default(21), 21, 200, margin=5)
         left, right, _, _ = ink(made)
         assert 0 <= left and right < 200
         assert abs((left + right) / 2 - 100) <= 6  # in the middle

@@ -1,0 +1,129 @@
+"""A look inside of a mixed pass: strips beside the pictures, and nothing else changed by it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from itermix.mixing.inside import DENOISED, STATE
+from tests.hosts import fake_modules
+from tests.hosts.fake import FakeHost
+
+fake_modules.install()
+HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7)
+SAMPLERS = ("Euler", "Heun", "LMS", "DDIM", "UniPC", "DPM adaptive")
+
+
+OUTPUT = ("outdir_txt2img_samples", "save_to_dirs")  # options of a real host
+
+
+class Looking:
+    """A host that is asked for looks inside, and the strips that it has saved."""
+
+    def __init__(self, host, folder: Path, monkeypatch: pytest.MonkeyPatch):
+        self.host, self.monkeypatch = host, monkeypatch
+        self.go_to(folder)
+
+    def go_to(self, folder: Path) -> None:
+        self.folder = folder
+        if not isinstance(self.host, FakeHost):
+            self.host.post("/sdapi/v1/options", dict(zip(OUTPUT, (str(folder), False))))
+
+    def generate(self, steps_shown: int, **body):
+        if isinstance(self.host, FakeHost):
+            options = sys.modules["modules.shared"].opts
+            self.monkeypatch.setattr(options, "itermix_look_inside", steps_shown, raising=False)
+            body["outpath_samples"] = self.folder
+        else:
+            body["override_settings"] = {"itermix_look_inside": steps_shown}
+        return self.host.generate(**body)
+
+    @property
+    def strips(self) -> list[Image.Image]:
+        return [Image.open(path) for path in sorted(self.folder.rglob("*-inside-*.png"))]
+
+
+@pytest.fixture
+def looking(host, tmp_path, monkeypatch):
+    if isinstance(host, FakeHost):
+        pytest.importorskip("PIL", minversion="10.1", reason="Pillow's own font")
+        yield Looking(host, tmp_path, monkeypatch)
+        return
+    before = host.get("/sdapi/v1/options")
+    yield Looking(host, tmp_path, monkeypatch)
+    host.post("/sdapi/v1/options", {**{name: before[name] for name in OUTPUT}, "itermix_look_inside": 0})
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_strip_is_saved_and_the_picture_has_the_same_bits(looking, sampler):
+    body = dict(HIRES, sampler_name=sampler, mixing={"alpha_1": 0.5})
+    without, with_strip = looking.generate(0, **body), looking.generate(4, **body)
+    assert with_strip.same_as(without)
+    assert len(with_strip.pictures) == 1  # not among the pictures
+    (strip,) = looking.strips
+    assert strip.width > 4 * 200 and len(np.unique(np.asarray(strip.convert("L")))) > 20
+    assert any("look inside saved as" in line for line in with_strip.log)
+    assert not any("look inside" in line for line in without.log)
+
+
+def test_each_image_of_a_batch_has_its_own_strip(looking):
+    looking.generate(3, batch_size=2, mixing={}, **HIRES)
+    first, second = looking.strips
+    assert first.size == second.size and first.tobytes() != second.tobytes()
+
+
+def test_what_is_not_mixed_has_no_strip(looking):
+    looking.generate(3, **HIRES)
+    assert looking.strips == []
+
+
+def test_a_folder_that_cannot_be_written_costs_one_line_and_no_picture(looking, tmp_path):
+    body = dict(HIRES, mixing={})
+    whole = looking.generate(0, **body)
+    (tmp_path / "file").write_text("no folder")
+    looking.go_to(tmp_path / "file")
+    made = looking.generate(3, **body)
+    assert made.same_as(whole)
+    assert sum("the look inside was not saved" in line for line in made.log) == 1
+    assert any("mixed" in line for line in made.log)
+
+
+def test_a_fault_in_looking_is_said_and_the_pass_is_mixed_all_the_same(looking, monkeypatch):
+    if not isinstance(looking.host, FakeHost):
+        pytest.skip("a fault is put into this process")
+    from itermix.mixing.inside import Inside
+
+    body = dict(HIRES, mixing={})
+    whole = looking.generate(0, **body)
+
+    def broken(look, name, latent, whole):
+        raise MemoryError("no memory for a look")
+
+    monkeypatch.setattr(Inside, "_keep", staticmethod(broken))
+    made = looking.generate(3, **body)
+    assert made.same_as(whole) and looking.strips == []
+    assert [line for line in made.log if "not saved" in line] == [
+        "hires pass: the look inside was not saved: RuntimeError: MemoryError: no memory for a look"
+    ]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("timing", ["start of step", "end of step (node pack)"])
+def test_every_step_is_seen_with_its_state_and_what_the_model_saw_in_it(looking, monkeypatch, sampler, timing):
+    if not isinstance(looking.host, FakeHost):
+        pytest.skip("looks into this process")
+    from itermix.webui import inside
+
+    seen = []
+    monkeypatch.setattr(inside, "save", lambda p, mixer, name, sampler: seen.append(mixer.inside))
+    looking.generate(3, sampler_name=sampler, mixing={"timing": timing, "hires_denoise": 1.0}, steps=8, **HIRES)
+    (looked,) = seen
+    steps = sorted(looked.looks)
+    assert steps == list(range(len(steps))) and len(steps) >= 5
+    assert all({STATE, DENOISED} <= set(looked.looks[step].statistics) for step in steps[:-1])
+    kept = [step for step in steps if looked.looks[step].latents]
+    assert len(kept) == 3 and kept[0] == 0

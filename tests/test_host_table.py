@@ -1,0 +1,75 @@
+"""The table of hosts says what the records say, and a record what pytest reported."""
+
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from tools import host_table, hosts
+
+REPORT = """<testsuites><testsuite>
+<properties><property name="version" value="v1"/><property name="samplers" value="Euler, Euler a"/></properties>
+<testcase name="a"/><testcase name="b"><failure/></testcase><testcase name="c"><error/></testcase>
+<testcase name="d"><skipped/></testcase><testcase name="e"/></testsuite></testsuites>"""
+
+
+def record(name, **more):
+    return {"host": name, "revision": "abc", "version": "v1", "gradio": "3", "python": "3.11", "samplers": [], **more}
+
+
+def test_the_table_shows_who_passed_what():
+    one = record("One", samplers=["Euler", "LCM"], tests={"test_a.py": dict(passed=3, failed=0, skipped=1)})
+    two = record("Two", samplers=["LCM", "DEIS"], tests={"test_b.py": dict(passed=2, failed=1, skipped=0)})
+    assert host_table.table([one, two]).splitlines() == [
+        "| host | version | commit | gradio | Python | samplers |",
+        "|---|---|---|---|---|---|",
+        "| One | v1 | abc | 3 | 3.11 | 2 |",
+        "| Two | v1 | abc | 3 | 3.11 | 2 |",
+        "",
+        "| passed | One | Two |",
+        "|---|---|---|",
+        "| `test_a.py` | 3 |  |",
+        "| `test_b.py` |  | 2 of 3 |",
+        "",
+        "- One and Two: LCM",
+        "- One also: Euler",
+        "- Two also: DEIS",
+    ]
+
+
+def test_a_report_is_counted_and_what_it_says_of_the_host_is_kept():
+    old = {"tests": {"test_b.py": dict(passed=1, failed=0, skipped=0)}, "samplers": []}
+    new = hosts.updated(old, "test_a.py", ElementTree.fromstring(REPORT))
+    assert new["version"] == "v1" and new["tests"]["test_a.py"] == dict(passed=2, failed=2, skipped=1)
+    assert list(new["tests"]) == ["test_a.py", "test_b.py"] and "test_a.py" not in old["tests"]
+
+
+def test_samplers_count_as_run_only_where_no_test_of_them_failed():
+    old = {"tests": {}, "samplers": ["LCM"]}
+    assert hosts.updated(old, "test_a.py", ElementTree.fromstring(REPORT))["samplers"] == []
+    passed = re.sub("<failure/>|<error/>", "", REPORT)
+    assert hosts.updated(old, "test_a.py", ElementTree.fromstring(passed))["samplers"] == ["Euler", "Euler a"]
+
+
+def test_only_a_file_that_passed_is_left_out_when_it_is_resumed():
+    run = {"tests": {"a": dict(passed=2, failed=0, skipped=0), "b": dict(passed=2, failed=1, skipped=0)}}
+    assert [hosts.is_done(run, file) for file in "abc"] == [True, False, False]
+
+
+def test_another_revision_of_a_host_begins_a_new_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, "RECORDS", tmp_path)
+    kept = record("One", tests={"a": dict(passed=2, failed=0, skipped=0)})
+    hosts.file_of("One").write_text(json.dumps(kept))
+    assert hosts.begun("One", "abc") == kept
+    assert hosts.begun("One", "2") == {"host": "One", "revision": "2", "samplers": [], "tests": {}}
+
+
+@pytest.mark.parametrize("file", sorted(hosts.RECORDS.glob("*.json")), ids=lambda file: file.stem)
+def test_a_record_says_what_was_run_and_where_without_a_path_of_a_machine(file):
+    text = file.read_text(encoding="utf-8")
+    kept = json.loads(text)
+    assert set(kept) == {"host", "revision", "version", "gradio", "python", "samplers", "tests"}
+    assert hosts.file_of(kept["host"]) == file and "/" not in text and "\\" not in text
+    assert all((hosts.TESTS / name).exists() for name in kept["tests"])
+    assert all(tuple(counts) == hosts.OUTCOMES for counts in kept["tests"].values())
