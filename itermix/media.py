@@ -58,13 +58,18 @@ def new_folder(parent: str | Path) -> Path:
     """The next of the folders 00000, 00001 ... of parent, made. Raises OSError, which names it."""
     parent = Path(parent)
     parent.mkdir(parents=True, exist_ok=True)
-    taken = [int(entry.name) for entry in parent.iterdir() if entry.name.isascii() and entry.name.isdigit()]
+    taken = [int(entry.name) for entry in parent.iterdir() if is_folder_name(entry.name)]
     number = max(taken, default=-1) + 1
     while True:  # another run may take the number in between
         with suppress(FileExistsError):
             (parent / f"{number:05}").mkdir()
             return parent / f"{number:05}"
         number += 1
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether `new_folder` could have given it: no path, whoever wrote it down."""
+    return name.isascii() and name.isdigit()
 
 
 def save_frame(folder: str | Path, index: int, picture: Image.Image, infotext: str = "") -> Written:

@@ -9,7 +9,8 @@ import pytest
 from tools import host_table, hosts
 
 REPORT = """<testsuites><testsuite>
-<properties><property name="version" value="v1"/><property name="samplers" value="Euler, Euler a"/></properties>
+<properties><property name="version" value="v1"/><property name="samplers" value="Euler, Euler a"/>
+<property name="hypothesis" value="much"/></properties>
 <testcase name="a"/><testcase name="b"><failure/></testcase><testcase name="c"><error/></testcase>
 <testcase name="d"><skipped/></testcase><testcase name="e"/></testsuite></testsuites>"""
 
@@ -42,6 +43,7 @@ def test_a_report_is_counted_and_what_it_says_of_the_host_is_kept():
     old = {"tests": {"test_b.py": dict(passed=1, failed=0, skipped=0)}, "samplers": []}
     new = hosts.updated(old, "test_a.py", ElementTree.fromstring(REPORT))
     assert new["version"] == "v1" and new["tests"]["test_a.py"] == dict(passed=2, failed=2, skipped=1)
+    assert set(new) == {"tests", "samplers", "version"}
     assert list(new["tests"]) == ["test_a.py", "test_b.py"] and "test_a.py" not in old["tests"]
 
 
@@ -63,6 +65,31 @@ def test_another_revision_of_a_host_begins_a_new_record(tmp_path, monkeypatch):
     hosts.file_of("One").write_text(json.dumps(kept))
     assert hosts.begun("One", "abc") == kept
     assert hosts.begun("One", "2") == {"host": "One", "revision": "2", "samplers": [], "tests": {}}
+
+
+def test_a_run_is_kept_file_by_file_and_resumed_where_it_failed(tmp_path, monkeypatch, capsys):
+    failing, good = (f"<t>{case}</t>" for case in ("<testcase><failure/></testcase>", "<testcase/>"))
+    reports = {"test_start.py": [good], "test_xyz.py": [failing, good]}
+    monkeypatch.setattr(hosts, "RECORDS", tmp_path / "records")
+    monkeypatch.setattr(hosts, "run", lambda file: ElementTree.fromstring(reports[file].pop(0)))
+    monkeypatch.setenv(hosts.VARIABLE, str(tmp_path))
+    command = ["One", "test_start.py", "test_xyz.py", "--resume"]
+    assert [hosts.main(command), hosts.main(command), hosts.main(command)] == [1, 0, 0]
+    assert reports == {"test_start.py": [], "test_xyz.py": []}
+    assert "test_xyz.py failed" in capsys.readouterr().out
+    once = dict(passed=1, failed=0, skipped=0)
+    assert hosts.begun("One", None)["tests"] == {"test_start.py": once, "test_xyz.py": once}
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["One", "test_none.py"], "test_none.py: not in tests/hosts; there are test_start.py"),
+    (["One"], "ITERMIX_HOST is not set"),
+])  # fmt: skip
+def test_what_cannot_be_run_is_named(monkeypatch, capsys, arguments, message):
+    monkeypatch.delenv(hosts.VARIABLE, raising=False)
+    with pytest.raises(SystemExit):
+        hosts.main(arguments)
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file", sorted(hosts.RECORDS.glob("*.json")), ids=lambda file: file.stem)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, MixingSettings, Settings
-from tools import curve_plot
+from tools import curve_plot, host_table
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 TABLES = {"controls": MixingSettings, "sequence controls": SequenceSettings}
+HOSTS = "hosts"
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -30,14 +31,16 @@ def controls(model: type[Settings]) -> str:
 
 
 def documented(text: str) -> str:
-    """The README with its tables as the code has them now. Raises ValueError where a mark is missing."""
-    for name, model in TABLES.items():
+    """The README with its tables as code and records have them now. Raises ValueError where a mark is missing."""
+    tables = {name: controls(model) for name, model in TABLES.items()}
+    tables[HOSTS] = host_table.table(host_table.records())
+    for name, table in tables.items():
         begin, end = marks(name)
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
             raise ValueError(f"README.md lacks {begin} or {end}")
-        text = f"{before}{begin}\n{controls(model)}\n{end}{after}"
+        text = f"{before}{begin}\n{table}\n{end}{after}"
     return text
 
 

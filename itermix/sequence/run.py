@@ -63,8 +63,10 @@ class Frames:
         frames: list[Frame],
         init: Tensor | None,
         file: str | Path | None = None,
+        folder: str = "",
     ):
-        self.host, self.settings, self.frames, self.init, self.file = host, settings, frames, init, file
+        self.host, self.settings, self.frames, self.init = host, settings, frames, init
+        self.file, self.folder = file, folder
         self.key = _fingerprint(host, settings, frames, init)
         start = _resumed(settings, file, self.key)
         self.report = Report(start.next if start else 0, start.next if start else 0)
@@ -96,7 +98,7 @@ class Frames:
             if host.skipped():
                 report.skipped.append(frame.index)
                 report.next = frame.index + 1
-                _keep(report, self.file, self.key, self.previous, self.first)
+                self._keep()
                 yield job, None
                 continue
             self._handed = frame.index, latent
@@ -111,7 +113,17 @@ class Frames:
         self.previous, self.first = latent, latent if self.first is None else self.first
         report.emitted.append(index)
         report.next = index + 1
-        _keep(report, self.file, self.key, self.previous, self.first)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Writes down what a resumed run begins from."""
+        if self.file is None or self.previous is None or self.first is None:
+            return
+        try:
+            state.save(self.file, state.State(self.key, self.report.next, self.previous, self.first, self.folder))
+        except state.StateError as problem:
+            if str(problem) not in self.report.messages:
+                self.report.messages.append(str(problem))
 
 
 def run(
@@ -234,13 +246,3 @@ def _resumed(settings: SequenceSettings, file: str | Path | None, key: str) -> s
             f"{file} is of another sequence; set the seed, prompts, init image and settings as they were, or start anew"
         )
     return found
-
-
-def _keep(report: Report, file: str | Path | None, key: str, previous: Tensor | None, first: Tensor | None) -> None:
-    if file is None or previous is None or first is None:
-        return
-    try:
-        state.save(file, state.State(key, report.next, previous, first))
-    except state.StateError as problem:
-        if str(problem) not in report.messages:
-            report.messages.append(str(problem))

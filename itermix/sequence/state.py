@@ -1,7 +1,7 @@
 """What a sequence needs to go on after an interrupt, in one file that is replaced whole after every frame.
 
 A file is a magic line, the length of a header, the header (JSON: version, fingerprint of the sequence, next frame,
-names, dtypes and shapes of the tensors, their checksum) and the tensors' bytes. Nothing in it is ever executed.
+folder, names, dtypes and shapes of the tensors, their checksum) and the tensors' bytes. Nothing in it is ever executed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,14 @@ class StateError(Exception):
 @dataclass(frozen=True)
 class State:
     """next: the first frame that is not there yet. previous, first: clean latents [B, C, H, W] of the frame before
-    that and of the first frame. fingerprint: of all that decides about the frames."""
+    that and of the first frame. fingerprint: of all that decides about the frames. folder: the name of the one that
+    the pictures are in, for who keeps them; "" where nobody said."""
 
     fingerprint: str
     next: int
     previous: Tensor
     first: Tensor
+    folder: str = ""
 
 
 def fingerprint(*parts: Any) -> str:
@@ -60,6 +62,7 @@ def save(file: str | Path, state: State) -> None:
         "version": VERSION,
         "fingerprint": state.fingerprint,
         "next": state.next,
+        "folder": state.folder,
         "tensors": [[name, str(t.dtype).removeprefix("torch."), list(t.shape)] for name, t in tensors.items()],
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
@@ -115,7 +118,8 @@ def _parsed(file: Path, stream: Any) -> State:
             data = bytearray(payload[start : start + sizes[name]])
             tensors[name] = torch.frombuffer(data, dtype=dtype).reshape(shape)
             start += sizes[name]
-        return State(str(header["fingerprint"]), _count(header["next"]), tensors["previous"], tensors["first"])
+        made = State(str(header["fingerprint"]), _count(header["next"]), tensors["previous"], tensors["first"])
+        return replace(made, folder=str(header.get("folder", "")))  # a file of an older itermix has none
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StateError(f"{file} is cut short or damaged; start a new sequence") from None
 

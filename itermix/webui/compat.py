@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,3 +155,11 @@ def save_picture(p: Any, picture: Image.Image, image: int, suffix: str) -> str:
     folder = p.outpath_samples or shared.opts.outdir_samples or shared.opts.outdir_txt2img_samples
     path, _ = images.save_image(picture, folder, "", p.seeds[image], p.prompts[image], "png", p=p, suffix=suffix)
     return path
+
+
+def hand_out(file: Path) -> None:
+    """Lets the page have this file by the host's own route, wherever it lies."""
+    from modules import ui_tempdir
+
+    if getattr(shared, "demo", None) is not None:
+        ui_tempdir.register_tmp_file(shared.demo, str(file))

@@ -9,6 +9,8 @@ from itermix.ui.accordion import build_mixing_accordion
 from itermix.webui import api, arguments, infotext, options, presets, xyz
 from itermix.webui.log import log
 
+REFUSED_KEY = f"{INFOTEXT_KEY} refused"  # in the infotext, where a client of the API finds it; nothing reads it back
+
 
 def register() -> None:
     """At each load of the scripts: a host that reloads its page forgets all callbacks."""
@@ -41,13 +43,15 @@ class IterativeMixing(scripts.Script):
 
     def process(self, p, *args):
         self.encoded.clear()
-        p.extra_generation_params.pop(INFOTEXT_KEY, None)
+        for key in (INFOTEXT_KEY, REFUSED_KEY):  # of an earlier run: the cells of a plot share them
+            p.extra_generation_params.pop(key, None)
         try:
             request = arguments.read(args, xyz.values_of(p))
         except SettingsError as error:
             text = f"{INFOTEXT_KEY} is off for this run: {error}"
             log.error(text)
             p.comment(text)  # shown under the pictures
+            p.extra_generation_params[REFUSED_KEY] = str(error)
             return
         if request is not None:
             p.extra_generation_params[INFOTEXT_KEY] = request.settings.to_infotext()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from modules import images
+from modules import images, shared
 from PIL import Image
 
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.webui import sequence_run
 from itermix.webui.sequence_script import settings_of
 
+_left = 0  # cells of the plot under way
 TAKEN_OVER = ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds", "extra_generation_params")
 
 
@@ -21,8 +22,9 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
     size. Raises SettingsError.
     """
     settings = SequenceSettings.from_dict({**_fields_of(p), **axes, "resume": False})
+    cells = _cells_left(p)
     p.n_iter = 1
-    processed = sequence_run.run(p, settings)
+    processed = sequence_run.run(p, settings, cells=cells)
     for name in TAKEN_OVER:  # the plot writes its grids' infotexts from the cell's p
         setattr(p, name, getattr(processed, name))
     first = processed.index_of_first_image
@@ -32,6 +34,14 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
         processed.images, processed.infotexts = [_sheet(frames, longest * p.batch_size, p.batch_size)], [text]
         processed.index_of_first_image = 0
     return processed
+
+
+def _cells_left(p: Any) -> int:
+    """How many cells the plot has still to make, this one included, for the host's progress."""
+    global _left
+    state = shared.state
+    _left = state.job_count // max(p.n_iter, 1) if state.job_no == 0 else _left - 1
+    return max(_left, 1)
 
 
 def _fields_of(p: Any) -> dict[str, Any]:

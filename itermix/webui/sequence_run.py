@@ -36,10 +36,11 @@ DATA_KEY = f"{VIDEO_KEY} data"  # the files themselves, as base64, where the API
 FOLDER, STATE = "itermix-sequences", "last-sequence.state"
 
 
-def run(p: Any, settings: SequenceSettings, return_video: bool = False) -> Any:
+def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: int = 1) -> Any:
     """The host's Processed with all frames, grid first; the paths of the videos in its generation parameters.
 
-    return_video: puts the files there too. Raises SettingsError for what cannot be done.
+    return_video: puts the files there too. cells: of a plot, to come with this one. Raises SettingsError for what
+    cannot be done.
     """
     processing.fix_seed(p)
     prompt, negative, seed = p.prompt, p.negative_prompt, int(p.seed)
@@ -51,7 +52,7 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False) -> Any:
         frames = plan(settings, first, prompt, negative)
         sequences.append(Sequence(copy.copy(p), settings, frames, number, return_video))
     sequences = _unfinished(sequences, settings)
-    _count_jobs(sequences)
+    _count_jobs(sequences, cells)
     finished = None
     for sequence in sequences:
         if stopped():
@@ -79,10 +80,10 @@ def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[S
     return left
 
 
-def _count_jobs(sequences: list[Sequence]) -> None:
-    """So that the host's progress goes from 0 to 1 over all of them, and never back."""
+def _count_jobs(sequences: list[Sequence], cells: int) -> None:
+    """So that the host's progress goes from 0 to 1 over all of them, and never back. A plot's cells count as alike."""
     state = shared.state
-    state.job_count = state.job_no + sum(sequence.jobs() for sequence in sequences)
+    state.job_count = state.job_no + cells * sum(sequence.jobs() for sequence in sequences)
     state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
 
 
@@ -116,6 +117,7 @@ class Sequence:
         self.parent = Path(p.outpath_samples).absolute() / FOLDER
         self.state = self.parent / STATE if number == 0 else self.parent / f"{number}-{STATE}"
         self.folder: Path | None = None
+        self.old_folder = ""  # of the sequence that is resumed
         self.kept: list[bool] = []  # of each batch: whether it is a frame
         self.files: list[Path] = []
         self.messages: list[str] = []
@@ -154,7 +156,8 @@ class Sequence:
             self.settings = replace(self.settings, resume=False)
             return
         try:
-            self.skips = min(state.load(self.state).next, len(self.frames))
+            found = state.load(self.state)
+            self.skips, self.old_folder = min(found.next, len(self.frames)), found.folder
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
 
@@ -208,7 +211,8 @@ class Sequence:
 
     def _frames(self) -> Iterator[tuple[Job, Tensor | None]]:
         try:
-            self.iterator = Frames(self.host, self.settings, self.frames, self.host.init, self.state)
+            folder = self.folder.name if self.folder else ""
+            self.iterator = Frames(self.host, self.settings, self.frames, self.host.init, self.state, folder)
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
         self.report = self.iterator.report
@@ -243,8 +247,14 @@ class Sequence:
     # --- afterwards
 
     def _make_folder(self) -> None:
+        """A new one; a resumed sequence goes on in its own, so that its film has all frames."""
         try:
+            if self.skips and media.is_folder_name(self.old_folder) and (self.parent / self.old_folder).is_dir():
+                self.folder = self.parent / self.old_folder
+                return
             self.folder = media.new_folder(self.parent)
+            if self.skips:
+                self.messages.append(f"the first {self.skips} frames are not there any more; these go to {self.folder}")
         except Exception as error:
             reason = getattr(error, "strerror", None) or error
             self.messages.append(f"frames are not kept on the disk: {self.parent} cannot be written: {reason}")
@@ -330,7 +340,8 @@ class Sequence:
         if getattr(self.p, "is_api", False):
             return
         for film in films:
-            if film.suffix == ".mp4":  # a gallery cannot show it on every host
+            if film.suffix == ".mp4":  # no picture for a gallery: javascript/itermix_video.js shows it
+                compat.hand_out(film)
                 processed.comments += f"{VIDEO_KEY}: {film}\n"
                 continue
             shown = Image.open(film)

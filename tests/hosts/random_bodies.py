@@ -66,6 +66,14 @@ def body(number: int) -> tuple[str, dict[str, Any]]:
     return tab, request
 
 
+def unread(body: dict[str, Any]) -> dict[str, Any]:
+    """The request with its values where the host only repeats them: they go to a script that takes no arguments."""
+    request = {key: value for key, value in body.items() if key != "script_name"}
+    if "alwayson_scripts" in body:
+        request["alwayson_scripts"] = {"itermix probe": body["alwayson_scripts"][MIXING]}
+    return request
+
+
 def query(number: int) -> str:
     """A path, with parameters, of one of our own routes."""
     from urllib.parse import quote

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from tests import infotext_of_host
+
+KEY = "Iterative Mixing"
+REFUSED = f"{KEY} refused"
 
 BAD = {
     "text for a number": ({"alpha_1": "1"}, "alpha_1: '1' is not allowed; it takes a number from 0 to 10"),
@@ -18,11 +25,22 @@ BAD = {
     "no picture": ({"reference_image": "aGVsbG8="}, "reference_image: 8 characters are no picture"),
     "no base64": ({"reference_image": "C:\\pictures\\me.png"}, "reference_image: 18 characters are no picture"),
     "an address": ({"reference_image": "http://127.0.0.1/a.png"}, "reference_image: 22 characters are no picture"),
+    "a quotation mark": ({"blend": 'a"b'}, "blend: 'a\"b' is not allowed"),
+    "half a character": ({"blend": "\ud800"}, "blend: '\\ud800' is not allowed"),
+    "half a character as key": ({"\ud800": 1}, "'\\ud800' is not a setting"),
+    "two lines": ({"curve": "a, b:\nSteps: 99"}, "curve: 'a, b:\\nSteps: 99' is not allowed"),
     "enabled as text": ({"enabled": "yes"}, "enabled: 'yes' is not allowed; it takes true or false"),
     "10 MB of text": ({"curve": "x" * 10_000_000}, "curve: 'xxxx"),
     "10 MB of key": ({"y" * 10_000_000: 1}, "'yyyy"),
     "10 MB that are no picture": ({"reference_image": "a" * 10_000_000}, "reference_image: 10000000 characters"),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable():
+    from tests.hosts import fake_modules
+
+    fake_modules.install()  # the extension's own code runs in this process, also beside a real host
 
 
 @pytest.fixture(autouse=True)
@@ -37,13 +55,51 @@ def plain(host):
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_bad_settings_are_named_in_the_log_and_cost_no_picture(host, plain, what):
+def test_bad_settings_are_named_in_log_and_infotext_and_cost_no_picture(host, plain, what):
     values, message = BAD[what]
     generation = host.generate(mixing={"enabled": True, **values})
     assert generation.same_as(plain)
     assert any(message in line for line in generation.log), generation.log
     assert all(len(line) < 500 for line in generation.log)
-    assert "Iterative Mixing" not in generation.infotexts[0]
+    found = infotext_of_host.parsed(generation.infotexts[0])
+    assert message in found[REFUSED] and KEY not in found
+    refusal = f", {REFUSED}: {json.dumps(found[REFUSED], ensure_ascii=False)}"
+    assert generation.infotexts[0].replace(refusal, "") == plain.infotexts[0]
+
+
+@pytest.mark.parametrize("what", ["a quotation mark", "two lines"])
+def test_pasting_the_infotext_of_refused_settings_resets_the_accordion(host, what):
+    from itermix.settings import MixingSettings
+    from itermix.webui import infotext
+
+    text = host.generate(mixing={"enabled": True, **BAD[what][0]}).infotexts[0]
+    assert infotext.parse(infotext_of_host.parsed(text), MixingSettings, KEY) == (MixingSettings(), [])
+
+
+@pytest.mark.real_host
+def test_the_infotext_of_refused_settings_in_a_request_makes_the_plain_picture(host, plain):
+    text = host.generate(mixing={"enabled": True, **BAD["two lines"][0]}).infotexts[0]
+    assert REFUSED in text
+    again = host.generate(infotext=text, styles=[])
+    assert again.same_as(plain) and again.infotexts == plain.infotexts and not again.log
+
+
+def test_a_refusal_is_forgotten_by_the_next_run_of_the_same_p(host):
+    """As in a plot, whose cells share their parameters."""
+    from types import SimpleNamespace
+
+    from itermix.webui.mixing_script import IterativeMixing
+
+    shared = {}
+    p = SimpleNamespace(extra_generation_params=shared, comment=lambda text: None)
+    script = IterativeMixing()
+    script.process(p, {"alpha_1": 11})
+    assert list(shared) == [REFUSED] and shared[REFUSED].startswith("alpha_1: 11 is not allowed")
+    script.process(p, {"alpha_1": 1.5})
+    assert list(shared) == [KEY]
+    script.process(p, {"alpha_1": 11})
+    script.process(p, False)
+    assert shared == {}
 
 
 @pytest.mark.real_host

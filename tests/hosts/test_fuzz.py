@@ -24,9 +24,11 @@ FIRST = int(os.environ.get("ITERMIX_FUZZ_FIRST", "0"))
 LOG_DELAY = 0.5  # seconds; the answer can be there before its traceback
 LONGEST = 60  # seconds for one request, on a busy machine
 REFUSED = 422
-# In a traceback where something of ours was at work. Without it a 500 is the host's own: it repeats the request in its
-# answer, and cannot do so with numbers beyond 64 bits, half characters and a hundred nested lists.
+# In a traceback where something of ours was at work. Without it a 500 is the host's own if it gives one, too, where no
+# script reads the values: it repeats the request in its answer, and cannot do so with numbers beyond 64 bits, half
+# characters and a hundred nested lists.
 OURS = os.path.join("extensions", "itermix", "")
+TINY = {"prompt": "a cat", "steps": 1, "width": 64, "height": 64}
 PROGRAMS = ("ffmpeg", "git")  # the film's encoder; the host asks for its own version
 
 
@@ -55,7 +57,8 @@ def test_random_requests_are_answered_or_refused_and_nothing_else_happens(host):
         if status not in (200, REFUSED):
             time.sleep(LOG_DELAY)
             told = since(host, mark)
-            if status == 500 and OURS not in told:
+            unread = json.dumps(random_bodies.unread(body)).encode()
+            if status == 500 and OURS not in told and answered(host, f"/sdapi/v1/{tab}", unread) == 500:
                 hosts_own += 1
             else:
                 faults.append((number, status, told[-1500:]))
@@ -78,6 +81,14 @@ def test_random_queries_of_our_own_routes_are_answered_or_refused(host):
         counted[status] += 1
         assert status in (200, REFUSED), path[:300]
     assert counted[200] and counted[REFUSED]
+
+
+def test_a_request_that_no_script_reads_has_the_same_values(host):
+    body = {"seed": 1, "alwayson_scripts": {"Iterative Mixing": {"args": [{"alpha_1": 11}]}}}
+    mark = host.log_file.stat().st_size
+    for request, is_read in ((random_bodies.unread(body), False), (body, True)):
+        assert answered(host, "/sdapi/v1/txt2img", json.dumps({**TINY, **request}).encode()) == 200
+        assert ("alpha_1: 11 is not allowed" in since(host, mark)) == is_read
 
 
 def test_half_a_character_in_a_text_is_refused(host):

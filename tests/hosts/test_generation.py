@@ -10,6 +10,7 @@ from PIL import Image
 
 from itermix.settings import MixingSettings
 from tests.hosts.host import as_base64
+from tests.hosts.plots import plot
 
 ON = {"enabled": True}
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.5)
@@ -158,20 +159,6 @@ def test_off_is_off_after_on(host):
     host.generate(mixing=ON, **HIRES)
     assert before.same_as(host.generate(**HIRES))
     assert before.same_as(host.generate(mixing={"enabled": False}, **HIRES))
-
-
-def plot(host, x, y=("Nothing", ""), mixing=None, **body):
-    """An X/Y/Z plot with its single cells; axes as (label, values)."""
-    info = next(
-        info for info in host.get("/sdapi/v1/script-info") if info["name"] == "x/y/z plot" and not info["is_img2img"]
-    )
-    labels = info["args"][0]["choices"]
-    args = []
-    for label, values in (x, y, ("Nothing", "")):
-        args += [labels.index(label), values, [value.strip() for value in values.split(",")]]
-    args += [True, True, False, False, False, False, False, 0, False]
-    args += [argument["value"] for argument in info["args"][len(args) :]]  # reForge has more
-    return host.generate(mixing=mixing, script_name="X/Y/Z plot", script_args=args, **body)
 
 
 @pytest.mark.real_host

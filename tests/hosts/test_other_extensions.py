@@ -1,14 +1,17 @@
 """Beside other extensions on a real WebUI: off, it changes nothing of theirs; on, both act, and nothing stays behind.
 
 `ITERMIX_OTHER_EXTENSIONS` names the folders of the extensions, separated as PATH is; those in REQUESTS are tried:
-sd-webui-detail-daemon, multidiffusion-upscaler-for-automatic1111, sd-dynamic-prompts.
+sd-webui-detail-daemon, multidiffusion-upscaler-for-automatic1111, sd-dynamic-prompts. With
+stable-diffusion-webui-distributed among them (it needs the package rich) a batch is also made by two hosts.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.hosts import battery
@@ -16,7 +19,9 @@ from tests.hosts.host import REPOSITORY, Host
 
 VARIABLE = "ITERMIX_OTHER_EXTENSIONS"
 FOLDERS = {Path(name).name: Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name}
+DISTRIBUTED = "stable-diffusion-webui-distributed"
 PROBE = {"zz_itermix_probe": Path(__file__).parent / "probe"}
+OURS = {"itermix": REPOSITORY} | PROBE
 STEPS = 4
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.99, steps=STEPS)
 ON = {"enabled": True, "hires_denoise": 0.0}
@@ -41,7 +46,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """Their pictures on a host without itermix."""
-    running = start(tmp_path_factory.mktemp("others"), FOLDERS | PROBE)
+    running = start(tmp_path_factory.mktemp("others"), beside_us() | PROBE)
     try:
         return {name: battery.hash_of(generate(running, name)) for name in known()}
     finally:
@@ -50,16 +55,20 @@ def alone(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def beside(alone, tmp_path_factory):
-    running = start(tmp_path_factory.mktemp("beside"), {"itermix": REPOSITORY} | FOLDERS | PROBE)
+    running = start(tmp_path_factory.mktemp("beside"), beside_us() | OURS)
     yield running
     running.stop()
 
 
-def start(data, extensions):
-    host = Host(Path(os.environ["ITERMIX_HOST"]).resolve(), data, extensions=extensions)
+def start(data, extensions, flags=()):
+    host = Host(Path(os.environ["ITERMIX_HOST"]).resolve(), data, flags, extensions)
     if host.is_forge:
         host.arm(network="gaussian")
     return host
+
+
+def beside_us():
+    return {name: folder for name, folder in FOLDERS.items() if name != DISTRIBUTED}
 
 
 def known():
@@ -72,6 +81,7 @@ def generate(host, name=None, mixing=None):
     return host.generate(mixing=mixing, **{**HIRES, **more, **scripts})
 
 
+@pytest.mark.skipif(not known(), reason=f"none of {', '.join(REQUESTS)} is named")
 def test_switched_off_it_changes_nothing_of_theirs(beside, alone):
     found = {name: battery.hash_of(generate(beside, name)) for name in known()}
     print(f"\n{found}\n{alone}")
@@ -89,3 +99,56 @@ def test_both_switched_on_both_act_and_nothing_stays_behind(beside, alone, name)
     assert len({alone[name], battery.hash_of(both), battery.hash_of(generate(beside, mixing=ON))}) == 3
     assert beside.get("/itermix-probe/left") == left
     assert battery.hash_of(generate(beside, name)) == alone[name]
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory):
+    """(the one that is asked, the one that it hands half of a batch to)"""
+    worker = start(tmp_path_factory.mktemp("worker"), OURS)
+    try:
+        data = tmp_path_factory.mktemp("master")
+        config = data / "distributed.json"
+        config.write_text(json.dumps(two_workers(worker.port)))
+        master = start(data, OURS | {DISTRIBUTED: FOLDERS[DISTRIBUTED]}, ("--distributed-config", str(config)))
+        try:
+            master.post("/sdapi/v1/options", {"return_grid": False})  # it counts one in, the API has none
+            generate_batch(master, None, seed=1, size=4)  # the first one takes its time, and loads the model
+            yield master, worker
+        finally:
+            master.stop()
+    finally:
+        worker.stop()
+
+
+def two_workers(port):
+    """The extension's settings: two hosts that are equally quick, no pictures beyond those asked for."""
+    speed = {"avg_ipm": 60.0}
+    bench = {"prompt": "a cat", "negative_prompt": "", "steps": 4, "width": 64, "height": 64, "batch_size": 1}
+    workers = [{"master": {**speed, "master": True}}, {"worker": {**speed, "address": "127.0.0.1", "port": port}}]
+    return {"workers": workers, "benchmark_payload": bench, "complement_production": False}
+
+
+@pytest.mark.skipif(DISTRIBUTED not in FOLDERS, reason=f"{DISTRIBUTED} is not named")
+@pytest.mark.parametrize("mixing", [ON, {**ON, "noise": "fresh per step", "alpha_1": 2.0}, None], ids=repr)
+def test_a_batch_of_two_hosts_has_the_pictures_of_one(two_hosts, mixing):
+    master, worker = two_hosts
+    alone = [generate_batch(worker, mixing, seed=seed, size=2) for seed in (1, 3)]  # as it is split
+    mark = len(worker.log)
+    together = generate_batch(master, mixing, seed=1, size=4)
+    logs = together.log, worker.lines_since(mark)
+    wanted = [picture for part in alone for picture in part.pictures]
+    assert [off_by(a, b) for a, b in zip(together.pictures, wanted, strict=True)] == [0] * 4
+    whole = generate_batch(worker, mixing, seed=1, size=4)  # rounds otherwise, as batches of another size do
+    assert max(off_by(a, b) for a, b in zip(together.pictures, whole.pictures, strict=True)) <= 1
+    mixed = [f"mixed {STEPS} of {STEPS} steps" in " ".join(lines) for lines in logs]
+    assert mixed == [mixing is not None] * 2  # each did its half
+    assert ["Iterative Mixing: " in text for text in together.infotexts] == [mixing is not None] * 4
+    assert any("Worker Label: worker" in text for text in together.infotexts)
+
+
+def off_by(a, b):
+    return int(np.abs(a.astype(int) - b).max())
+
+
+def generate_batch(host, mixing, seed, size):
+    return host.generate(mixing=mixing, **{**HIRES, "seed": seed, "batch_size": size, "sampler_name": "Euler a"})

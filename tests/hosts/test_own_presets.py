@@ -52,7 +52,7 @@ def test_a_field_beside_an_own_preset_wins(host, picture, presets):
 
 def test_a_name_that_nobody_saved_is_refused_with_the_built_in_ones(host, picture, presets):
     made = mixed(host, picture, preset="mine")
-    assert INFOTEXT_KEY not in made.infotexts[0].split("Steps")[1]
+    assert f"{INFOTEXT_KEY}: " not in made.infotexts[0].split("Steps")[1]
     assert any("preset: 'mine' is not allowed" in line and '"Balanced"' in line for line in made.log)
 
 

@@ -94,3 +94,26 @@ def test_a_sequence_has_presets_of_its_own(host, page):
     wait_for_number(page, f"{PREFIX}_frames", 7)
     file.unlink()
     assert not page.faults
+
+
+def test_the_film_is_shown_under_the_gallery_and_gone_with_the_next_run(host, page):
+    host.arm(network="gaussian")
+    ask_for_little(page)
+    choose_the_script(page)
+    set_number(page, f"{PREFIX}_frames", 4)
+    open_accordion(page, f"{PREFIX}_video_group")
+    set_number(page, f"{PREFIX}_fps", 4)
+    generate(page)
+    if not list(host.data.rglob("sequence-0.mp4")):
+        pytest.skip("this host has nothing to make mp4 with")
+    film = page.locator("#tab_txt2img .itermix-films video")
+    film.wait_for(state="visible")
+    page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())
+    seen = film.evaluate("film => [film.videoWidth, film.videoHeight, film.duration]")
+    assert seen[:2] == [64, 64] and seen[2] == pytest.approx(1.0, abs=0.05)
+    film.scroll_into_view_if_needed()
+    shoot(page, "sequence-film")
+    choose(page, f"{PREFIX}_video_format", "none")
+    generate(page)
+    page.wait_for_function("!document.querySelector('#tab_txt2img .itermix-films video')")
+    assert not page.faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 import urllib.error
@@ -35,7 +36,8 @@ def frames_of(generation):
 
 
 def folder_of(host, tab="txt2img"):
-    return max((host.data / "outputs" / f"{tab}-images" / "itermix-sequences").glob("[0-9]" * 5))
+    numbered = "[0-9]" * 5
+    return max(host.data.glob(f"output*/{tab}-images/itermix-sequences/{numbered}"))  # Classic's is "output"
 
 
 def test_twelve_frames_travel_between_three_prompts_and_come_out_as_a_video(host):
@@ -132,9 +134,15 @@ def test_interrupted_and_resumed_it_gives_the_very_frames_of_an_uninterrupted_ru
     worker.join()
     kept = frames_of(done[0])
     assert 4 <= len(kept) < 8 and frames_same(kept, whole[: len(kept)])
-    assert (folder_of(host) / "sequence-0.gif").exists()
+    folder = folder_of(host)
+    with Image.open(folder / "sequence-0.gif") as film:
+        assert film.n_frames == len(kept)
     rest = frames_of(sequence(host, {**settings, "resume": True}, **body))
     assert frames_same(rest, whole[len(kept) :])
+    assert folder_of(host) == folder  # goes on in its own folder, to a film of all frames
+    assert sorted(path.stem for path in folder.glob("*.png")) == [f"{index:05}" for index in range(8)]
+    with Image.open(folder / "sequence-0.gif") as film:
+        assert film.n_frames == 8
 
 
 @pytest.mark.parametrize("settings, message", [
@@ -156,3 +164,13 @@ def test_afterwards_the_host_is_as_it_was(host):
     before = host.generate()
     sequence(host, {"frames": 2, "unsample": True, "video_format": "none"})
     assert host.generate().same_as(before)
+
+
+def test_resumed_without_the_folder_of_its_first_frames_it_says_so_and_takes_a_new_one(host):
+    settings = {"frames": 3, "video_format": "none"}
+    host.post("/itermix-probe/disturb", {"how": "interrupt", "evaluation": 1, "passes": 2})
+    sequence(host, settings)
+    shutil.rmtree(folder_of(host))
+    made = sequence(host, {**settings, "resume": True})
+    assert any("are not there any more" in line for line in made.log)
+    assert folder_of(host).is_dir() and "00000.png" not in {path.name for path in folder_of(host).iterdir()}

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.hosts.host import as_base64
+from tests.hosts.plots import plot
 from tests.hosts.test_sequence import folder_of, frames_of, frames_same, sequence
 
 pytestmark = pytest.mark.real_host
@@ -134,6 +135,21 @@ def test_a_batch_interrupted_in_its_second_sequence_is_resumed_there(host):
     frames = [alone(made) for made in (whole, kept, rest)]
     assert [len(found) for found in frames] == [3 * 8, 8 + 4, 4 + 8]
     assert frames_same(frames[0], frames[1] + frames[2])
+
+
+def test_progress_of_a_plot_of_sequences_goes_up_once_over_all_cells(host):
+    seen = []
+    values = ("[Latent Sequence] Denoise (fraction)", "0.3, 0.5, 0.7")
+    worker = threading.Thread(target=plot, args=(host, values), kwargs={"steps": 12})
+    worker.start()
+    while worker.is_alive():
+        seen.append(host.get("/sdapi/v1/progress?skip_current_image=true"))
+        time.sleep(0.01)
+    worker.join()
+    seen = [found for found in seen if "frame" in str(found["textinfo"]) and found["state"]["job_count"] > 3]
+    counts, places = {found["state"]["job_count"] for found in seen}, [found["progress"] for found in seen]
+    assert counts == {3 * 12} and max(places) > 0.8
+    assert all(after >= before - 1e-6 for before, after in zip(places, places[1:])), places
 
 
 def alone(made):

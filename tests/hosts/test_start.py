@@ -1,8 +1,10 @@
-"""What the extension costs a host that starts."""
+"""What the host is, and what the extension costs it when it starts."""
 
 from __future__ import annotations
 
 import pytest
+
+from tests import infotext_of_host
 
 pytestmark = pytest.mark.real_host
 
@@ -13,6 +15,18 @@ STARTS = 3  # wall time on a busy machine: the quickest of so many starts counts
 def seconds(host):
     records = host.get("/internal/profile-startup")["records"]
     return sum(taken for name, taken in records.items() if "itermix_mixing" in name)
+
+
+def test_the_host_says_what_it_is(host, record_testsuite_property):
+    """tools/hosts.py keeps it."""
+    facts = {
+        "version": infotext_of_host.parsed(host.generate().infotexts[0])["Version"],
+        "gradio": host.get("/config")["version"],
+        "python": host.get("/internal/sysinfo")["Python"],
+    }
+    assert facts["gradio"][0] in "34" and facts["python"].startswith("3.") and facts["version"]
+    for name, value in facts.items():
+        record_testsuite_property(name, value)
 
 
 def test_starting_with_the_extension_takes_less_than_50_ms_more(host, tmp_path):

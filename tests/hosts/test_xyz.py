@@ -11,12 +11,12 @@ import pytest
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import INFOTEXT_KEY, MixingSettings
+from tests.hosts.plots import axes_of, plot
 
 pytestmark = pytest.mark.real_host
 
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.5)
 WITHOUT_AXIS = {"reference_image", "resume"}
-NOTHING = ("Nothing", "")
 SHORT = {"steps": 4, "seed": 5}
 FIRST_CELL = 1  # of the pictures: the grid comes before the cells
 
@@ -34,25 +34,8 @@ def sequence_axis(name):
     return next(f"[{SEQUENCE_KEY}] {field.label}" for field in SequenceSettings.fields() if field.name == name)
 
 
-def axes_of(host, tab="txt2img"):
-    """The labels of all axes, in their order."""
-    wanted = ("x/y/z plot", tab == "img2img")
-    info = next(info for info in host.get("/sdapi/v1/script-info") if (info["name"], info["is_img2img"]) == wanted)
-    return info["args"][0]["choices"]
-
-
 def ours(labels):
     return [label for label in labels if label.startswith((f"[{INFOTEXT_KEY}]", f"[{SEQUENCE_KEY}]"))]
-
-
-def plot(host, x, y=NOTHING, mixing=None, csv=False, **body):
-    """A plot with its single cells; axes as (label, values)."""
-    labels = axes_of(host)
-    args = []
-    for label, values in (x, y, NOTHING):
-        args += [labels.index(label), values, [value.strip() for value in values.split(",")]]
-    args += [True, True, False, False, False, False, False, 0, csv]
-    return host.generate(mixing=mixing, script_name="x/y/z plot", script_args=args, **body)
 
 
 def cells(drawn):

@@ -1,0 +1,61 @@
+"""README.md's table of the WebUIs that itermix was tested on, from the records that tools/hosts.py keeps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tools import hosts
+
+# What a record says of a host, and how the table calls it.
+FACTS = {"host": "host", "version": "version", "revision": "commit", "gradio": "gradio", "python": "Python"}
+
+
+def records() -> list[dict[str, Any]]:
+    """By the host's name."""
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(hosts.RECORDS.glob("*.json"))]
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """One table of the hosts and one of the tests, and the samplers that were run."""
+    facts = [[*(record.get(name) or "" for name in FACTS), str(len(record["samplers"]) or "")] for record in records]
+    files = sorted({file for record in records for file in record["tests"]})
+    results = [[f"`{file}`", *(_result(record["tests"].get(file)) for record in records)] for file in files]
+    parts = [
+        _markdown([*FACTS.values(), "samplers"], facts),
+        _markdown(["passed", *(record["host"] for record in records)], results),
+        _samplers({record["host"]: record["samplers"] for record in records if record["samplers"]}),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in [head, *rows]]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def _result(counts: dict[str, int] | None) -> str:
+    """How many tests passed, and of how many where some failed; nothing for a file that was not run."""
+    if counts is None:
+        return ""
+    of = f" of {counts['passed'] + counts['failed']}" if counts["failed"] else ""
+    return f"{counts['passed']}{of}"
+
+
+def _samplers(by_host: dict[str, list[str]]) -> str:
+    """Those that all hosts have, then what each has besides."""
+    if not by_host:
+        return ""
+    first, *others = by_host.values()
+    shared = [name for name in first if all(name in other for other in others)]
+    lines = [f"- {_joined(list(by_host))}: {', '.join(shared)}"]
+    for host, names in by_host.items():
+        own = [name for name in names if name not in shared]
+        if own:
+            lines.append(f"- {host} also: {', '.join(own)}")
+    return "\n".join(lines)
+
+
+def _joined(names: list[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
