@@ -10,10 +10,8 @@ import pytest
 from PIL import Image
 
 from itermix.mixing.inside import DENOISED, STATE
-from tests.hosts import fake_modules
 from tests.hosts.fake import FakeHost
 
-fake_modules.install()
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7)
 SAMPLERS = ("Euler", "Heun", "LMS", "DDIM", "UniPC", "DPM adaptive")
 
