@@ -8,6 +8,7 @@ which would change again what the frame before has just settled.
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,9 @@ from itermix.sequence.host import Job
 from itermix.webui import compat
 
 LOWEST = 1e-4  # of a k-diffusion schedule run backwards: at 0 there is no direction
+# A sampler of the host's is a circle of objects, and each frame has one of its own: in a process of millions of objects
+# Python would leave them lying for hundreds of frames. A sweep takes some tenths of a second.
+FRAMES_BETWEEN_SWEEPS = 50
 # Of the processing object, which encoding another prompt overwrites.
 OVERWRITTEN = ("prompts", "negative_prompts", "c", "uc", "hr_c", "hr_uc", "extra_network_data", "iteration")
 
@@ -77,6 +81,8 @@ class WebUIHost:
         shared.state.job = f"Frame {job.frame.index + 1} of {job.total}"
         shared.state.textinfo = f"Latent Sequence: frame {job.frame.index + 1} of {job.total}"
         c, uc = self._conditionings(job)
+        if job.frame.index % FRAMES_BETWEEN_SWEEPS == FRAMES_BETWEEN_SWEEPS - 1:
+            gc.collect()
         if job.frame.index == 0:
             made = self._first(job, c, uc)
         elif job.frame.denoise == 0.0:
