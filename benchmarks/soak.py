@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from itermix.sequence.settings import SEED_MODES, TRAVELS
 from itermix.settings import MixingSettings
 
 WINDOW = 50  # generations at either end
@@ -42,9 +43,21 @@ def settings(draw: random.Random) -> dict[str, Any]:
     return {**values, "hires_denoise": draw.uniform(LEAST_DENOISING, 1.0)}
 
 
+def plan(draw: random.Random) -> dict[str, Any]:
+    """Settings of a sequence of three frames, with what is kept from frame to frame."""
+    return {
+        "frames": 3, "prompts": "0: a rose\n2: a lake", "travel": draw.choice(TRAVELS),
+        "seed_mode": draw.choice(SEED_MODES), "denoise_seq": draw.uniform(LEAST_DENOISING, 1.0),
+        "unsample": draw.random() < 0.3, "colour_anchor": draw.random(),
+        "video_format": draw.choice(("none", "webp", "mp4")),
+    }  # fmt: skip
+
+
 def generation(draw: random.Random, picture: str) -> tuple[str, dict[str, Any]]:
-    """(tab, body) of a small one."""
+    """(tab, body) of a small one: one in ten is a Latent Sequence."""
     body: dict[str, Any] = dict(seed=draw.randrange(2**32), sampler_name=draw.choice(SAMPLERS), steps=4)
+    if draw.random() < 0.1:
+        return "txt2img", dict(body, script_name="latent sequence", script_args=[plan(draw)])
     if draw.random() < 0.4:
         return "img2img", dict(body, init_images=[picture], denoising_strength=draw.uniform(LEAST_DENOISING, 1.0))
     return "txt2img", dict(

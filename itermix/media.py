@@ -8,11 +8,12 @@ mp4 (h264) wants PyAV, imageio-ffmpeg or a system ffmpeg; without one of them it
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -79,6 +80,61 @@ def save_frame(folder: str | Path, index: int, picture: Image.Image, infotext: s
     if infotext:
         information.add_text(INFOTEXT, infotext)  # as international text where it is not Latin-1
     return _whole(path, lambda part: picture.save(part, format="PNG", pnginfo=information))
+
+
+def on_demand(path: str | Path) -> Image.Image:
+    """The picture of a file, of which only the head is read now: its pixels follow when somebody asks for them.
+
+    The file is open only while it is read, so that a thousand such pictures are not a thousand open files. Raises
+    OSError where the file cannot be read, then or now.
+    """
+    return Image.open(_OnDemand(Path(path)))
+
+
+class _OnDemand(io.RawIOBase):
+    """A file for reading that is closed between two reads."""
+
+    def __init__(self, path: Path):
+        self.path, self.place = path, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        with open(self.path, "rb") as file:
+            file.seek(self.place)
+            count = file.readinto(buffer)
+        self.place += count
+        return count
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.path.stat().st_size}[whence]
+        self.place = start + offset
+        return self.place
+
+    def tell(self) -> int:
+        return self.place
+
+
+def within(pictures: Iterable[Image.Image], most_pixels: int) -> Iterator[Image.Image]:
+    """The pictures, all made smaller by the same factor where together they have more pixels than that.
+
+    Smaller ones are copies; the pixels of a picture `on_demand` are not kept for it.
+    """
+    pictures = list(pictures)
+    pixels = sum(picture.width * picture.height for picture in pictures)
+    factor = (most_pixels / pixels) ** 0.5 if pixels > most_pixels else 1.0
+    for picture in pictures:
+        source = getattr(picture, "fp", None)
+        if isinstance(source, _OnDemand):
+            picture = on_demand(source.path)
+        if factor < 1.0:
+            size = max(1, int(picture.width * factor)), max(1, int(picture.height * factor))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        yield picture
 
 
 def save_film(

@@ -46,6 +46,53 @@ def shown(path):
     return red, time
 
 
+def test_a_picture_on_demand_is_that_of_its_file(pictures):
+    with Image.open(pictures[3]) as whole:
+        whole.load()
+        read = media.on_demand(pictures[3])
+        assert (read.size, read.mode) == (whole.size, whole.mode)
+        assert read.tobytes() == whole.tobytes() and read.info["parameters"] == whole.info["parameters"] == TEXT
+
+
+def test_pictures_on_demand_keep_no_file_open_and_no_pixels(pictures, monkeypatch):
+    opened = []
+
+    def noted(*arguments, **more):
+        opened.append(real(*arguments, **more))
+        return opened[-1]
+
+    real = builtins.open
+    monkeypatch.setattr(builtins, "open", noted)
+    read = [media.on_demand(path) for path in pictures * 20]
+    assert len(opened) >= len(read) and all(file.closed for file in opened)
+    before = len(opened)
+    assert [picture.getpixel((0, 0))[0] for picture in read[:5]] == [0, 40, 80, 120, 160]
+    assert len(opened) > before and all(file.closed for file in opened)  # the pixels were not there yet
+
+
+def test_a_picture_on_demand_whose_file_is_gone_says_so_when_it_is_asked_for(pictures):
+    read = media.on_demand(pictures[0])
+    pictures[0].unlink()
+    assert read.size == (64, 48)
+    with pytest.raises(FileNotFoundError, match="00000.png"):
+        read.load()
+    with pytest.raises(FileNotFoundError):
+        media.on_demand(pictures[0])
+
+
+@pytest.mark.parametrize("most, size", [(5 * 64 * 48, (64, 48)), (5 * 32 * 24, (32, 24)), (1, (1, 1))])
+def test_pictures_within_a_number_of_pixels(pictures, most, size):
+    read = [media.on_demand(path) for path in pictures]
+    found = list(media.within(read, most))
+    assert [picture.size for picture in found] == [size] * 5
+    assert [picture.getpixel((0, 0))[0] for picture in found] == [0, 40, 80, 120, 160]
+    for path in pictures:
+        path.unlink()
+    with pytest.raises(FileNotFoundError):  # its pixels were read for the copy, and not kept
+        read[0].load()
+    assert list(media.within([found[0]], 64 * 48)) == [found[0]]
+
+
 @pytest.mark.parametrize(
     "timing, expected",
     [

@@ -78,7 +78,7 @@ class IterativeMixing(scripts.Script):
     def postprocess_image_after_composite(self, p, picture, *args):
         """The last look at a finished picture: a frame of a sequence goes to the disk."""
         if hasattr(p, "itermix_sequence"):
-            p.itermix_sequence.keep(picture.image)
+            picture.image = p.itermix_sequence.keep(picture.image)
 
     def postprocess(self, p, processed, *args):
         from itermix.webui import passes

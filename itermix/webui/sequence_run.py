@@ -33,6 +33,7 @@ from itermix.webui.sequence_host import WebUIHost
 
 FRAME_KEY, VIDEO_KEY = f"{INFOTEXT_KEY} frame", f"{INFOTEXT_KEY} video"
 DATA_KEY = f"{VIDEO_KEY} data"  # the files themselves, as base64, where the API asked for them
+GRID_PIXELS = 32 * 2**20  # the grid of a long sequence shows its frames smaller
 FOLDER, STATE = "itermix-sequences", "last-sequence.state"
 
 
@@ -228,11 +229,14 @@ class Sequence:
             del p.all_prompts[(p.iteration + 1) * p.batch_size :]  # the host makes no batch that has no prompts
         return self.host.last
 
-    def keep(self, picture: Image.Image) -> None:
-        """The host has finished a picture: it goes to the disk at once."""
+    def keep(self, picture: Image.Image) -> Image.Image:
+        """The host has finished a picture: it goes to the disk at once, and the host gets what reads it from there.
+
+        So the host, which holds on to all pictures of a run, holds no pixels, and its page makes no copies of files.
+        """
         p = self.p
         if self.folder is None or not self.kept or not self.kept[-1]:
-            return
+            return picture
         text = processing.create_infotext(
             p, p.prompts, p.seeds, p.subseeds, index=p.batch_index, all_negative_prompts=p.negative_prompts
         )
@@ -243,6 +247,11 @@ class Sequence:
             written = media.Written(messages=[f"frame {index}: {type(error).__name__}: {error}"])
         self.files += written.files
         self.unwritten += written.messages
+        with suppress(OSError, Image.DecompressionBombError):  # then the host keeps the picture itself
+            for path in written.files:
+                picture = media.on_demand(path)
+                picture.already_saved_as = str(path)  # the host's own name for it
+        return picture
 
     # --- afterwards
 
@@ -309,7 +318,7 @@ class Sequence:
     def _add_grid(self, processed: Any, frames: int) -> None:
         if not self.has_grid or frames < 2:
             return
-        grid = images.image_grid(processed.images[:frames], self.p.batch_size)
+        grid = images.image_grid(list(media.within(processed.images[:frames], GRID_PIXELS)), self.p.batch_size)
         processed.images.insert(0, grid)
         processed.infotexts.insert(0, processed.infotexts[0])
         processed.index_of_first_image = 1

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from tests.hosts import plots
 from tests.hosts.host import Generation, Host, as_base64
 
 SAMPLERS = ("Euler a", "DPM++ 2M", "DPM++ SDE", "Heun", "DDIM", "UniPC", "LMS", "Restart")
@@ -25,7 +26,6 @@ def requests() -> list[tuple[str, str, dict[str, Any]]]:
     ImageDraw.Draw(hole).rectangle((16, 16, 47, 47), fill=255)
     mask = as_base64(hole)
     image = dict(init_images=[picture], denoising_strength=0.7)
-    plot = dict(script_name="x/y/z plot")
     return [
         ("plain", "txt2img", {}),
         ("prompt", "txt2img", dict(prompt="a (red:1.3) house [tree:flower:0.5] AND a lake", negative_prompt="grey")),
@@ -43,7 +43,7 @@ def requests() -> list[tuple[str, str, dict[str, Any]]]:
         ("img2img, latent resize", "img2img", {**image, "resize_mode": 3, "width": 128, "height": 128}),
         ("inpaint", "img2img", {**image, "mask": mask, "inpainting_fill": 1, "mask_blur": 0}),
         ("inpaint, area", "img2img", {**image, "mask": mask, "inpainting_fill": 0, "inpaint_full_res": True}),
-        ("X/Y/Z", "txt2img", {**plot, "script_args": "xyz"}),
+        ("X/Y/Z", "txt2img", dict(plot=("CFG Scale", "3, 7"))),
     ]
 
 
@@ -54,21 +54,9 @@ def hashes(host: Host) -> dict[str, str]:
 
 
 def run(host: Host, tab: str, body: dict[str, Any]) -> Generation:
-    if body.get("script_args") == "xyz":
-        body = {**body, "script_args": plot_arguments(host)}
+    if "plot" in body:
+        return plots.plot(host, body["plot"])
     return host.generate(tab, **body)
-
-
-def plot_arguments(host: Host) -> list[Any]:
-    """The host's own plot over two CFG scales; axis numbers and the rest of the arguments are the host's."""
-    info = next(
-        script for script in host.get("/sdapi/v1/script-info")
-        if script["name"] == "x/y/z plot" and not script["is_img2img"]
-    )  # fmt: skip
-    axes = info["args"][0]["choices"]
-    values: list[Any] = [axes.index("CFG Scale"), "3, 7", ["3", "7"]]
-    values += [axes.index("Nothing"), "", []] * 2
-    return values + [argument["value"] for argument in info["args"][len(values) :]]
 
 
 def hash_of(generation: Generation) -> str:

@@ -93,6 +93,11 @@ class Host:
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
+    @property
+    def outputs(self) -> Path:
+        """The folder of all pictures: "outputs" in the data folder, in Forge Classic "output"."""
+        return self.tree.joinpath(self.get("/sdapi/v1/options")["outdir_txt2img_samples"]).parent
+
     def lines_since(self, mark: int) -> list[str]:
         """Our log lines after a position in the log."""
         return re.findall(r"\[itermix\] (.*)", self.log[mark:])

@@ -1,11 +1,12 @@
 """Faults on a real WebUI: the picture or the host's own error comes out, nothing is left, and the next one is right.
 
 After every test the probe looks through the host's process for what itermix may have left, and one generation without
-mixing and one with it are made again, bit for bit.
+mixing and one with it are made again, bit for bit; with `ITERMIX_BATTERY=1` all of the battery's, too.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import urllib.error
 
@@ -17,6 +18,7 @@ from tests.hosts.host import as_base64
 
 pytestmark = pytest.mark.real_host
 
+BATTERY = bool(os.environ.get("ITERMIX_BATTERY"))
 ON = {"enabled": True, "hires_denoise": 0.0, "minimum": 0.1}  # every step is mixed, on any schedule
 STEPS = 4
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.99, steps=STEPS)
@@ -27,10 +29,10 @@ SCRIPT = f"{WEBUI}.mixing_script.IterativeMixing"
 
 @pytest.fixture(scope="module")
 def right(host):
-    """Hashes of the two generations that must stay as they are; and what of itermix lives in an idle host."""
+    """Hashes of the generations that must stay as they are; and what of itermix lives in an idle host."""
     host.arm(network="gaussian")
     host.generate(**HIRES)
-    return hashes(host), left(host)
+    return hashes(host), left(host), battery.hashes(host) if BATTERY else None
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +46,7 @@ def nothing_is_left(host, right, disarmed):
     assert right[1]["mixers"] == right[1]["runs"] == right[1]["wrappers"] == right[1]["hooks"] == 0
     assert right[1]["callbacks"] > 0
     assert hashes(host) == right[0]
+    assert not BATTERY or battery.hashes(host) == right[2]
 
 
 def hashes(host):

@@ -133,7 +133,7 @@ def test_a_path_or_an_address_is_neither_read_nor_asked(host, canary, server):
 
 
 def sequences(host):
-    return host.data / "outputs" / "txt2img-images" / "itermix-sequences"
+    return host.outputs / "txt2img-images" / "itermix-sequences"
 
 
 def sequence(host, **settings):

@@ -117,8 +117,8 @@ def since(host, mark: int) -> str:
 
 def outside(host, written: list[str]) -> list[str]:
     """Of the paths written to, those that are neither pictures and films nor the host's own doings."""
-    own = ("outputs", "cache", "cache.json", "params.txt", "tmp", "config.json", "ui-config.json", "config_states")
-    allowed = [*(str(host.data / name) for name in own), "/dev/"]
+    own = ("cache", "cache.json", "params.txt", "tmp", "config.json", "ui-config.json", "config_states")
+    allowed = [str(host.outputs), *(str(host.data / name) for name in own), "/dev/"]
     return [path for path in written if not path.startswith(tuple(allowed)) and not path.endswith((".pyc", ".lock"))]
 
 

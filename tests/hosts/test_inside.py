@@ -51,6 +51,7 @@ def looking(host, tmp_path, monkeypatch):
         pytest.importorskip("PIL", minversion="10.1", reason="Pillow's own font")
         yield Looking(host, tmp_path, monkeypatch)
         return
+    host.arm(network="gaussian")
     before = host.get("/sdapi/v1/options")
     yield Looking(host, tmp_path, monkeypatch)
     host.post("/sdapi/v1/options", {**{name: before[name] for name in OUTPUT}, "itermix_look_inside": 0})

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from itermix.sequence.settings import SEED_MODES
 from itermix.settings import MixingSettings
 from tests.hosts import battery
 from tests.hosts.host import REPOSITORY, Host
 
 RUNS_WITH_MIXING = 50
+SEQUENCES = 5
 NETWORK = {"zz_itermix_network": Path(__file__).parent / "probe" / "network"}
 
 pytestmark = pytest.mark.real_host
@@ -68,6 +70,10 @@ def test_and_again_after_many_runs_with_mixing(installed, without):
     for _ in range(RUNS_WITH_MIXING):
         _, tab, body = draw.choice(mixable)
         lines += installed.generate(tab, settings(draw), **body).log
+    for _ in range(SEQUENCES):
+        plan = {"frames": 3, "prompts": "0: a rose\n2: a lake", "travel": "slerp", "seed_mode": draw.choice(SEED_MODES)}
+        lines += installed.generate(script_name="latent sequence", script_args=[plan], steps=3).log
+    assert sum("3 of 3 frames" in line for line in lines) == SEQUENCES
     assert sum("mixed" in line and "nothing mixed" not in line for line in lines) > RUNS_WITH_MIXING // 2
     assert battery.hashes(installed) == without
 

@@ -37,7 +37,7 @@ def frames_of(generation):
 
 def folder_of(host, tab="txt2img"):
     numbered = "[0-9]" * 5
-    return max(host.data.glob(f"output*/{tab}-images/itermix-sequences/{numbered}"))  # Classic's is "output"
+    return max((host.outputs / f"{tab}-images" / "itermix-sequences").glob(numbered))
 
 
 def test_twelve_frames_travel_between_three_prompts_and_come_out_as_a_video(host):

@@ -102,7 +102,7 @@ def test_a_disk_that_is_full_in_the_middle_costs_no_frame(host):
 
 
 def test_a_folder_that_cannot_be_made_costs_no_frame(host):
-    parent = host.data / "outputs" / "txt2img-images" / "itermix-sequences"
+    parent = host.outputs / "txt2img-images" / "itermix-sequences"
     kept = parent.with_name("kept")
     parent.mkdir(parents=True, exist_ok=True)
     shutil.move(parent, kept)
