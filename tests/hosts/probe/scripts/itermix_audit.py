@@ -14,7 +14,6 @@ PATHS = {
     "os.mkdir": 1, "os.rmdir": 1, "os.remove": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.truncate": 1,
     "os.chmod": 1, "os.utime": 1,
 }  # fmt: skip
-NAMELESS = getattr(os, "O_TMPFILE", -1)  # a temporary file that is in no folder: its "path" is the folder
 seen = {"written": [], "read": [], "connected": [], "started": []}
 on = False
 
@@ -24,8 +23,10 @@ def watch(event, arguments):
         return
     if event == "open":
         path, _, flags = arguments
-        if not isinstance(path, int) and (not isinstance(flags, int) or flags & NAMELESS != NAMELESS):
-            seen["written" if isinstance(flags, int) and flags & WRITING else "read"].append(text_of(path))
+        if not isinstance(path, int):
+            # A folder that is "written" is the place of a temporary file that has no name.
+            writes = isinstance(flags, int) and flags & WRITING and not os.path.isdir(path)
+            seen["written" if writes else "read"].append(text_of(path))
     elif event in PATHS:
         seen["written"] += [text_of(path) for path in arguments[: PATHS[event]]]
     elif event in ("socket.connect", "socket.getaddrinfo"):
