@@ -191,8 +191,9 @@ class Sequence:
         except StopIteration:
             return self._stand_in(is_last=True)
         except Exception as error:
-            if self.host.last is None:
-                raise  # nothing is lost: the host's own way with it
+            if self.host.last is None:  # nothing is lost: the host's own way with it, which in Forge is silent
+                log.error(f"{INFOTEXT_KEY}: stopped in its first frame by {type(error).__name__}: {error}"[:400])
+                raise
             self.messages.append(f"stopped by {type(error).__name__}: {error}"[:400])
             return self._stand_in(is_last=True)
         if latent is None:  # skipped
