@@ -11,11 +11,23 @@ ALL = dict(minimum=1.0, maximum=1.0, blend="linear")  # weight 1 at every step
 NONE = dict(minimum=0.0, maximum=0.0)
 TIMESTEP_SAMPLERS = ("DDIM", "DDIM CFG++", "PLMS", "UniPC")
 ENDS_ABOVE_ZERO = (*TIMESTEP_SAMPLERS, "DPM fast", "DPM adaptive")
+UNKNOWN = "is not known to itermix"
 
 
 @pytest.fixture(scope="module")
-def names(host, record_testsuite_property):
-    found = [sampler["name"] for sampler in host.get("/sdapi/v1/samplers")]
+def offered(host, picture):
+    """The last log line of a mixed run, by the name of each of the host's samplers."""
+    lines = {}
+    for sampler in host.get("/sdapi/v1/samplers"):
+        host.arm(denoiser="gaussian")
+        lines[sampler["name"]] = generate(host, picture, sampler["name"], {"enabled": True}, steps=4).log[-1]
+    return lines
+
+
+@pytest.fixture(scope="module")
+def names(offered, record_testsuite_property):
+    """Those that are mixed: of Forge's family some have dozens of their own, which are refused by name."""
+    found = [name for name, line in offered.items() if UNKNOWN not in line]
     record_testsuite_property("samplers", ", ".join(found))  # tools/hosts.py keeps them
     return found
 
@@ -34,11 +46,15 @@ def each(names, check):
 def run(host, picture, name, mixing=None, body=None, **probe):
     host.arm(**probe)
     steps = 26 if name == "Restart" else 12  # Restart goes up again only in runs of 20 steps or more
-    generation = host.generate(
-        "img2img", mixing, sampler_name=name, steps=steps, init_images=[as_base64(picture)], denoising_strength=0.8,
-        eta=0.0 if name in ENDS_ABOVE_ZERO else None, **(body or {}),
-    )  # fmt: skip
+    generation = generate(host, picture, name, mixing, steps=steps, **(body or {}))
     return generation, Trace(host.trace(), name)
+
+
+def generate(host, picture, name, mixing, **body):
+    return host.generate(
+        "img2img", mixing, sampler_name=name, init_images=[as_base64(picture)], denoising_strength=0.8,
+        eta=0.0 if name in ENDS_ABOVE_ZERO else None, **body,
+    )  # fmt: skip
 
 
 class Trace:
@@ -91,6 +107,18 @@ class Trace:
 
 def off_by(a, b):
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def test_a_sampler_that_is_not_known_is_refused_by_name_and_makes_its_own_picture(host, offered, names, picture):
+    assert {"Euler", "Heun", "DPM++ 2M", "DDIM", "UniPC"} <= set(names)
+
+    def check(name):
+        host.arm(denoiser="gaussian")
+        first, off, on = (generate(host, picture, name, mixing, steps=4) for mixing in (None, None, {"enabled": True}))
+        assert len(on.log) == 1 and f'the sampler "{name}" {UNKNOWN}' in on.log[0], on.log
+        assert off.same_as(on) or not off.same_as(first), "the picture differs"  # some draw from the host's generator
+
+    each([name for name in offered if name not in names], check)
 
 
 def test_weight_0_is_bit_identical_to_the_accordion_off(host, names, picture):
