@@ -19,7 +19,7 @@ def offered(host, picture):
     """The last log line of a mixed run, by the name of each of the host's samplers."""
     lines = {}
     for sampler in host.get("/sdapi/v1/samplers"):
-        host.arm(denoiser="gaussian")
+        host.arm(network="gaussian")
         lines[sampler["name"]] = generate(host, picture, sampler["name"], {"enabled": True}, steps=4).log[-1]
     return lines
 
@@ -113,7 +113,7 @@ def test_a_sampler_that_is_not_known_is_refused_by_name_and_makes_its_own_pictur
     assert {"Euler", "Heun", "DPM++ 2M", "DDIM", "UniPC"} <= set(names)
 
     def check(name):
-        host.arm(denoiser="gaussian")
+        host.arm(network="gaussian")
         first, off, on = (generate(host, picture, name, mixing, steps=4) for mixing in (None, None, {"enabled": True}))
         assert len(on.log) == 1 and f'the sampler "{name}" {UNKNOWN}' in on.log[0], on.log
         assert off.same_as(on) or not off.same_as(first), "the picture differs"  # some draw from the host's generator
