@@ -9,6 +9,7 @@ import os
 import random
 import socket
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from itermix.studio.request import Request
 SCRIPTS = Path(__file__).parents[2] / "javascript"
 PORT, PORTS_TRIED = 7870, 20
 WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps")
+PAUSE = 0.2  # seconds between two updates of the status: a page that gets one per quick step answers no click
 PICTURE_FIELD = "reference_image"
 PRESETS = Path.home() / ".itermix" / "presets.json"
 PROMPT = "red apple on a blue background"
@@ -142,9 +144,13 @@ class Server:
             if self.is_stopped:  # pressed while the settings were read
                 self.run.cancel()
             made: list[tuple[str, str]] = []
+            told = 0.0
             yield self.status("Starting"), [], None, ""
             for event in self.run:
                 if isinstance(event, Step):
+                    if time.monotonic() - told < PAUSE:
+                        continue
+                    told = time.monotonic()
                     yield (
                         self.status(text_of(event, self.run.request.count), event.done / event.steps),
                         *[gr.skip()] * 3,
