@@ -12,6 +12,12 @@ NONE = dict(minimum=0.0, maximum=0.0)
 TIMESTEP_SAMPLERS = ("DDIM", "DDIM CFG++", "PLMS", "UniPC")
 ENDS_ABOVE_ZERO = (*TIMESTEP_SAMPLERS, "DPM fast", "DPM adaptive")
 UNKNOWN = "is not known to itermix"
+# All of A1111's and Forge's: none of them may be refused on any host that offers it.
+KNOWN = {
+    "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 2S a", "DPM++ 3M SDE", "Euler a", "Euler",
+    "LMS", "Heun", "DPM2", "DPM2 a", "DPM fast", "DPM adaptive", "Restart", "DDIM", "DDIM CFG++", "PLMS", "UniPC",
+    "LCM", "HeunPP2", "IPNDM", "IPNDM_V", "DEIS", "DDPM",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +117,7 @@ def off_by(a, b):
 
 def test_a_sampler_that_is_not_known_is_refused_by_name_and_makes_its_own_picture(host, offered, names, picture):
     assert {"Euler", "Heun", "DPM++ 2M", "DDIM", "UniPC"} <= set(names)
+    assert not KNOWN & (set(offered) - set(names))
 
     def check(name):
         host.arm(network="gaussian")

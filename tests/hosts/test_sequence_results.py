@@ -137,16 +137,21 @@ def test_a_batch_interrupted_in_its_second_sequence_is_resumed_there(host):
     assert frames_same(frames[0], frames[1] + frames[2])
 
 
-def test_progress_of_a_plot_of_sequences_goes_up_once_over_all_cells(host):
+def progress_of(host, make, *arguments, **body):
+    """What the host answers about its progress while make(host, *arguments) is at work, where it names a frame."""
     seen = []
-    values = ("[Latent Sequence] Denoise (fraction)", "0.3, 0.5, 0.7")
-    worker = threading.Thread(target=plot, args=(host, values), kwargs={"steps": 12})
+    worker = threading.Thread(target=make, args=(host, *arguments), kwargs={"steps": 12, **body})
     worker.start()
     while worker.is_alive():
         seen.append(host.get("/sdapi/v1/progress?skip_current_image=true"))
         time.sleep(0.01)
     worker.join()
-    seen = [found for found in seen if "frame" in str(found["textinfo"]) and found["state"]["job_count"] > 3]
+    return [found for found in seen if "frame" in str(found["textinfo"])]
+
+
+def test_progress_of_a_plot_of_sequences_goes_up_once_over_all_cells(host):
+    values = ("[Latent Sequence] Denoise (fraction)", "0.3, 0.5, 0.7")
+    seen = [found for found in progress_of(host, plot, values) if found["state"]["job_count"] > 3]
     counts, places = {found["state"]["job_count"] for found in seen}, [found["progress"] for found in seen]
     assert counts == {3 * 12} and max(places) > 0.8
     assert all(after >= before - 1e-6 for before, after in zip(places, places[1:])), places
@@ -161,14 +166,8 @@ def alone(made):
     ({"frames": 3}, dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.6)),
 ])  # fmt: skip
 def test_progress_goes_up_to_the_end_and_names_the_frame(host, settings, body):
-    seen = []
-    worker = threading.Thread(target=sequence, args=(host, {**QUIET, **settings}), kwargs={"steps": 12, **body})
-    worker.start()
-    while worker.is_alive():
-        seen.append(host.get("/sdapi/v1/progress?skip_current_image=true"))
-        time.sleep(0.01)
-    worker.join()
-    seen = [found for found in seen if "frame" in str(found["textinfo"]) and found["state"]["job_count"] > 0]
+    asked = progress_of(host, sequence, {**QUIET, **settings}, **body)
+    seen = [found for found in asked if found["state"]["job_count"] > 0]
     values = [found["progress"] for found in seen]
     assert len(values) > 5 and all(0.0 <= value <= 1.0 for value in values) and max(values) > 0.7
     assert all(after >= before - 1e-6 for before, after in zip(values, values[1:])), values
