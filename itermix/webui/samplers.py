@@ -1,7 +1,7 @@
 """How each sampler function of the hosts spends its model evaluations: where a step begins, and in what noise.
 
-Measured on A1111 1.10.1 and Forge. A sampler that is not in the table is refused by name: which of its
-evaluations may be touched is not known, and mixing at a wrong one leaks with wrong factors.
+Measured on A1111 1.10.1, Forge, reForge and Forge Neo. A sampler that is not in the table is refused by name: which of
+its evaluations may be touched is not known, and mixing at a wrong one leaks with wrong factors.
 """
 
 from __future__ import annotations
@@ -74,6 +74,15 @@ def _heunpp2(schedule: Schedule, d: dict[str, Any]) -> int:
     return min(2, _intervals(schedule) - 1 - d["i"])
 
 
+def _two_unless_last(schedule: Schedule, d: dict[str, Any]) -> int:
+    return 0 if schedule.levels[d["i"] + 1] == 0 else 2
+
+
+def _two_in_the_first_half(schedule: Schedule, d: dict[str, Any]) -> int:
+    """Kohaku LoNyu Yog also evaluates at -x and at a try, up to the middle of the run."""
+    return 2 if d["i"] <= _intervals(schedule) / 2 else 0
+
+
 def _fast_orders(schedule: Schedule) -> list[int]:
     """DPM-Solver-fast's groups (Lu et al., arXiv 2206.00927, section 3.4): one group is one step."""
     groups = schedule.evaluations // 3 + 1
@@ -94,17 +103,36 @@ PATTERNS = {
     "sample_dpmpp_3m_sde": SINGLE,
     "sample_lcm": SINGLE,
     "sample_ddpm": SINGLE,
+    "sample_er_sde": SINGLE,
+    "sample_res_multistep": SINGLE,
+    "sample_res_multistep_ancestral": SINGLE,
+    "sample_euler_cfg_pp": SINGLE,
+    "sample_euler_ancestral_cfg_pp": SINGLE,
+    "sample_dpmpp_2m_cfg_pp": SINGLE,
+    "sample_dpmpp_3m_sde_cfg_pp": SINGLE,
+    "sample_res_multistep_cfg_pp": SINGLE,
+    "sample_res_multistep_ancestral_cfg_pp": SINGLE,
     "sample_heun": SECOND_ORDER,
     "sample_dpm_2": SECOND_ORDER,
     "sample_dpm_2_ancestral": SECOND_ORDER,
     "sample_dpmpp_sde": SECOND_ORDER,
     "sample_dpmpp_2s_ancestral": SECOND_ORDER,
+    "sample_dpmpp_sde_classic": SECOND_ORDER,
+    "sample_dpmpp_sde_cfg_pp": SECOND_ORDER,
+    "sample_dpmpp_2s_ancestral_cfg_pp": SECOND_ORDER,
+    "sample_dpmpp_2s_ancestral_cfg_pp_dyn": SECOND_ORDER,
+    "sample_seeds_2": SECOND_ORDER,
+    "sample_seeds_3": Pattern(_intervals, _two_unless_last),
+    "sample_Kohaku_LoNyu_Yog": Pattern(_intervals, _two_in_the_first_half),
+    "sample_kohaku_lonyu_yog_cfg_pp": Pattern(_intervals, _two_in_the_first_half),
     "restart_sampler": Pattern(_intervals, _one_unless_to_zero),
     "sample_heunpp2": Pattern(_intervals, _heunpp2),
     "sample_lms": DERIVATIVE_HISTORY,
     "sample_ipndm": DERIVATIVE_HISTORY,
     "sample_ipndm_v": DERIVATIVE_HISTORY,
     "sample_deis": DERIVATIVE_HISTORY,
+    "sample_gradient_estimation": DERIVATIVE_HISTORY,
+    "sample_gradient_estimation_cfg_pp": DERIVATIVE_HISTORY,
     "sample_dpm_fast": Pattern(
         lambda schedule: len(_fast_orders(schedule)), lambda schedule, d: _fast_orders(schedule)[d["i"]] - 1
     ),

@@ -29,7 +29,10 @@ COMMON_FLAGS = (
     "--skip-install --no-hashing --no-download-sd-model"
 ).split()
 A1111_FLAGS = "--use-cpu all --no-half --no-half-vae --precision full --disable-nan-check".split()
-FORGE_FLAGS = "--always-cpu --all-in-fp32 --attention-pytorch --disable-xformers --do-not-download-clip".split()
+FORGE_FLAGS = (
+    "--always-cpu --all-in-fp32 --attention-pytorch --disable-xformers --do-not-download-clip "
+    "--cpu --force-fp32 --use-pytorch-cross-attention"  # Forge Neo's names of them
+).split()
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
 
 
@@ -47,7 +50,8 @@ class Host:
         if extensions is None:
             extensions = {"itermix": REPOSITORY, "zz_itermix_probe": Path(__file__).parent / "probe"}
         self._prepare(extensions)
-        flags = [*COMMON_FLAGS, *(_known(tree, FORGE_FLAGS) if self.is_forge else A1111_FLAGS), *extra_flags]
+        known = _known(tree, [*COMMON_FLAGS, *FORGE_FLAGS]) if self.is_forge else [*COMMON_FLAGS, *A1111_FLAGS]
+        flags = [*known, *extra_flags]
         if self.is_forge:  # with a data folder elsewhere gradio 4 would not hand out the host's own scripts
             flags += ["--gradio-allowed-path", str(tree)]
         command = [_python(tree), "launch.py", "--port", str(self.port), "--data-dir", str(data), *flags]
@@ -71,6 +75,9 @@ class Host:
                 link.symlink_to(folder, target_is_directory=True)
         settings = {"show_progress_type": "Approx cheap", "samples_save": False, "grid_save": False}
         settings["auto_launch_browser"] = "Disable"
+        source = (self.tree / "modules" / "launch_utils.py").read_text(encoding="utf-8")
+        if version := re.search(r'^VERSION_UID.*"(.+)"', source, re.MULTILINE):  # without it Forge Neo waits for a key
+            settings["VERSION_UID"] = version[1]
         (self.data / "config.json").write_text(json.dumps(settings))
 
     def _wait(self) -> None:

@@ -52,7 +52,7 @@ def test_the_pictures_are_those_of_a_host_without_itermix(installed, without):
     print()
     for name, value in found.items():
         print(f"{without[name]}  {value}  {name}")
-    assert len(found) >= 20 and len(set(found.values())) == len(found)
+    assert len(set(found.values())) >= 20  # different pictures: a host without schedulers makes some twice
     assert found == without
 
 

@@ -58,6 +58,8 @@ def watch(p, x, noise):
         model.step += 1
         out = predict(x, sigma, alphas if vp else None)
         model.last_noise_uncond = out
+        for function in kwargs.get("model_options", {}).get("sampler_post_cfg_function", []):  # CFG++ wants the uncond
+            function({"denoised": out, "uncond_denoised": out})
         sampler.last_latent = x.clone()
         return out
 
