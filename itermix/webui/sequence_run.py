@@ -135,17 +135,15 @@ class Sequence:
         p.n_iter, p.subseed_strength = len(left), 0 if p.subseed_strength is None else p.subseed_strength
         p.prompt = [text_of(frame.positive) for frame in left for _ in range(batch)]
         p.negative_prompt = [text_of(frame.negative) for frame in left for _ in range(batch)]
-        if getattr(p, "enable_hr", False):  # only the first frame has a hires pass
-            p.hr_prompt = p.hr_prompt or p.prompt[0]
-            p.hr_negative_prompt = p.hr_negative_prompt or p.negative_prompt[0]
         p.seed = [(frame.seed + image) % SEEDS for frame in left for image in range(batch)]
-        self.host_sample, self.host_setup_conds = p.sample, p.setup_conds
-        p.sample, p.setup_conds, p.itermix_sequence = self.sample, self.setup_conds, self
+        self.host_sample, self.host_setup_conds, self.host_setup_prompts = p.sample, p.setup_conds, p.setup_prompts
+        p.sample, p.setup_conds, p.setup_prompts = self.sample, self.setup_conds, self.setup_prompts
+        p.itermix_sequence = self
         self._make_folder()
         try:
             processed = processing.process_images(p)
         finally:
-            for name in ("sample", "setup_conds", "itermix_sequence"):
+            for name in ("sample", "setup_conds", "setup_prompts", "itermix_sequence"):
                 p.__dict__.pop(name, None)
         return self._finished(processed)
 
@@ -173,6 +171,13 @@ class Sequence:
         return len(left) + len(backwards) + (not self.skips and bool(getattr(self.p, "enable_hr", False)))
 
     # --- what the host calls while it makes the pictures
+
+    def setup_prompts(self) -> None:
+        """Hires fix takes empty prompts from the list of all frames; the host's own scripts want text there."""
+        self.host_setup_prompts()
+        for name in ("hr_prompt", "hr_negative_prompt"):
+            if isinstance(getattr(self.p, name, None), list):
+                setattr(self.p, name, getattr(self.p, name)[0])
 
     def setup_conds(self) -> None:
         if self.p.iteration == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import os
@@ -105,6 +106,11 @@ class Host:
         """The folder of all pictures: "outputs" in the data folder, in Forge Classic "output"."""
         return self.tree.joinpath(self.get("/sdapi/v1/options")["outdir_txt2img_samples"]).parent
 
+    @functools.cached_property
+    def upscalers(self) -> set[str]:
+        """What hires fix can enlarge with."""
+        return {one["name"] for of in ("latent-upscale-modes", "upscalers") for one in self.get(f"/sdapi/v1/{of}")}
+
     def lines_since(self, mark: int) -> list[str]:
         """Our log lines after a position in the log."""
         return re.findall(r"\[itermix\] (.*)", self.log[mark:])
@@ -126,6 +132,8 @@ class Host:
         if self.is_forge and body.get("enable_hr"):
             request.update(hr_additional_modules=["Use same choices"], hr_cfg=7)
         request.update(body)
+        if "hr_upscaler" in request and request["hr_upscaler"] not in self.upscalers:
+            request["hr_upscaler"] = "None"  # a plain resize; all that Forge Neo has without models
         if mixing is not None:
             args = mixing if isinstance(mixing, list) else [mixing]
             request.setdefault("alwayson_scripts", {})["Iterative Mixing"] = {"args": args}

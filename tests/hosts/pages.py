@@ -96,7 +96,8 @@ def wait_for_number(page, container, value):
 
 def choose(page, selector, choice):
     page.locator(f"{selector} input").first.click()
-    page.locator(f'{selector} li[aria-label="{choice}"], ul li[aria-label="{choice}"]').last.click()
+    listed = f'li[aria-label="{choice}" i]'  # Forge Classic's plot is "X/Y/Z Plot"
+    page.locator(f"{selector} {listed}, ul {listed}").last.click()
 
 
 def wait_for_choice(page, selector, choice):

@@ -95,9 +95,11 @@ def test_a_mask_keeps_the_picture_outside_over_all_frames(host, picture):
 
 
 def test_hires_fix_makes_the_first_frame_and_the_size_of_all(host):
+    mark = len(host.log)
     made = sequence(host, {"frames": 3, "video_format": "none"}, enable_hr=True, hr_scale=2, hr_upscaler="Latent",
                     denoising_strength=0.6)  # fmt: skip
     assert [frame.shape for frame in frames_of(made)] == [(128, 128, 3)] * 3
+    assert "Error running" not in host.log[mark:]  # of a script of the host, by the lists of prompts
 
 
 def test_batches_run_in_parallel_and_batch_counts_one_after_the_other(host):
