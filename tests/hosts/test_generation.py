@@ -134,17 +134,26 @@ def test_inpainting_over_noise_has_no_reference_and_says_so(host, picture):
 
 @pytest.mark.parametrize("noise", ["shared", "fresh per step"])
 def test_a_picture_is_the_same_alone_in_a_batch_of_4_and_as_the_third_of_three_batches(host, noise):
+    """Up to the host's own arithmetic: another noise or reference would be off by a hundred."""
     mixing = {"enabled": True, "noise": noise, "alpha_1": 0.3}
     batches = host.generate(mixing=mixing, seed=7, batch_size=4, n_iter=2, **HIRES)
     third = host.generate(mixing=mixing, seed=7, n_iter=3, **HIRES)
     pictures = batches.pictures[-8:]
+    plain = host.generate(seed=7, batch_size=4, **HIRES).pictures[-4:]
+    nearly = max(1, 4 * off_by(host.generate(seed=9, **HIRES).pictures[-1], plain[2]))
+    assert nearly <= 10
     for offset in (0, 2, 5):
         alone = host.generate(mixing=mixing, seed=7 + offset, **HIRES).pictures[-1]
-        assert np.abs(alone.astype(int) - pictures[offset]).max() <= 1
+        assert off_by(alone, pictures[offset]) <= nearly
         if offset == 2:
-            assert np.abs(alone.astype(int) - third.pictures[-1]).max() <= 1
-    assert not np.array_equal(pictures[0], pictures[1])
+            assert off_by(alone, third.pictures[-1]) <= nearly
+    assert off_by(pictures[0], pictures[1]) > 20
     assert sum("hires pass" in line and "mixed" in line for line in batches.log) == 2
+
+
+def off_by(a, b):
+    """The largest difference of two pictures, 0 to 255."""
+    return int(np.abs(a.astype(int) - b).max())
 
 
 def test_img2img_batches_reuse_one_sampler_and_keep_one_hook(host, picture):
