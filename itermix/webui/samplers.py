@@ -124,7 +124,6 @@ PATTERNS = {
     "sample_seeds_2": SECOND_ORDER,
     "sample_seeds_3": Pattern(_intervals, _two_unless_last),
     "sample_Kohaku_LoNyu_Yog": Pattern(_intervals, _two_in_the_first_half),
-    "sample_kohaku_lonyu_yog_cfg_pp": Pattern(_intervals, _two_in_the_first_half),
     "restart_sampler": Pattern(_intervals, _one_unless_to_zero),
     "sample_heunpp2": Pattern(_intervals, _heunpp2),
     "sample_lms": DERIVATIVE_HISTORY,
