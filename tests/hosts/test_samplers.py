@@ -130,7 +130,7 @@ def test_a_sampler_that_is_not_known_is_refused_by_name_and_makes_its_own_pictur
 
 def another_unipc(host):
     """Forge Neo's UniPC is ComfyUI's: it keeps its state to itself in the last step, so it is refused."""
-    samplers = {sampler["name"]: sampler["options"] for sampler in host.get("/sdapi/v1/samplers")}
+    samplers = {sampler["name"]: sampler.get("options", {}) for sampler in host.get("/sdapi/v1/samplers")}
     return {"UniPC"} if "discard_next_to_last_sigma" in samplers.get("UniPC", {}) else set()
 
 
