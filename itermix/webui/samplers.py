@@ -75,7 +75,7 @@ def _heunpp2(schedule: Schedule, d: dict[str, Any]) -> int:
 
 
 def _two_unless_last(schedule: Schedule, d: dict[str, Any]) -> int:
-    return 0 if schedule.levels[d["i"] + 1] == 0 else 2
+    return 2 * _one_unless_last(schedule, d)
 
 
 def _two_in_the_first_half(schedule: Schedule, d: dict[str, Any]) -> int:

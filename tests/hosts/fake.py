@@ -43,7 +43,7 @@ class FakeHost:
 
     def get(self, path: str) -> Any:
         assert path == "/sdapi/v1/samplers"
-        return [{"name": name} for name in SAMPLERS]
+        return [{"name": name, "options": {}} for name in SAMPLERS]
 
     def arm(self, **probe: Any) -> None:
         self.probe.armed.clear()

@@ -34,6 +34,7 @@ FORGE_FLAGS = (
     "--always-cpu --all-in-fp32 --attention-pytorch --disable-xformers --do-not-download-clip "
     "--cpu --force-fp32 --use-pytorch-cross-attention"  # Forge Neo's names of them
 ).split()
+BUILT_IN = ("Latent", "Lanczos")  # upscalers of all hosts but Forge Neo
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
 
 
@@ -132,7 +133,7 @@ class Host:
         if self.is_forge and body.get("enable_hr"):
             request.update(hr_additional_modules=["Use same choices"], hr_cfg=7)
         request.update(body)
-        if "hr_upscaler" in request and request["hr_upscaler"] not in self.upscalers:
+        if request.get("hr_upscaler") in BUILT_IN and request["hr_upscaler"] not in self.upscalers:
             request["hr_upscaler"] = "None"  # a plain resize; all that Forge Neo has without models
         if mixing is not None:
             args = mixing if isinstance(mixing, list) else [mixing]
@@ -173,7 +174,12 @@ class Generation:
 
     def same_as_picture(self, picture: np.ndarray) -> bool:
         """Whether the last picture is this one, up to the last bit of a batch's arithmetic."""
-        return bool(np.abs(self.pictures[-1].astype(int) - picture).max() <= 1)
+        return largest_difference(self.pictures[-1], picture) <= 1
+
+
+def largest_difference(a: np.ndarray, b: np.ndarray) -> int:
+    """Of two pictures, 0 to 255."""
+    return int(np.abs(a.astype(int) - b).max())
 
 
 def as_base64(picture: Image.Image) -> str:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from itermix.settings import MixingSettings
-from tests.hosts.host import as_base64
+from tests.hosts.host import as_base64, largest_difference
 from tests.hosts.plots import plot
 
 ON = {"enabled": True}
@@ -140,20 +140,16 @@ def test_a_picture_is_the_same_alone_in_a_batch_of_4_and_as_the_third_of_three_b
     third = host.generate(mixing=mixing, seed=7, n_iter=3, **HIRES)
     pictures = batches.pictures[-8:]
     plain = host.generate(seed=7, batch_size=4, **HIRES).pictures[-4:]
-    nearly = max(1, 2 * off_by(host.generate(seed=9, **HIRES).pictures[-1], plain[2]))
+    own = largest_difference(host.generate(seed=9, **HIRES).pictures[-1], plain[2])
+    nearly = 1 if own <= 1 else 2 * own  # Forge Neo: 5
     assert nearly <= 20
     for offset in (0, 2, 5):
         alone = host.generate(mixing=mixing, seed=7 + offset, **HIRES).pictures[-1]
-        assert off_by(alone, pictures[offset]) <= nearly
+        assert largest_difference(alone, pictures[offset]) <= nearly
         if offset == 2:
-            assert off_by(alone, third.pictures[-1]) <= nearly
-    assert off_by(pictures[0], pictures[1]) > 20
+            assert largest_difference(alone, third.pictures[-1]) <= nearly
+    assert largest_difference(pictures[0], pictures[1]) > 20
     assert sum("hires pass" in line and "mixed" in line for line in batches.log) == 2
-
-
-def off_by(a, b):
-    """The largest difference of two pictures, 0 to 255."""
-    return int(np.abs(a.astype(int) - b).max())
 
 
 def test_img2img_batches_reuse_one_sampler_and_keep_one_hook(host, picture):
@@ -162,7 +158,7 @@ def test_img2img_batches_reuse_one_sampler_and_keep_one_hook(host, picture):
     batches = host.generate("img2img", ON, n_iter=3, **body)
     assert int(host.trace()["hooks"]) == 0
     alone = host.generate("img2img", ON, **{**body, "seed": 5})
-    assert np.abs(batches.pictures[-1].astype(int) - alone.pictures[-1]).max() <= 1
+    assert largest_difference(batches.pictures[-1], alone.pictures[-1]) <= 1
     assert sum("mixed" in line for line in batches.log) == 3
 
 

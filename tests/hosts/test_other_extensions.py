@@ -11,11 +11,10 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.hosts import battery
-from tests.hosts.host import REPOSITORY, Host
+from tests.hosts.host import REPOSITORY, Host, largest_difference
 
 VARIABLE = "ITERMIX_OTHER_EXTENSIONS"
 FOLDERS = {Path(name).name: Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name}
@@ -137,17 +136,13 @@ def test_a_batch_of_two_hosts_has_the_pictures_of_one(two_hosts, mixing):
     together = generate_batch(master, mixing, seed=1, size=4)
     logs = together.log, worker.lines_since(mark)
     wanted = [picture for part in alone for picture in part.pictures]
-    assert [off_by(a, b) for a, b in zip(together.pictures, wanted, strict=True)] == [0] * 4
+    assert [largest_difference(a, b) for a, b in zip(together.pictures, wanted, strict=True)] == [0] * 4
     whole = generate_batch(worker, mixing, seed=1, size=4)  # rounds otherwise, as batches of another size do
-    assert max(off_by(a, b) for a, b in zip(together.pictures, whole.pictures, strict=True)) <= 1
+    assert max(largest_difference(a, b) for a, b in zip(together.pictures, whole.pictures, strict=True)) <= 1
     mixed = [f"mixed {STEPS} of {STEPS} steps" in " ".join(lines) for lines in logs]
     assert mixed == [mixing is not None] * 2  # each did its half
     assert ["Iterative Mixing: " in text for text in together.infotexts] == [mixing is not None] * 4
     assert any("Worker Label: worker" in text for text in together.infotexts)
-
-
-def off_by(a, b):
-    return int(np.abs(a.astype(int) - b).max())
 
 
 def generate_batch(host, mixing, seed, size):
