@@ -2,7 +2,8 @@
 
 `ITERMIX_HOST=<folder of a WebUI> python -m benchmarks.soak --generations 500` prints the host's memory, what of
 itermix lives in its process and the time of a generation, for the first and for the last fifty, and their slopes.
-The times are wall times: what else the machine does is in them.
+The times are wall times: what else the machine does is in them. With --without the same is asked of a host that has
+no itermix, three pictures of a batch count for each sequence: what grows there, too, is the host's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ LOOK_EVERY = 10  # generations; a look through all of the host's objects takes h
 MEGABYTE = 2**20
 SAMPLERS = ("Euler", "DPM++ 2M", "Heun", "LMS", "DDIM")
 VARIABLE = "ITERMIX_HOST"
+THINGS = ("mixers", "runs", "wrappers", "hooks")  # that must not outlive a generation
+LEFT = (*THINGS, "callbacks")
 
 Reading = dict[str, float]
 
@@ -65,8 +68,20 @@ def generation(draw: random.Random, picture: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def soak(host: Any, count: int, seed: int = 0) -> list[Reading]:
-    """A reading after each generation: resident memory in bytes, what is left of itermix, seconds."""
+def without_itermix(body: dict[str, Any]) -> dict[str, Any]:
+    """The same request for a host that knows no Latent Sequence: as many pictures of the same size."""
+    if body.get("script_name") is None:
+        return body
+    (plan,) = body["script_args"]
+    kept = {name: value for name, value in body.items() if name not in ("script_name", "script_args")}
+    return {**kept, "n_iter": plan["frames"]}
+
+
+def soak(host: Any, count: int, seed: int = 0, installed: bool = True) -> list[Reading]:
+    """A reading after each generation: resident memory in bytes, what is left of itermix, seconds.
+
+    installed: whether the host has itermix.
+    """
     from PIL import Image
 
     from tests.hosts.host import as_base64
@@ -76,16 +91,17 @@ def soak(host: Any, count: int, seed: int = 0) -> list[Reading]:
     host.arm(network="gaussian")
     for number in range(WARM_UP + count):
         tab, body = generation(draw, picture)
+        mixing = settings(draw)
         begun = time.perf_counter()
-        made = host.generate(tab, settings(draw), **body)
+        made = host.generate(tab, mixing, **body) if installed else host.generate(tab, **without_itermix(body))
         seconds = time.perf_counter() - begun
         if not made.pictures:
             raise RuntimeError(f"generation {number} gave no picture: {made.log}")
         if number < WARM_UP:
             continue
         if (number - WARM_UP) % LOOK_EVERY == 0:
-            left = host.get("/itermix-probe/left")
-        things = sum(left[name] for name in ("mixers", "runs", "wrappers", "hooks"))
+            left = host.get("/itermix-probe/left") if installed else dict.fromkeys(LEFT, 0)
+        things = sum(left[name] for name in THINGS)
         memory = host.get("/sdapi/v1/memory")["ram"]["used"]
         readings.append({"memory": memory, "left": things, "callbacks": left["callbacks"], "seconds": seconds})
         print(f"\r{number + 1 - WARM_UP} of {count}", end="", file=sys.stderr, flush=True)
@@ -121,15 +137,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--generations", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--without", action="store_true", help="on a host without itermix, to compare with")
     options = parser.parse_args(arguments)
     if VARIABLE not in os.environ:
         parser.error(f"{VARIABLE} is not set; set it to the folder of an installed WebUI (A1111 or Forge)")
-    from tests.hosts.host import Host
+    from tests.hosts.host import PROBE, Host
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        host = Host(Path(os.environ[VARIABLE]).resolve(), Path(folder))
+        host = Host(Path(os.environ[VARIABLE]).resolve(), Path(folder), extensions=PROBE if options.without else None)
         try:
-            print(table(soak(host, options.generations, options.seed)))
+            print(table(soak(host, options.generations, options.seed, not options.without)))
         finally:
             host.stop()
 

@@ -34,6 +34,16 @@ def test_random_settings_are_allowed_and_the_same_for_a_seed():
     assert 50 < enabled < 100
 
 
+def test_without_itermix_each_sequence_is_a_batch_count_of_as_many_pictures():
+    drawn = [soak.generation(random.Random(seed), "picture")[1] for seed in range(100)]
+    sequences = [body for body in drawn if "script_name" in body]
+    assert 0 < len(sequences) < 30
+    for body in sequences:
+        asked = soak.without_itermix(body)
+        assert asked == {"seed": body["seed"], "sampler_name": body["sampler_name"], "steps": 4, "n_iter": 3}
+    assert all(soak.without_itermix(body) is body for body in drawn if "script_name" not in body)
+
+
 def test_it_says_which_variable_is_missing(monkeypatch, capsys):
     monkeypatch.delenv(soak.VARIABLE, raising=False)
     with pytest.raises(SystemExit):

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 REPOSITORY = Path(__file__).parents[2]
+PROBE = {"zz_itermix_probe": Path(__file__).parent / "probe"}  # extensions: {name: folder}
 START_TIMEOUT = 300  # seconds
 REQUEST_TIMEOUT = 600
 READY = "Startup time"  # the host's last line of its start; a request before it can kill A1111
@@ -50,7 +51,7 @@ class Host:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = data / "host.log"
         if extensions is None:
-            extensions = {"itermix": REPOSITORY, "zz_itermix_probe": Path(__file__).parent / "probe"}
+            extensions = {"itermix": REPOSITORY, **PROBE}
         self._prepare(extensions)
         known = _known(tree, [*COMMON_FLAGS, *FORGE_FLAGS]) if self.is_forge else [*COMMON_FLAGS, *A1111_FLAGS]
         flags = [*known, *extra_flags]

@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import battery
-from tests.hosts.host import REPOSITORY, Host, largest_difference
+from tests.hosts.host import PROBE, REPOSITORY, Host, largest_difference
 
 VARIABLE = "ITERMIX_OTHER_EXTENSIONS"
 FOLDERS = {Path(name).name: Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name}
 DISTRIBUTED = "stable-diffusion-webui-distributed"
-PROBE = {"zz_itermix_probe": Path(__file__).parent / "probe"}
 OURS = {"itermix": REPOSITORY} | PROBE
 STEPS = 4
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.99, steps=STEPS)
