@@ -73,6 +73,11 @@ def is_folder_name(name: str) -> bool:
     return name.isascii() and name.isdigit()
 
 
+def is_frame_name(name: str) -> bool:
+    """Whether `save_frame` could have given it: users put files of their own into the folder."""
+    return name.endswith(".png") and is_folder_name(name.removesuffix(".png"))
+
+
 def save_frame(folder: str | Path, index: int, picture: Image.Image, infotext: str = "") -> Written:
     """One picture as 00012.png with its infotext, whole or not at all."""
     path = Path(folder) / f"{index:05}.png"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ MOST_PRESETS = 1000
 LARGEST_FILE = 4 * 2**20  # bytes
 CUSTOM = "custom"  # what settings are called that are no preset
 NOT_KEPT = ("enabled", "resume")  # what a run is asked to do, not how
+
+
+_changing = threading.RLock()  # a page's events run in threads, and a change is read, made and written
 
 
 class PresetsError(Exception):
@@ -131,27 +136,30 @@ class Presets:
         """
         name = self._allowed(name)
         settings = self.model.from_dict(values)
-        own = self._own()
-        if name not in own and len(own) >= MOST_PRESETS:
-            raise PresetsError(f"there are {MOST_PRESETS} presets already; delete one first")
-        self._write({**own, name: self._kept(settings)})
+        with _changing:
+            own = self._own()
+            if name not in own and len(own) >= MOST_PRESETS:
+                raise PresetsError(f"there are {MOST_PRESETS} presets already; delete one first")
+            self._write({**own, name: self._kept(settings)})
         return name
 
     def rename(self, name: str, new: str) -> str:
         """Gives the new name as it was saved. Raises PresetsError."""
         new = self._allowed(new)
-        own = self._own()
-        self._require(name, own)
-        if new != name and new in own:
-            raise PresetsError(f'there is a preset "{new}" already')
-        self._write({new if key == name else key: value for key, value in own.items()})
+        with _changing:
+            own = self._own()
+            self._require(name, own)
+            if new != name and new in own:
+                raise PresetsError(f'there is a preset "{new}" already')
+            self._write({new if key == name else key: value for key, value in own.items()})
         return new
 
     def delete(self, name: str) -> None:
         """Raises PresetsError."""
-        own = self._own()
-        self._require(name, own)
-        self._write({key: value for key, value in own.items() if key != name})
+        with _changing:
+            own = self._own()
+            self._require(name, own)
+            self._write({key: value for key, value in own.items() if key != name})
 
     def _kept(self, settings: Settings) -> dict[str, Any]:
         """What a preset holds of settings: defaults too, as those of another version may be others."""
@@ -159,7 +167,7 @@ class Presets:
 
     def _allowed(self, name: Any) -> str:
         name = " ".join(str(name or "").split())
-        if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        if not _is_name(name):
             raise PresetsError(
                 f"a preset's name takes 1 to {LONGEST_NAME} characters; {name[:LONGEST_NAME]!r} is not one"
             )
@@ -177,6 +185,12 @@ class Presets:
         part = self._read().get(self.part, {})
         if not isinstance(part, dict) or not all(isinstance(values, dict) for values in part.values()):
             raise PresetsError(f"{self.file} is damaged; correct it, or move it away to begin anew")
+        for name in part:
+            if not _is_name(name):
+                raise PresetsError(
+                    f"{self.file} is damaged: {name[:LONGEST_NAME]!a} is no name for a preset; correct it, or move it "
+                    "away to begin anew"
+                )
         return part
 
     def _read(self) -> dict[str, Any]:
@@ -199,17 +213,22 @@ class Presets:
 
     def _write(self, own: dict[str, Any]) -> None:
         content = {**self._read(), "version": VERSION, self.part: own}
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        # Bytes before there is a file: what another program has written may hold half characters.
+        text = json.dumps(content, indent=1, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
         unfinished = None
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=self.file.parent, suffix=".part", delete=False
-            ) as file:
+            with tempfile.NamedTemporaryFile(dir=self.file.parent, suffix=".part", delete=False) as file:
                 unfinished = file.name
                 file.write(text)
             os.replace(unfinished, self.file)
         except OSError as error:
             if unfinished is not None:
-                Path(unfinished).unlink(missing_ok=True)
+                with suppress(OSError):
+                    os.unlink(unfinished)
             raise PresetsError(f"{self.file} cannot be written: {error.strerror or error}") from None
+
+
+def _is_name(name: str) -> bool:
+    """What a page can show: a lone half of a character would break the whole of it."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable()

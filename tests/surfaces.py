@@ -47,7 +47,9 @@ def axes():
 
 def schema():
     routes = {}
-    api.add_routes(SimpleNamespace(add_api_route=lambda path, function, **more: routes.update({path: function})))
+    api.add_routes(
+        SimpleNamespace(routes=[], add_api_route=lambda path, function, **more: routes.update({path: function}))
+    )
     return routes[f"{api.PREFIX}/schema"]()
 
 

@@ -125,6 +125,14 @@ def test_folders_are_numbered_on(tmp_path):
     assert new_folder(tmp_path / "a" / "b").name == "00042"
 
 
+@pytest.mark.parametrize("name, is_frame", [
+    ("00000.png", True), ("100000.png", True), ("00001 (1).png", False), ("00001-edited.png", False), (".png", False),
+    ("00001.jpg", False), ("\u0663.png", False),
+])  # fmt: skip
+def test_files_of_the_user_in_the_folder_are_no_frames(name, is_frame):
+    assert media.is_frame_name(name) == is_frame
+
+
 @pytest.mark.parametrize("format, tolerance", [("webp", 6), ("gif", 6)])
 def test_webp_and_gif_by_pillow(pictures, tmp_path, format, tolerance):
     written = save_film(pictures, tmp_path / "film", format, Timing(fps=10), TEXT)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+import time
 
 import pytest
 
@@ -87,6 +89,8 @@ BROKEN = {
     "newer": (json.dumps({"version": VERSION + 1}), "newer itermix"),
     "part of another kind": (json.dumps({"version": 1, "mixing": [1]}), "is damaged"),
     "preset of another kind": (json.dumps({"version": 1, "mixing": {"a": 1}}), "is damaged"),
+    "half a character for a name": (json.dumps({"version": 1, "mixing": {"bad \ud800": {}}}), "ud800' is no name"),
+    "a line for a name": (json.dumps({"version": 1, "mixing": {"a\nb": {}}}), "is no name for a preset"),
     "deep": ("[" * 100_000, "is damaged"),
     "no text": ("\udcff", "is damaged"),
 }
@@ -175,6 +179,33 @@ def test_a_fault_while_writing_keeps_the_old_file(presets, monkeypatch):
     with pytest.raises(PresetsError, match="No space left"):
         presets.save("b", {})
     assert presets.file.read_bytes() == before and list(presets.file.parent.iterdir()) == [presets.file]
+
+
+def test_half_a_character_in_another_part_of_the_file_is_kept(presets):
+    foreign = {"sequence": {"a": {"prompts": "\ud800"}}}
+    presets.file.parent.mkdir()
+    presets.file.write_text(json.dumps({"version": 1, **foreign}), encoding="utf-8")
+    presets.save("mine", {"alpha_1": 2.0})
+    assert json.loads(presets.file.read_text(encoding="utf-8"))["sequence"] == foreign["sequence"]
+    assert list(presets.file.parent.iterdir()) == [presets.file]
+
+
+def test_two_threads_lose_no_preset(presets, monkeypatch):
+    read = Presets._read
+
+    def slowly(self):
+        found = read(self)
+        time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(Presets, "_read", slowly)
+    names = [f"preset {number}" for number in range(8)]
+    threads = [threading.Thread(target=presets.save, args=(name, {})) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(presets.own_names()) == names
 
 
 def test_a_request_by_name_is_the_preset_and_what_stands_beside_it(presets):

@@ -38,7 +38,7 @@ class Host(Protocol):
     dtype and device over the whole run; tensors that a host is handed are not to be changed in place.
 
     Order of the calls for one frame: `stopped`, `encode` (only prompts that are new, positive before negative),
-    `noise` and `unsample` (only where the frame says so), `sample`, `stopped`, `skipped`, `emit`. An exception of any
+    `noise` and `unsample` (only where the frame says so), `sample`, `cut_short`, `skipped`, `emit`. An exception of any
     call ends the run and goes through to the caller; the frames emitted before stay, and so does the saved state.
     """
 
@@ -84,7 +84,13 @@ class Host(Protocol):
         """Takes a finished frame: decodes it, writes it, shows it. The only call that gives a frame away."""
 
     def stopped(self) -> bool:
-        """Whether the user interrupted; a frame that was being sampled then is not finished and is dropped."""
+        """Whether no further frame is to be begun."""
+
+    def cut_short(self) -> bool:
+        """Whether an interrupt has ended the sampling before its end: the frame under way is not finished, and dropped.
+
+        A host may let a frame be finished when the user interrupts; then it is `stopped` only.
+        """
 
     def skipped(self) -> bool:
         """Whether the frame just sampled is to be left out; asked once per frame, and forgotten by that."""

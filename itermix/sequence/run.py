@@ -36,7 +36,8 @@ INJECTED = 0x9E3779B97F4A7C15
 
 @dataclass
 class Report:
-    """What came of a run. next: the first frame that was not made, the number of frames if all were."""
+    """What came of a run. next: the first frame that was not made, the number of frames if all were. interrupted:
+    whether the user ended it before the last frame."""
 
     first: int
     next: int
@@ -92,7 +93,7 @@ class Frames:
             latents = (self.previous, self.first, self.init)
             job = _job(host, self.settings, frame, conditionings.of(frame), latents, len(self.frames))
             latent = _made(host, self.settings, job, before, latents)
-            if host.stopped():
+            if host.cut_short():
                 report.interrupted = True
                 return
             if host.skipped():

@@ -106,12 +106,12 @@ def _parsed(file: Path, stream: Any) -> State:
         if isinstance(version, int) and version > VERSION:
             raise StateError(f"{file} is from a newer itermix (version {version}); update itermix to resume it")
         shapes = {name: (DTYPES[dtype], _shape(shape)) for name, dtype, shape in header["tensors"]}
-        sizes = {name: dtype.itemsize * math.prod(shape) for name, (dtype, shape) in shapes.items()}
+        sizes = {name: _itemsize(dtype) * math.prod(shape) for name, (dtype, shape) in shapes.items()}
         expected = sum(sizes.values())
-        if expected > LARGEST_TENSORS:
+        if expected > LARGEST_TENSORS or expected != file.stat().st_size - stream.tell():  # before memory is taken
             raise ValueError
-        payload = stream.read(expected + 1)
-        if len(payload) != expected or hashlib.sha256(payload).hexdigest() != header["sha256"]:
+        payload = stream.read(expected)
+        if hashlib.sha256(payload).hexdigest() != header["sha256"]:
             raise ValueError
         tensors, start = {}, 0
         for name, (dtype, shape) in shapes.items():
@@ -122,6 +122,11 @@ def _parsed(file: Path, stream: Any) -> State:
         return replace(made, folder=str(header.get("folder", "")))  # a file of an older itermix has none
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StateError(f"{file} is cut short or damaged; start a new sequence") from None
+
+
+def _itemsize(dtype: torch.dtype) -> int:
+    """In bytes; torch 2.0, which some hosts still have, does not say it of a dtype."""
+    return torch.empty((), dtype=dtype).element_size()
 
 
 def _shape(shape: Any) -> tuple[int, ...]:

@@ -112,6 +112,9 @@ class StudioHost:
     def stopped(self) -> bool:
         return self.was_cancelled or (self.is_cancelled is not None and self.is_cancelled())
 
+    def cut_short(self) -> bool:
+        return self.was_cancelled
+
     def skipped(self) -> bool:
         return False
 

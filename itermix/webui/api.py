@@ -17,6 +17,7 @@ from itermix.webui import callbacks, presets
 
 MOST_STEPS = 1000
 PREFIX = "/itermix/v1"
+ROUTE_OF_HOST = "/sdapi/v1/options"
 
 
 def register() -> None:
@@ -42,9 +43,15 @@ def add_routes(app: Any) -> None:
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 
-    app.add_api_route(f"{PREFIX}/plan", plan, methods=["GET"])
-    app.add_api_route(f"{PREFIX}/schema", schema, methods=["GET"])
-    app.add_api_route(f"{PREFIX}/curve", curve, methods=["GET"])
+    guards = hosts_guards(app)
+    for name, answer in {"plan": plan, "schema": schema, "curve": curve}.items():
+        app.add_api_route(f"{PREFIX}/{name}", answer, methods=["GET"], dependencies=guards)
+
+
+def hosts_guards(app: Any) -> list[Any]:
+    """What the host asks of a request to its own API (--api-auth) before it answers."""
+    routes = {getattr(route, "path", ""): route for route in app.routes}
+    return list(getattr(routes.get(ROUTE_OF_HOST), "dependencies", []))
 
 
 def weights(steps: int, settings: str, sigmas: str) -> dict[str, Any]:

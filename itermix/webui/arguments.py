@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +52,20 @@ def read(args: tuple, axes: dict[str, Any]) -> Request | None:
     return Request(settings, picture)
 
 
+def written_down(args: tuple) -> list[Any]:
+    """The arguments as plain data: a picture as base64 text, or none at all where mixing is not asked for."""
+    is_enabled = _is_enabled(args)
+    return [_as_text(value, is_enabled) if isinstance(value, Image.Image) else value for value in args]
+
+
+def _as_text(picture: Image.Image, is_wanted: bool) -> str | None:
+    if not is_wanted:
+        return None
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 def decode_picture(text: str) -> Image.Image:
     """A picture from base64 text, with or without a data URL's head. Raises SettingsError."""
     if len(text) > LONGEST_PICTURE:
@@ -62,7 +75,7 @@ def decode_picture(text: str) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=PICTURE_FORMATS)
         picture.load()
-    except (binascii.Error, ValueError, OSError, Image.DecompressionBombError, SyntaxError):
+    except Exception:  # whatever a decoder makes of damaged data, struct.error among it
         raise SettingsError(
             f"reference_image: {len(text)} characters are no picture; it takes a PNG, JPEG or WebP as base64 text"
         ) from None

@@ -41,6 +41,11 @@ def is_interrupted() -> bool:
     return shared.state.interrupted or shared.state.skipped
 
 
+def is_stopping() -> bool:
+    """Whether the user wants no further picture; "Don't interrupt in the middle" lets the one under way be finished."""
+    return shared.state.interrupted or getattr(shared.state, "stopping_generation", False)
+
+
 def is_hires_pass(p: Any) -> bool:
     return bool(getattr(p, "is_hr_pass", False))
 
@@ -52,6 +57,17 @@ def hires_follows(p: Any) -> bool:
 
 def is_img2img(p: Any) -> bool:
     return hasattr(p, "init_images")
+
+
+def shares_batches(p: Any) -> bool:
+    """Whether stable-diffusion-webui-distributed is there, which hands a part of a batch to other machines as JSON."""
+    return any(script.title() == "Distribute" for script in p.scripts.alwayson_scripts)
+
+
+def images_of_batch(p: Any) -> int:
+    """How many pictures a batch has: of several init images (of the API) the host takes one each."""
+    images = len(p.init_images) if is_img2img(p) and p.init_images else 1
+    return min(p.batch_size, images) if images > 1 else p.batch_size
 
 
 def seeds(p: Any, batch_size: int) -> list[int]:

@@ -46,6 +46,19 @@ def attach(sampler: Any, make_mixer: MakeMixer, is_interrupted: Callable[[], boo
         if getattr(sampler, LATEST, None) is not token:  # spent, or replaced, and kept by somebody who wrapped it
             return original(model, x, *args, **kwargs)
         detach(sampler)
+        run = set_up(model, x, kwargs)
+        if run is None:  # not said within an `except`, which would keep what was set up in memory meanwhile
+            return original(model, x, *args, **kwargs)
+        try:
+            return run.sample(original, model, x, *args, **kwargs)
+        finally:
+            run.unhook()
+            try:
+                done(run.mixer, run.pattern, run.schedule, run.fault)
+            except Exception:
+                log.exception("a mixed pass could not be reported")
+
+    def set_up(model: torch.nn.Module, x: Tensor, kwargs: dict[str, Any]) -> Run | None:
         run = None
         try:
             pattern = pattern_of(original)
@@ -53,19 +66,12 @@ def attach(sampler: Any, make_mixer: MakeMixer, is_interrupted: Callable[[], boo
             mixer = make_mixer(model, x, schedule, pattern)
             run = RUNS[pattern.state](mixer, pattern, schedule, is_interrupted)
             run.hook_into(model)
+            return run
         except Exception:
             log.exception("mixing could not be set up; this pass is made without it")
             if run is not None:
                 run.unhook()
-            return original(model, x, *args, **kwargs)
-        try:
-            return run.sample(original, model, x, *args, **kwargs)
-        finally:
-            run.unhook()
-            try:
-                done(mixer, pattern, schedule, run.fault)
-            except Exception:
-                log.exception("a mixed pass could not be reported")
+            return None
 
     setattr(mixed, OURS, weakref.ref(mixed))  # not itself: a circle would keep the reference until memory is swept
     mixed.original = original

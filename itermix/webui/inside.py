@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from itermix import inside_picture
@@ -16,7 +17,7 @@ SUFFIX = "-inside"
 def wanted(steps: int | None) -> Inside | None:
     """What looks at a pass of so many steps (None: its sampler decides); None where nobody asked."""
     count = options.value_of("look_inside", 0)
-    if isinstance(count, bool) or not isinstance(count, (int, float)) or count < 1:
+    if isinstance(count, bool) or not isinstance(count, (int, float)) or not 1 <= count < math.inf:  # nor NaN
         return None
     return Inside(int(count), steps or 0)
 

@@ -41,6 +41,14 @@ class IterativeMixing(scripts.Script):
         self.paste_field_names = [INFOTEXT_KEY]
         return list(components.values())
 
+    def before_process(self, p, *args):
+        """Before an extension that shares a batch among machines writes the arguments down: a picture is no JSON."""
+        from itermix.webui import compat  # late: a host's start waits for every import
+
+        if compat.shares_batches(p):
+            start, end = self.args_from, self.args_to
+            p.script_args = [*p.script_args[:start], *arguments.written_down(args), *p.script_args[end:]]
+
     def process(self, p, *args):
         self.encoded.clear()
         for key in (INFOTEXT_KEY, REFUSED_KEY):  # of an earlier run: the cells of a plot share them
@@ -57,9 +65,9 @@ class IterativeMixing(scripts.Script):
             p.extra_generation_params[INFOTEXT_KEY] = request.settings.to_infotext()
 
     def process_before_every_sampling(self, p, *args, **kwargs):
-        from itermix.webui import passes  # late: a host's start waits for every import
+        from itermix.webui import passes
 
-        passes.detach(p)
+        passes.begin(p)
         if hasattr(p, "itermix_sequence"):
             from itermix.webui import sequence_host
 

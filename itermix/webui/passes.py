@@ -18,6 +18,7 @@ from itermix.webui.log import log
 from itermix.webui.samplers import Pattern, Schedule, pattern_of
 
 HOST_DENOISE_KEY = "Denoising strength"
+HOST_DENOISE = "itermix_host_denoise"  # on p, while a hires pass has ours: the host's own denoising strength
 LEVEL_TOLERANCE = 1e-3  # share of a state that its own reference and noise may leave unexplained
 
 Encoded = dict[tuple, Tensor]
@@ -49,10 +50,19 @@ def attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded)
         log.exception(f"{pass_name(p)}: mixing could not be set up; this pass is made without it")
 
 
+def begin(p: Any) -> None:
+    """Before a pass: it is to start from what the host has set, whatever a pass of an earlier batch was given."""
+    if HOST_DENOISE in p.__dict__:
+        p.extra_generation_params[HOST_DENOISE_KEY] = p.__dict__[HOST_DENOISE]
+    detach(p)
+
+
 def detach(p: Any) -> None:
-    """Takes off what a pass that did not run has left."""
+    """Takes off what a pass has left. The infotext keeps the denoising strength that was used."""
     if getattr(p, "sampler", None) is not None:
         hook.detach(p.sampler)
+    if HOST_DENOISE in p.__dict__:
+        p.denoising_strength = p.__dict__.pop(HOST_DENOISE)
 
 
 def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
@@ -66,12 +76,20 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
     if pattern_of(function) is None:
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
     reference = find_reference(p, request, x, encoded)
+    if not bool(reference.latent.isfinite().all()):  # an encoder in half precision overflows on some pictures
+        raise NothingToMix(f"the reference ({reference.source}) became values that are no numbers when it was encoded")
     mask = compat.inpaint_mask(p)
-    if compat.is_hires_pass(p) and settings.hires_denoise > 0.0:
-        p.denoising_strength = settings.hires_denoise
-        p.extra_generation_params[HOST_DENOISE_KEY] = settings.hires_denoise
+    denoise = settings.hires_denoise if compat.is_hires_pass(p) else 0.0
 
     def make_mixer(model: torch.nn.Module, state: Tensor, schedule: Schedule, pattern: Pattern) -> Mixer:
+        try:
+            return mixer_of(model, state, schedule, pattern)
+        except Exception:
+            if denoise > 0.0:  # too late for the host's own: the schedule is made
+                log.warning(f"{name}: without mixing, but at the denoising strength that was meant for it, {denoise}")
+            raise
+
+    def mixer_of(model: torch.nn.Module, state: Tensor, schedule: Schedule, pattern: Pattern) -> Mixer:
         noising = compat.noising_of(function, model)
         steps = pattern.steps(schedule)
         return Mixer(
@@ -91,6 +109,10 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
         inside.save(p, mixer, name, sampler)
 
     hook.attach(p.sampler, make_mixer, compat.is_interrupted, done)
+    if denoise > 0.0:  # last: a pass that is made without mixing keeps the host's own
+        setattr(p, HOST_DENOISE, p.denoising_strength)
+        p.denoising_strength = denoise
+        p.extra_generation_params[HOST_DENOISE_KEY] = denoise
 
 
 def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Reference:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from itermix.sequence.conditioning import Conditioning, Part
 from itermix.sequence.host import Job
-from itermix.webui import compat
+from itermix.webui import compat, passes
 
 LOWEST = 1e-4  # of a k-diffusion schedule run backwards: at 0 there is no direction
 # A sampler of the host's is a circle of objects, and each frame has one of its own: in a process of millions of objects
@@ -39,6 +39,7 @@ class WebUIHost:
         self.device = torch.device(shared.device) if self.init is None else self.init.device
         self.mask = compat.inpaint_mask(p)
         self.last: Tensor | None = None
+        self.unfinished: Tensor | None = None  # what an interrupt has left of the frame under way
         self.pictures: Any = None  # of frame 0 with hires fix, which the host has decoded already
         self._start: tuple[Tensor, Tensor] | None = None  # state and noise that unsampling has led to
 
@@ -78,20 +79,29 @@ class WebUIHost:
                 extra_networks.activate(self.p, self.p.extra_network_data)
 
     def sample(self, job: Job, latent: Tensor | None, noised: bool) -> Tensor:
+        self._let_go()
         shared.state.job = f"Frame {job.frame.index + 1} of {job.total}"
         shared.state.textinfo = f"Latent Sequence: frame {job.frame.index + 1} of {job.total}"
         c, uc = self._conditionings(job)
         if job.frame.index % FRAMES_BETWEEN_SWEEPS == FRAMES_BETWEEN_SWEEPS - 1:
             gc.collect()
-        if job.frame.index == 0:
+        if latent is None or job.frame.index == 0:
             made = self._first(job, c, uc)
         elif job.frame.denoise == 0.0:
             made = latent
         else:
             made = self._later(job, latent, noised, c, uc)
-        if not self.stopped():
+        if self.cut_short():
+            self.unfinished = made
+        else:
             self.last = made
         return made
+
+    def _let_go(self) -> None:
+        """Forge and its family keep every latent and picture of a run in lists that nobody reads."""
+        for name in ("latents_after_sampling", "pixels_after_sampling"):
+            if hasattr(self.p, name):
+                setattr(self.p, name, [])  # not emptied: copies of p share the list
 
     def _first(self, job: Job, c: Any, uc: Any) -> Tensor:
         p = self.p
@@ -104,6 +114,7 @@ class WebUIHost:
             conditioning=c, unconditional_conditioning=uc, seeds=p.seeds, subseeds=p.subseeds,
             subseed_strength=p.subseed_strength, prompts=p.prompts,
         )  # fmt: skip
+        passes.detach(p)  # later frames have a denoising strength of their own
         if not getattr(made, "already_decoded", False):
             return made
         if p.itermix_latent is None:
@@ -158,7 +169,10 @@ class WebUIHost:
         """The host decodes what `sample` gave it; there is nothing left to do."""
 
     def stopped(self) -> bool:
-        return shared.state.interrupted or getattr(shared.state, "stopping_generation", False)
+        return compat.is_stopping()
+
+    def cut_short(self) -> bool:
+        return shared.state.interrupted
 
     def skipped(self) -> bool:
         was, shared.state.skipped = shared.state.skipped, False

@@ -34,6 +34,7 @@ from itermix.webui.sequence_host import WebUIHost
 FRAME_KEY, VIDEO_KEY = f"{INFOTEXT_KEY} frame", f"{INFOTEXT_KEY} video"
 DATA_KEY = f"{VIDEO_KEY} data"  # the files themselves, as base64, where the API asked for them
 GRID_PIXELS = 32 * 2**20  # the grid of a long sequence shows its frames smaller
+LONGEST_ERROR = 400  # characters
 FOLDER, STATE = "itermix-sequences", "last-sequence.state"
 
 
@@ -44,6 +45,7 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
     cannot be done.
     """
     processing.fix_seed(p)
+    p.batch_size = compat.images_of_batch(p)
     prompt, negative, seed = p.prompt, p.negative_prompt, int(p.seed)
     count, p.n_iter = p.n_iter, 1
     p.do_not_save_grid = True  # the host would put frames that were given up into it
@@ -56,9 +58,15 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
     _count_jobs(sequences, cells)
     finished = None
     for sequence in sequences:
-        if stopped():
+        if compat.is_stopping():
             break
-        made = sequence.run()
+        try:
+            made = sequence.run()
+        except Exception as error:  # of its first frame: the sequences before it are there
+            if finished is None:
+                raise
+            _say(finished, f"the next sequence was stopped by {type(error).__name__}: {error}"[:LONGEST_ERROR])
+            break
         finished = made if finished is None else joined(finished, made)
     return finished if finished is not None else processing.Processed(p, [], seed, "")
 
@@ -88,12 +96,17 @@ def _count_jobs(sequences: list[Sequence], cells: int) -> None:
     state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
 
 
-def stopped() -> bool:
-    return shared.state.interrupted or getattr(shared.state, "stopping_generation", False)
+def _say(processed: Any, message: str) -> None:
+    """In the log and under the pictures."""
+    log.warning(f"{INFOTEXT_KEY}: {message}")
+    processed.comments += f"{INFOTEXT_KEY}: {message}\n"
 
 
 def joined(first: Any, other: Any) -> Any:
-    """Two sequences' results as one; each keeps its grid before its frames."""
+    """Two sequences' results as one; each keeps its grid before its frames. An unfinished picture is left out."""
+    if not other.itermix_frames:
+        first.comments += other.comments
+        return first
     first.images += other.images
     first.infotexts += other.infotexts
     first.comments += other.comments
@@ -145,6 +158,7 @@ class Sequence:
         finally:
             for name in ("sample", "setup_conds", "setup_prompts", "itermix_sequence"):
                 p.__dict__.pop(name, None)
+            shared.state.textinfo = None
         return self._finished(processed)
 
     def find_first_frame(self) -> None:
@@ -173,7 +187,14 @@ class Sequence:
     # --- what the host calls while it makes the pictures
 
     def setup_prompts(self) -> None:
-        """Hires fix takes empty prompts from the list of all frames; the host's own scripts want text there."""
+        """Hires fix takes empty prompts from the list of all frames; the host's own scripts want text there.
+
+        The host has chosen the refiner just before. With it a frame would go on from a latent of another checkpoint,
+        and be given the conditionings of the first frame at the switch.
+        """
+        if getattr(self.p, "refiner_checkpoint_info", None) is not None:
+            self.p.refiner_checkpoint_info = None
+            self.messages.append("the refiner is left out; a sequence has one checkpoint for all its frames")
         self.host_setup_prompts()
         for name in ("hr_prompt", "hr_negative_prompt"):
             if isinstance(getattr(self.p, name, None), list):
@@ -197,9 +218,10 @@ class Sequence:
             return self._stand_in(is_last=True)
         except Exception as error:
             if self.host.last is None:  # nothing is lost: the host's own way with it, which in Forge is silent
-                log.error(f"{INFOTEXT_KEY}: stopped in its first frame by {type(error).__name__}: {error}"[:400])
+                message = f"{INFOTEXT_KEY}: stopped in its first frame by {type(error).__name__}: {error}"
+                log.error(message[:LONGEST_ERROR])
                 raise
-            self.messages.append(f"stopped by {type(error).__name__}: {error}"[:400])
+            self.messages.append(f"stopped by {type(error).__name__}: {error}"[:LONGEST_ERROR])
             return self._stand_in(is_last=True)
         if latent is None:  # skipped
             return self._stand_in(is_last=False)
@@ -226,14 +248,19 @@ class Sequence:
         return iter(self.iterator)
 
     def _stand_in(self, is_last: bool) -> Tensor:
-        """Something for the host to decode, of which nothing is kept. is_last: the sequence ends here."""
-        p = self.p
+        """Something for the host to decode, of which nothing is kept. is_last: the sequence ends here.
+
+        Interrupted in its first frame it is what there is of that, which the host shows as it does with any picture.
+        """
+        p, latent = self.p, self.host.last
         self.kept.append(False)
-        if self.host.last is None:
+        if latent is None:
+            latent = self.host.unfinished
+        if latent is None:
             raise RuntimeError("the sequence was stopped before its first frame")
         if is_last:
             del p.all_prompts[(p.iteration + 1) * p.batch_size :]  # the host makes no batch that has no prompts
-        return self.host.last
+        return latent
 
     def keep(self, picture: Image.Image) -> Image.Image:
         """The host has finished a picture: it goes to the disk at once, and the host gets what reads it from there.
@@ -242,6 +269,8 @@ class Sequence:
         """
         p = self.p
         if self.folder is None or not self.kept or not self.kept[-1]:
+            return picture
+        if p.batch_index >= p.batch_size:  # another extension has added a picture of its own to the batch
             return picture
         text = processing.create_infotext(
             p, p.prompts, p.seeds, p.subseeds, index=p.batch_index, all_negative_prompts=p.negative_prompts
@@ -290,8 +319,7 @@ class Sequence:
             more = f" (and {len(self.unwritten) - 1} more)" if len(self.unwritten) > 1 else ""
             self.messages.append(f"{self.unwritten[0]}{more}")
         for message in self.messages + (self.report.messages if self.report else []):
-            log.warning(f"{INFOTEXT_KEY}: {message}")
-            processed.comments += f"{INFOTEXT_KEY}: {message}\n"
+            _say(processed, message)
         log.info(f"{INFOTEXT_KEY}: {frames // batch} of {len(self.frames)} frames in {self.folder}")
         return processed
 
@@ -305,9 +333,13 @@ class Sequence:
     def _pick(self, processed: Any) -> int:
         """Leaves the frames, and behind them the masks and whatever else the host has put among them.
 
-        Gives the number of pictures that are frames.
+        Gives the number of pictures that are frames. Where there is none, what was begun of the first is left.
         """
         batch, each = self.p.batch_size, 1 + self.masks  # the host gives a picture, then its masks
+        is_begun = not any(self.kept)
+        if is_begun:
+            self.kept[-1:] = [True]
+            self.messages.append("stopped before its first frame was finished")
         chosen = [i for i, kept in enumerate(kept for kept in self.kept for _ in range(batch)) if kept]
         chosen = [i for i in chosen if i * each < len(processed.images)]
         pictures = [processed.images[i * each] for i in chosen]
@@ -319,7 +351,7 @@ class Sequence:
         for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds"):
             values = getattr(processed, name)
             setattr(processed, name, [values[i] for i in chosen if i < len(values)])
-        return len(chosen)
+        return 0 if is_begun else len(chosen)
 
     def _add_grid(self, processed: Any, frames: int) -> None:
         if not self.has_grid or frames < 2:
@@ -335,7 +367,7 @@ class Sequence:
         if settings.video_format == "none" or self.folder is None or not self.files:
             return
         timing = media.Timing(settings.fps, settings.hold_first, settings.hold_last, settings.ping_pong)
-        every = sorted(self.folder.glob("[0-9]*.png"))
+        every = sorted(path for path in self.folder.glob("*.png") if media.is_frame_name(path.name))
         films = []
         for image in range(batch):
             own = [path for path in every if int(path.stem) % batch == image]

@@ -36,6 +36,7 @@ class FakeHost:
         self.probe = _load_probe()
         self.mixing, self.recorder = IterativeMixing(), self.probe.Probe()
         self.defaults = [component.value for component in self.mixing.ui(False)]
+        self.others: list[Any] = []  # always-on scripts of other extensions, as far as itermix looks for them
         self.lines: list[str] = []
         handler = logging.Handler()
         handler.emit = lambda record: self.lines.append(record.getMessage())
@@ -63,7 +64,9 @@ class FakeHost:
         given = [] if mixing is None else mixing if isinstance(mixing, list) else [mixing]
         args = [*given, *self.defaults[len(given) :]][: len(self.defaults)]
         request = {**dict(prompt="a cat", seed=1, steps=6, width=64, height=64, sampler_name="Euler"), **body}
-        p = Processing(tab, SimpleNamespace(**request))
+        p = self.p = Processing(tab, SimpleNamespace(**request))
+        self.mixing.args_from, self.mixing.args_to, p.script_args = 0, len(args), args
+        p.scripts = SimpleNamespace(alwayson_scripts=[self.mixing, *self.others])
         scripts = [(self.mixing, args), (self.recorder, [])]
         mark = len(self.lines)
         pictures, infotexts = p.run(lambda method, **kwargs: _call(scripts, method, p, **kwargs))

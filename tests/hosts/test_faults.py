@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import functools
 import gc
+import json
+import weakref
 from types import FunctionType, SimpleNamespace
 
+import numpy as np
 import pytest
 
+from itermix.settings import MixingSettings
 from tests.hosts import fake_samplers
 from tests.hosts.fake import FakeHost
+from tests.hosts.host import as_base64
 
 HIRES = dict(enable_hr=True, denoising_strength=0.5)
 ON = {"enabled": True}
@@ -70,6 +75,105 @@ def test_a_fault_while_setting_up_makes_the_pass_without_mixing(fake, monkeypatc
     generation = fake.generate(mixing=settings, **HIRES)
     assert generation.same_as(fake.generate(**HIRES))
     assert any("mixing could not be set up" in line for line in generation.log)
+
+
+def read_picture(text):
+    from itermix.webui.arguments import decode_picture
+
+    return decode_picture(text)
+
+
+def broken_in_the_hires_pass(monkeypatch, name, batch=0):
+    """Breaks a function of `passes` for one batch alone."""
+    from itermix.webui import passes
+
+    kept, calls = getattr(passes, name), []
+
+    def broken(*args):
+        calls.append(name)
+        if len(calls) == batch + 1:
+            raise RuntimeError("no")
+        return kept(*args)
+
+    monkeypatch.setattr(passes, name, broken)
+
+
+def test_a_pass_that_cannot_be_mixed_keeps_the_hosts_own_denoising_strength(fake, monkeypatch):
+    """In the second of three batches; the first and the third have ours, and the host gets its own back."""
+    broken_in_the_hires_pass(monkeypatch, "find_reference", batch=1)
+    settings = {"enabled": True, "hires_denoise": 0.8}
+    made = fake.generate(mixing=settings, n_iter=3, **HIRES)
+    assert ["Denoising strength: 0.8" in text for text in made.infotexts] == [True, False, True]
+    assert "Denoising strength: 0.5" in made.infotexts[1] and fake.p.denoising_strength == 0.5
+    monkeypatch.undo()
+    plain = fake.generate(n_iter=3, **HIRES)
+    assert [(a == b).all() for a, b in zip(made.pictures, plain.pictures)] == [False, True, False]
+
+
+def test_a_pass_that_fails_too_late_says_which_denoising_strength_it_has(fake, monkeypatch):
+    broken_in_the_hires_pass(monkeypatch, "noise_source")
+    made = fake.generate(mixing={"enabled": True, "hires_denoise": 0.8}, **HIRES)
+    assert "Denoising strength: 0.8" in made.infotexts[0] and fake.p.denoising_strength == 0.5
+    assert any("at the denoising strength that was meant for it, 0.8" in line for line in made.log)
+    monkeypatch.undo()
+    assert made.same_as(fake.generate(**{**HIRES, "denoising_strength": 0.8}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_reference_of_no_numbers_is_not_mixed(fake, monkeypatch, picture, value):
+    from itermix.webui import compat
+
+    encode = compat.encode
+
+    def overflowing(*args):
+        latent = encode(*args)
+        latent[..., 0, 0] = value
+        return latent
+
+    monkeypatch.setattr(compat, "encode", overflowing)
+    made = fake.generate(mixing={"reference_image": as_base64(picture)})
+    assert made.same_as(fake.generate())
+    assert "nothing mixed: the reference (uploaded image) became values that are no numbers" in made.log[-1]
+
+
+@pytest.mark.parametrize("mixing", [[True], [False]], ids=["on", "off"])
+def test_a_picture_of_the_page_is_plain_data_for_an_extension_that_shares_batches(fake, monkeypatch, picture, mixing):
+    args = [*mixing, *fake.defaults[1:]]
+    place = [field.name for field in MixingSettings.fields()].index("reference_image")
+    args[place] = picture
+    alone = fake.generate(mixing=list(args))
+    assert fake.p.script_args[place] is picture
+    monkeypatch.setattr(fake, "others", [SimpleNamespace(title=lambda: "Distribute")])
+    shared = fake.generate(mixing=list(args))
+    assert shared.same_as(alone)
+    json.dumps(fake.p.script_args)
+    text = fake.p.script_args[place]
+    assert text is None if mixing == [False] else (np.array(read_picture(text)) == np.array(picture)).all()
+    assert fake.p.script_args[:place] == args[:place] and fake.p.script_args[place + 1 :] == args[place + 1 :]
+
+
+def test_what_could_not_be_set_up_is_not_kept_in_memory_while_the_host_samples(monkeypatch):
+    from itermix.webui import hook
+
+    monkeypatch.setattr(hook.log, "exception", lambda text: None)  # pytest keeps what is logged
+
+    class Heavy:
+        pass
+
+    alive = []
+
+    def make_mixer(*args):
+        heavy = Heavy()
+        alive.append(weakref.ref(heavy))
+        raise RuntimeError("no")
+
+    def sample_euler(model, x, sigmas=None, callback=None):
+        assert alive[0]() is None
+        return x
+
+    sampler = SimpleNamespace(func=sample_euler)
+    hook.attach(sampler, make_mixer, lambda: False, lambda *args: None)
+    assert sampler.func(None, "x", sigmas=[1.0, 0.0]) == "x" and len(alive) == 1
 
 
 def test_an_error_of_the_sampler_is_the_hosts_own_and_leaves_no_hook(fake, monkeypatch):

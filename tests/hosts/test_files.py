@@ -8,8 +8,10 @@ import io
 import json
 import re
 import socket
+import struct
 import threading
 import urllib.error
+import zlib
 
 import pytest
 from PIL import Image
@@ -93,6 +95,21 @@ def test_a_reference_is_decoded_from_its_text_alone(canary, server, fake_host):
             decode_picture(name)
     assert not callers
     assert decode_picture(as_base64(Image.open(canary))).getpixel((0, 0)) == (200, 10, 10)
+
+
+@pytest.mark.parametrize("kind", [b"gAMA", b"cHRM", b"tRNS"])
+def test_a_png_with_a_cut_chunk_behind_its_pixels_is_refused(fake_host, kind):
+    """Pillow reads those chunks after the picture and unpacks what is not there."""
+    from itermix.webui.arguments import decode_picture
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    chunk = kind + b"\x00"
+    cut = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    data = buffer.getvalue()
+    end = data.index(b"IEND") - 4
+    with pytest.raises(SettingsError, match="are no picture"):
+        decode_picture(base64.b64encode(data[:end] + cut + data[end:]).decode())
 
 
 def test_a_picture_for_which_a_program_would_be_started_is_refused(fake_host, monkeypatch):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import urllib.error
 
+import numpy as np
 import pytest
 
+from tests.hosts.host import as_base64
 from tests.hosts.test_faults_on_a_host import (  # noqa: F401
     TEXT,
     break_at,
@@ -13,6 +15,7 @@ from tests.hosts.test_faults_on_a_host import (  # noqa: F401
     disturb,
     nothing_is_left,
     right,
+    second_checkpoint,
 )
 
 pytestmark = pytest.mark.real_host
@@ -68,19 +71,78 @@ def test_a_fault_in_a_frame_gives_the_frames_before_it(host, point, at, finished
         assert refused.value.code == 500 and TEXT in host.log[mark:]
 
 
-@pytest.mark.parametrize("passes", range(FRAMES))
+@pytest.fixture(scope="module")
+def whole(host, right):  # noqa: F811
+    """The frames of a run that nothing disturbs."""
+    host.arm(network="gaussian")
+    return sequence(host)[1]
+
+
+@pytest.mark.parametrize("passes", range(1, FRAMES))
 @pytest.mark.parametrize("how", ["interrupt", "error"])
-def test_stopped_in_any_frame_the_finished_ones_come_out(host, how, passes):
+def test_stopped_in_a_later_frame_the_finished_ones_come_out(host, whole, how, passes):
     disturb(host, how, 1, passes)
     mark = len(host.log)
-    if passes == 0:
-        try:
-            assert len(sequence(host)[1]) <= 1
-        except urllib.error.HTTPError as error:
-            assert error.code == 500
-    else:
-        assert len(sequence(host)[1]) == passes
+    assert same(sequence(host)[1], whole[:passes])
     assert how == "interrupt" or TEXT in host.log[mark:]
+
+
+def test_an_error_in_the_first_frame_is_the_hosts_answer(host):
+    disturb(host, "error", 1)
+    mark = len(host.log)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        sequence(host)
+    assert refused.value.code == 500 and TEXT in host.log[mark:]
+
+
+@pytest.mark.parametrize("how", ["interrupt", "skip"])
+@pytest.mark.parametrize("body", [{}, dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent")], ids=["plain", "hires"])
+def test_interrupted_in_the_first_frame_what_there_is_of_it_comes_out(host, whole, how, body):
+    """As of any picture of the host; a skipped one is left out, and the frame after it is the first."""
+    disturb(host, how, 1)
+    made, frames = sequence(host, **body)
+    if how == "interrupt":
+        assert len(made.pictures) == 1 and made.pictures[0].std() > 0
+        assert "stopped before its first frame was finished" in made.log[-2] and f"0 of {FRAMES} frames" in made.log[-1]
+    else:
+        assert len(frames) == FRAMES - 1 and all(frame.shape == frames[0].shape for frame in frames)
+        assert f"{FRAMES - 1} of {FRAMES} frames" in made.log[-1]
+
+
+@pytest.mark.parametrize("passes", range(FRAMES))
+def test_the_pages_interrupt_lets_the_frame_under_way_be_finished(host, whole, passes):
+    disturb(host, "stop", 1, passes)
+    made, frames = sequence(host)
+    assert same(frames, whole[: passes + 1])
+    assert f"{passes + 1} of {FRAMES} frames" in made.log[-1]
+
+
+@pytest.mark.parametrize("how", ["interrupt", "error"])
+def test_stopped_in_the_first_frame_of_a_second_sequence_the_first_one_comes_out(host, whole, how):
+    disturb(host, how, 1, passes=FRAMES)
+    made, frames = sequence(host, n_iter=2)
+    assert same(frames, whole)
+    assert any("stopped" in line for line in made.log) and (how == "interrupt" or any(TEXT in s for s in made.log))
+
+
+def test_a_refiner_is_left_out_and_said(host, whole, second_checkpoint):  # noqa: F811
+    made, frames = sequence(host, refiner_checkpoint=second_checkpoint, refiner_switch_at=0.5)
+    assert same(frames, whole) and "Refiner" not in made.infotexts[-1]
+    assert sum("the refiner is left out" in line for line in made.log) == 1
+
+
+def test_two_init_images_of_a_batch_of_four_are_a_batch_of_two(host, picture):
+    pictures = [as_base64(picture), as_base64(picture.transpose(0))]
+    two, four = (
+        sequence(host, "img2img", init_images=pictures, denoising_strength=0.7, batch_size=size)[0] for size in (2, 4)
+    )
+    assert len(two.pictures) == 2 * FRAMES + 1 and two.same_as(four)
+    assert two.info["all_seeds"] == four.info["all_seeds"] == [5 + n for k in range(FRAMES) for n in (k, k + 1)]
+    assert two.infotexts == four.infotexts
+
+
+def same(frames, others):
+    return len(frames) == len(others) and all(np.array_equal(a, b) for a, b in zip(frames, others))
 
 
 @pytest.mark.parametrize("passes", [0, 2])

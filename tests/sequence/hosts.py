@@ -11,10 +11,11 @@ PATTERN = 10007  # the recorder's: a seed acts by its rest
 
 
 class Log:
-    """What both hosts share: a log of calls, and an interrupt or a skip at a given frame."""
+    """What both hosts share: a log of calls, and a given frame that is interrupted (stop_at), skipped, or finished
+    and the last one (stop_after)."""
 
-    def __init__(self, batch=1, mask=None, stop_at=None, skip=()):
-        self.batch, self.mask, self.stop_at, self.skip = batch, mask, stop_at, set(skip)
+    def __init__(self, batch=1, mask=None, stop_at=None, skip=(), stop_after=None):
+        self.batch, self.mask, self.stop_at, self.skip, self.stop_after = batch, mask, stop_at, set(skip), stop_after
         self.device, self.identity = torch.device("cpu"), "test"
         self.jobs, self.encoded, self.emitted, self.calls = [], [], {}, []
         self.sampling = None
@@ -23,6 +24,9 @@ class Log:
         self.emitted[job.frame.index] = latent.clone()
 
     def stopped(self):
+        return self.cut_short() or self.stop_after is not None and self.sampling == self.stop_after
+
+    def cut_short(self):
         return self.stop_at is not None and self.sampling == self.stop_at
 
     def skipped(self):

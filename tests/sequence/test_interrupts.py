@@ -1,6 +1,7 @@
 """Cut anywhere, a sequence goes on with the same frames, loses none that is finished, and holds no more memory."""
 
 import errno
+import tracemalloc
 import weakref
 
 import pytest
@@ -65,6 +66,7 @@ def test_cut_twice_and_with_a_skip_between(tmp_path):
         (lambda data: data[: len(data) // 2], "is cut short or damaged; start a new sequence"),
         (lambda data: b"PK\x03\x04" + data, "is no saved sequence; start a new one"),
         (lambda data: data.replace(b'"version": 1', b'"version": 7'), "is from a newer itermix .version 7.; update"),
+        (lambda data: data + b"\0", "is cut short or damaged; start a new sequence"),
     ],
 )
 def test_a_run_refuses_a_bad_file_and_makes_no_frame(tmp_path, damage, message):
@@ -75,6 +77,24 @@ def test_a_run_refuses_a_bad_file_and_makes_no_frame(tmp_path, damage, message):
     with pytest.raises(StateError, match=message) as refused:
         made(host, file, resume=True)
     assert str(file) in str(refused.value) and not host.jobs
+
+
+def test_a_small_file_that_says_it_is_large_takes_no_memory(tmp_path):
+    file = tmp_path / "state"
+    made(Gaussian(stop_at=3), file)
+    data = file.read_bytes()
+    assert data.count(b"[1, 4, 8, 8]") == 2
+    head, rest = data[: len(state.MAGIC)], data[len(state.MAGIC) + 8 :]
+    text, payload = rest[: rest.index(b"}") + 1], rest[rest.index(b"}") + 1 :]
+    text = text.replace(b"[1, 4, 8, 8]", b"[1, 4, 8192, 4096]")  # 1 GB each
+    file.write_bytes(head + len(text).to_bytes(8, "big") + text + payload)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StateError, match="is cut short or damaged"):
+            state.load(file)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_disk_that_is_full_from_frame_3_on_costs_the_resuming_and_no_frame(tmp_path, monkeypatch):

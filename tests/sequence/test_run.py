@@ -125,6 +125,21 @@ def test_another_sequence_is_not_resumed(tmp_path, other):
         made(file=tmp_path / "state", resume=True, **other)
 
 
+@pytest.mark.parametrize("stop", range(9))
+def test_an_interrupt_that_waits_for_the_frame_under_way_loses_none(tmp_path, stop):
+    whole, _ = made(Gaussian())
+    begun, report = made(Gaussian(stop_after=stop), file=tmp_path / "state")
+    assert report.emitted == list(range(stop + 1)) and report.interrupted == (stop < 8)
+    assert all(torch.equal(begun.emitted[k], whole.emitted[k]) for k in range(stop + 1))
+    rest, report = made(None, file=tmp_path / "state", resume=True)
+    assert report.emitted == list(range(stop + 1, 9))
+
+
+def test_with_the_first_frame_skipped_the_next_begins_from_noise():
+    host, report = made(Gaussian(skip=[0]))
+    assert report.skipped == [0] and sorted(host.emitted) == list(range(1, 9))
+
+
 def test_a_skipped_frame_is_left_out_and_the_one_before_goes_on():
     host, report = made(Gaussian(skip=[3]), init=INIT)
     assert report.skipped == [3] and sorted(host.emitted) == [0, 1, 2, 4, 5, 6, 7, 8]

@@ -2,8 +2,9 @@
 
 POST /itermix-probe/break {"point": "itermix.webui.passes.summary", "at": 0, "error": "RuntimeError"}: the function
                           raises in its call number `at`; {} mends it
-POST /itermix-probe/disturb {"how": "interrupt" | "skip" | "nan" | "error" | "nan result", "evaluation": n,
-                          "passes": n}: of the pass after so many others; {} does nothing any more
+POST /itermix-probe/disturb {"how": "interrupt" | "stop" | "skip" | "nan" | "error" | "nan result", "evaluation": n,
+                          "passes": n}: of the pass after so many others; {} does nothing any more. "stop" is the
+                          page's Interrupt, which lets the picture under way be finished
 GET  /itermix-probe/left  {"mixers": 0, "runs": 0, "wrappers": 0, "hooks": 0, "callbacks": n, "calls": n}: what of
                           itermix lives in the host's process; calls: of the broken function since it was broken
 """
@@ -59,6 +60,8 @@ def disturb(sampler, wanted):
         if evaluations == wanted.get("evaluation"):
             if wanted["how"] == "interrupt":
                 shared.state.interrupt()
+            elif wanted["how"] == "stop":
+                shared.state.stop_generating()
             elif wanted["how"] == "skip":
                 shared.state.skip()
             elif wanted["how"] == "error":
