@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from itermix.settings import MixingSettings
 from tests.hosts import battery
-from tests.hosts.host import PROBE, REPOSITORY, Host, largest_difference
+from tests.hosts.host import PROBE, REPOSITORY, Host, as_base64, largest_difference
 
 VARIABLE = "ITERMIX_OTHER_EXTENSIONS"
 FOLDERS = {Path(name).name: Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name}
@@ -142,6 +143,22 @@ def test_a_batch_of_two_hosts_has_the_pictures_of_one(two_hosts, mixing):
     assert mixed == [mixing is not None] * 2  # each did its half
     assert ["Iterative Mixing: " in text for text in together.infotexts] == [mixing is not None] * 4
     assert any("Worker Label: worker" in text for text in together.infotexts)
+
+
+@pytest.mark.skipif(DISTRIBUTED not in FOLDERS, reason=f"{DISTRIBUTED} is not named")
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_reference_that_was_uploaded_on_the_page_reaches_the_other_host(two_hosts, picture, enabled):
+    """Switched off, too, the other host makes its half, whatever picture lies in the field."""
+    master, worker = two_hosts
+    values = {"enabled": enabled, "reference": "uploaded image", "reference_image": as_base64(picture)}
+    mixing = [values.get(field.name, field.default) for field in MixingSettings.fields()]
+    alone = [generate_batch(worker, mixing, seed=seed, size=2) for seed in (1, 3)]
+    master.arm(page=True)
+    together = generate_batch(master, mixing, seed=1, size=4)
+    master.arm()
+    wanted = [half for part in alone for half in part.pictures]
+    assert [largest_difference(a, b) for a, b in zip(together.pictures, wanted, strict=True)] == [0] * 4
+    assert any("reference: uploaded image" in line for line in together.log) == enabled
 
 
 def generate_batch(host, mixing, seed, size):

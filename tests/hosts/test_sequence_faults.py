@@ -9,6 +9,7 @@ import pytest
 
 from tests.hosts.host import as_base64
 from tests.hosts.test_faults_on_a_host import (  # noqa: F401
+    HIRES,
     TEXT,
     break_at,
     calls,
@@ -96,7 +97,7 @@ def test_an_error_in_the_first_frame_is_the_hosts_answer(host):
 
 
 @pytest.mark.parametrize("how", ["interrupt", "skip"])
-@pytest.mark.parametrize("body", [{}, dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent")], ids=["plain", "hires"])
+@pytest.mark.parametrize("body", [{}, HIRES], ids=["plain", "hires"])
 def test_interrupted_in_the_first_frame_what_there_is_of_it_comes_out(host, whole, how, body):
     """As of any picture of the host; a skipped one is left out, and the frame after it is the first."""
     disturb(host, how, 1)

@@ -1,7 +1,8 @@
 """A WebUI extension for tests alone: puts a closed-form denoiser into the sampler and records what the sampler does.
 
 POST /itermix-probe/arm   {"denoiser": "gaussian" | "constant" | "unit", "inject": {"step": i, "by": d}, "noise_by": d,
-                           "network": "gaussian"}: the last in place of Forge's UNet only, which is slow on a CPU
+                           "network": "gaussian", "page": true}: network in place of Forge's UNet only, which is slow
+                           on a CPU; page makes the picture among itermix's arguments one, as the page hands it over
 GET  /itermix-probe/trace -> npz of the last pass, as base64
 
 It replaces `forward` and `callback_state` on the sampler's own objects, which live for one pass, so it records what
@@ -14,6 +15,8 @@ import io
 import numpy as np
 import torch
 from modules import script_callbacks, scripts
+
+LONGEST_CHOICE = 100  # characters: a longer text is a picture
 
 armed = {}
 trace = {}
@@ -28,6 +31,17 @@ class Probe(scripts.Script):
 
     def ui(self, is_img2img):
         return []
+
+    def setup(self, p, *args):
+        if armed.get("page"):
+            from itermix.webui.arguments import decode_picture
+
+            ours = next(script for script in p.scripts.alwayson_scripts if script.title() == "Iterative Mixing")
+            given, start, end = list(p.script_args), ours.args_from, ours.args_to
+            for place in range(start, end):
+                if isinstance(given[place], str) and len(given[place]) > LONGEST_CHOICE:
+                    given[place] = decode_picture(given[place])
+            p.script_args = given
 
     def before_process(self, p, *args):
         if armed:
