@@ -161,5 +161,20 @@ def test_a_reference_that_was_uploaded_on_the_page_reaches_the_other_host(two_ho
     assert any("reference: uploaded image" in line for line in together.log) == enabled
 
 
+@pytest.mark.skipif(DISTRIBUTED not in FOLDERS, reason=f"{DISTRIBUTED} is not named")
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_sequence_stays_on_the_first_host(two_hosts, size):
+    master, worker = two_hosts
+    plan = {"frames": 3, "prompts": "0: a cat\n2: a dog", "travel": "slerp", "video_format": "none"}
+    body = dict(script_name="latent sequence", script_args=[plan], steps=STEPS, batch_size=size)
+    wanted = worker.generate(**body)
+    mark = len(worker.log)
+    made = master.generate(**body)
+    frames = [picture for picture in made.pictures if picture.shape == (64, 64, 3)]
+    assert len(frames) == 3 * size and not worker.lines_since(mark)
+    for mine, theirs in zip(frames, wanted.pictures[-3 * size :], strict=True):
+        assert largest_difference(mine, theirs) == 0
+
+
 def generate_batch(host, mixing, seed, size):
     return host.generate(mixing=mixing, **{**HIRES, "seed": seed, "batch_size": size, "sampler_name": "Euler a"})
