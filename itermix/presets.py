@@ -25,7 +25,6 @@ LARGEST_FILE = 4 * 2**20  # bytes
 CUSTOM = "custom"  # what settings are called that are no preset
 NOT_KEPT = ("enabled", "resume")  # what a run is asked to do, not how
 
-
 _changing = threading.RLock()  # a page's events run in threads, and a change is read, made and written
 
 

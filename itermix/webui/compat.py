@@ -70,6 +70,13 @@ def images_of_batch(p: Any) -> int:
     return min(p.batch_size, images) if images > 1 else p.batch_size
 
 
+def let_go_of_pictures(p: Any) -> None:
+    """Forge and its family keep every latent and picture of a run in lists that nobody reads."""
+    for name in ("latents_after_sampling", "pixels_after_sampling"):
+        if hasattr(p, name):
+            setattr(p, name, [])  # not emptied: copies of p share the list
+
+
 def seeds(p: Any, batch_size: int) -> list[int]:
     """The seed of each image of the batch under way."""
     return [int(seed) for seed in p.seeds[:batch_size]]

@@ -79,7 +79,7 @@ class WebUIHost:
                 extra_networks.activate(self.p, self.p.extra_network_data)
 
     def sample(self, job: Job, latent: Tensor | None, noised: bool) -> Tensor:
-        self._let_go()
+        compat.let_go_of_pictures(self.p)
         shared.state.job = f"Frame {job.frame.index + 1} of {job.total}"
         shared.state.textinfo = f"Latent Sequence: frame {job.frame.index + 1} of {job.total}"
         c, uc = self._conditionings(job)
@@ -96,12 +96,6 @@ class WebUIHost:
         else:
             self.last = made
         return made
-
-    def _let_go(self) -> None:
-        """Forge and its family keep every latent and picture of a run in lists that nobody reads."""
-        for name in ("latents_after_sampling", "pixels_after_sampling"):
-            if hasattr(self.p, name):
-                setattr(self.p, name, [])  # not emptied: copies of p share the list
 
     def _first(self, job: Job, c: Any, uc: Any) -> Tensor:
         p = self.p
