@@ -35,7 +35,8 @@ def test_a_batch_has_a_picture_for_each_of_several_init_images(compat, batch_siz
 
 @pytest.mark.parametrize("state, expected", [
     (dict(interrupted=False), False), (dict(interrupted=True), True),
-    (dict(interrupted=False, stopping_generation=True), True), (dict(interrupted=False, stopping_generation=False), False),
+    (dict(interrupted=False, stopping_generation=True), True),
+    (dict(interrupted=False, stopping_generation=False), False),
 ])  # fmt: skip
 def test_a_host_is_stopping_where_either_interrupt_was_asked_for(compat, monkeypatch, state, expected):
     monkeypatch.setattr(compat.shared, "state", SimpleNamespace(**state))
