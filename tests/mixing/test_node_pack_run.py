@@ -24,19 +24,20 @@ RUNS = {
 
 
 class PacksWeights(Mixer):
-    """Takes the pack's own weights: float32, and the logistic counts in N - 1 steps where u counts in N."""
+    """Takes the pack's own weights as they were recorded: float32, of which each processor rounds the last digit of a
+    power in its own way; and the logistic counts in N - 1 steps where u counts in N."""
+
+    recorded: torch.Tensor
 
     def weight(self, step, sigma):
-        name = "cosine" if self.settings.curve.startswith("cosine") else self.settings.curve
-        return 1.0 - float(node_pack_weights(name, self.steps, self.settings.alpha_1)[step])
+        return 1.0 - float(self.recorded[step])
 
 
 class PacksRounding(PacksWeights):
     """Linear blending as the pack rounds it: w and 1 - w in float32, each times its latent."""
 
     def mix(self, x, step, sigma):
-        name = "cosine" if self.settings.curve.startswith("cosine") else self.settings.curve
-        w = node_pack_weights(name, self.steps, self.settings.alpha_1)[step]
+        w = self.recorded[step].float()
         return (1 - w) * (self.reference + sigma * self.noise.at(step)) + w * x
 
 
@@ -60,6 +61,7 @@ def run(kind, name, recorded):
     # The last level is 0 and takes no noise.
     noise = torch.stack([(z - x0[0]) / sigma for z, sigma in zip(z_prime, sigmas[:STEPS])])
     mixer = kind(settings, x0, RecordedNoise(noise), STEPS)
+    mixer.recorded = recorded[f"{name}_weights"]
     x, mixed = z_prime[:1], []
     for step, (sigma, after) in enumerate(zip(sigmas, sigmas[1:])):
         x = mixer.begin(x, step, sigma)
