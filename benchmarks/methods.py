@@ -17,7 +17,7 @@ from benchmarks.fields import INTERPOLATION
 from benchmarks.solvers import Denoise
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.reference import FreshNoise, equalised
-from itermix.settings import BLENDS, FREQUENCY_BLENDS, MixingSettings
+from itermix.mixing.settings import BLENDS, FREQUENCY_BLENDS, MixingSettings
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from benchmarks.unet import LATENT_CHANNELS, PARAMETERS, TEXT_TOKENS, TEXT_WIDTH
 from itermix.mixing import blend, noising
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.reference import FreshNoise
-from itermix.settings import BLENDS, NOISES, MixingSettings
+from itermix.mixing.settings import BLENDS, NOISES, MixingSettings
 
 PIXELS = (512, 1024, 2048)
 PIXELS_PER_LATENT = 8

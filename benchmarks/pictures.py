@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmarks import picture_measures as measures
 from benchmarks import picture_report as report
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.studio.pictures import picture_of, tensor_of
 from itermix.studio.pipeline import Result, Studio
 from itermix.studio.request import Request

@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SEED_MODES, TRAVELS
-from itermix.settings import MixingSettings
 
 WINDOW = 50  # generations at either end
 LEAST_DENOISING = 0.5  # with fewer steps left some of the hosts' samplers raise

@@ -21,12 +21,12 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("show what mixing does: a sheet of pictures side by side", "itermix.studio.demo", PICTURES),
-    "test": Command("run all tests that need no WebUI", "itermix.studio.checks"),
-    "studio": Command("open the page in the browser", "itermix.studio.page", (*PICTURES, "gradio")),
-    "render": Command("make pictures from a prompt", "itermix.studio.render", PICTURES),
-    "sweep": Command("make a grid of pictures over one or two settings", "itermix.studio.sweep", PICTURES),
-    "plan": Command("show the frames of a latent sequence before it is run", "itermix.sequence.plan_command"),
+    "demo": Command("show what mixing does: a sheet of pictures side by side", "itermix.commands.demo", PICTURES),
+    "test": Command("run all tests that need no WebUI", "itermix.commands.test"),
+    "studio": Command("open the page in the browser", "itermix.studio.page.server", (*PICTURES, "gradio")),
+    "render": Command("make pictures from a prompt", "itermix.commands.render", PICTURES),
+    "sweep": Command("make a grid of pictures over one or two settings", "itermix.commands.sweep", PICTURES),
+    "plan": Command("show the frames of a latent sequence before it is run", "itermix.commands.plan"),
 }
 EXAMPLES = """examples:
   python3 -m itermix demo
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 def run(name: str, arguments: list[str]) -> int:
     """One command, in an environment that has its packages; its help needs none."""
-    from itermix.studio import environment
+    from itermix.commands import environment
 
     command = COMMANDS[name]
     try:

@@ -1,5 +1,5 @@
 """Loads the always-on script "Iterative Mixing"."""
 
-from itermix.webui.mixing_script import IterativeMixing, register  # noqa: F401
+from itermix.webui.mixing.script import IterativeMixing, register  # noqa: F401
 
 register()

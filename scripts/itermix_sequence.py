@@ -1,3 +1,3 @@
 """Loads the script "Latent Sequence"."""
 
-from itermix.webui.sequence_script import LatentSequence  # noqa: F401
+from itermix.webui.sequence.script import LatentSequence  # noqa: F401

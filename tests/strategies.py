@@ -4,8 +4,8 @@ import math
 
 from hypothesis import strategies as st
 
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings
 
 MOST_KEYFRAMES = 4
 # What a user may write and a format may trip over: the host's separators, quotes, other scripts, lines within lines.

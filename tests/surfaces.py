@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 if importlib.util.find_spec("gradio") is not None:
     import gradio  # noqa: F401
 
-from tests.hosts import fake_modules
+from tests.webui import fake_modules
 
 fake_modules.install()
 if importlib.util.find_spec("fastapi") is None:
@@ -22,8 +22,8 @@ if importlib.util.find_spec("fastapi") is None:
 from modules import scripts  # noqa: E402
 
 from itermix.webui import api, xyz  # noqa: E402
-from itermix.webui.mixing_script import IterativeMixing  # noqa: E402
-from itermix.webui.sequence_script import LatentSequence  # noqa: E402
+from itermix.webui.mixing.script import IterativeMixing  # noqa: E402
+from itermix.webui.sequence.script import LatentSequence  # noqa: E402
 
 
 def labels(script):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import VERSION_KEY, Infotext, MixingSettings, SettingsError, number
+from itermix.settings import VERSION_KEY, Infotext, SettingsError, number
 
 MODELS = [MixingSettings, SequenceSettings]
 # The defaults of each version; of a later one, those that it changed or that came with a new field.

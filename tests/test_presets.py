@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import LONGEST_NAME, VERSION, Presets, PresetsError
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings, SettingsError
+from itermix.settings import SettingsError
 
 
 @pytest.fixture

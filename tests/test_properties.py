@@ -13,9 +13,9 @@ from itermix.mixing.blend import BLENDS, blend
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import VE, VP, Flow, alphas_cumprod, noised
 from itermix.mixing.reference import equalised
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.colour import anchored
 from itermix.sequence.run import INTERPOLATIONS
-from itermix.settings import MixingSettings
 from tests.strategies import mixing_settings
 
 NOISINGS = {"VE": VE(), "VP": VP(alphas_cumprod()), "flow": Flow()}

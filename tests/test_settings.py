@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from itermix.mixing.settings import CURVES, MixingSettings
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import CURVES, LONGEST_VALUE_SHOWN, MixingSettings, SettingsError
+from itermix.settings import LONGEST_VALUE_SHOWN, SettingsError
 from tests.strategies import mixing_values, sequence_values
 
 FIELDS = MixingSettings.fields()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import INFOTEXT_KEY, MixingSettings
 from tools import localize
 from tools.document import marks
 

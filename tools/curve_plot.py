@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from itermix.mixing import curve
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "curve.svg"
 WIDTH, HEIGHT = 760, 320

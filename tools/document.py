@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import Field, MixingSettings, Settings
+from itermix.settings import Field, Settings
 from tools import curve_plot, host_table
 
 README = Path(__file__).resolve().parents[1] / "README.md"

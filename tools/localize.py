@@ -21,8 +21,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence import settings as sequence
-from itermix.settings import INFOTEXT_KEY, MixingSettings, Settings
+from itermix.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "localizations"
 REFERENCE = "en_US"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from itermix.settings import MixingSettings
+    from itermix.mixing.settings import MixingSettings
 
 STEEPNESS_PER_ALPHA = 5.0  # the node pack's logistic
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from itermix.mixing import blend, curve
-from itermix.mixing.inside import MIXED, REFERENCE, STATE, Inside
 from itermix.mixing.noising import VE, Noising
 from itermix.mixing.reference import NoiseSource, SharedNoise
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
+from itermix.mixing.trace import MIXED, REFERENCE, STATE, Inside
 
 NYQUIST = 0.5  # cycles per latent pixel
 

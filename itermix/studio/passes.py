@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from itermix.mixing.inside import Inside
 from itermix.mixing.mixer import Mixer, Report
 from itermix.mixing.noising import noised
 from itermix.mixing.reference import FreshNoise, SharedNoise, equalised
-from itermix.settings import FREQUENCY_BLENDS, MixingSettings
+from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
+from itermix.mixing.trace import Inside
 from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
 from itermix.studio.sampling import IsCancelled, Kept, OnStep, sample

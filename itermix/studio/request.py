@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from itermix.settings import INFOTEXT_KEY, MixingSettings
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.studio.errors import StudioError
 
 AUTOMATIC = "automatic"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.studio import pictures
 from itermix.studio.errors import Cancelled
 from itermix.studio.jobs import Source, results_of

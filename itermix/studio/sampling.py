@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from itermix.mixing.inside import DENOISED
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import noised
+from itermix.mixing.trace import DENOISED
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.schedules import Schedule
 

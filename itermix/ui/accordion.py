@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
-from itermix.settings import MixingSettings
 from itermix.ui.curve import build_curve
 from itermix.ui.fields import build_field
 from itermix.ui.presets import PresetControls

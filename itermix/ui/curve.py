@@ -11,7 +11,7 @@ import json
 
 import gradio as gr
 
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 
 DRAWN_FROM = (
     "enabled", "alpha_1", "curve", "blend", "hires_denoise", "passes", "start", "stop", "clamp", "minimum", "maximum",

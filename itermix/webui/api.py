@@ -11,8 +11,9 @@ import json
 import math
 from typing import Any
 
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings, SettingsError, json_object
+from itermix.settings import SettingsError, json_object
 from itermix.webui import callbacks, presets
 
 MOST_STEPS = 1000

@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from itermix.settings import INFOTEXT_KEY, MixingSettings, Settings, SettingsError
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
+from itermix.settings import Settings, SettingsError
 from itermix.webui.log import log
 
 

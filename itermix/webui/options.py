@@ -12,9 +12,10 @@ from typing import Any
 
 from modules import shared
 
+from itermix.mixing.settings import MOST_LOOKS, MixingSettings
 from itermix.presets import PresetsError
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MOST_LOOKS, MixingSettings, SettingsError
+from itermix.settings import SettingsError
 from itermix.webui import callbacks, presets
 from itermix.webui.log import log
 

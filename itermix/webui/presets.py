@@ -9,9 +9,9 @@ from pathlib import Path
 
 from modules import paths
 
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings
 from itermix.webui import callbacks
 from itermix.webui.log import log
 

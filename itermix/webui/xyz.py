@@ -14,9 +14,10 @@ from typing import Any
 
 from modules import scripts
 
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import INFOTEXT_KEY, Field, MixingSettings, Settings, SettingsError
+from itermix.settings import Field, Settings, SettingsError
 from itermix.webui import callbacks
 
 MODULES = ("xyz_grid.py", "scripts.xyz_grid")  # the plot's module, as A1111 and as Forge name it
@@ -82,7 +83,7 @@ def _confirm(label: str, field: Field) -> Callable:
             for value in values:
                 field.check(_value(field, value))
         except SettingsError as error:
-            from itermix.webui.sequence_script import refused
+            from itermix.webui.sequence.script import refused
 
             raise refused(f"{label}: {error}") from None
 
@@ -111,7 +112,7 @@ def _cell_maker(process_images: Callable) -> Callable:
     def make_cell(p: Any) -> Any:
         if not hasattr(p, SEQUENCE_ATTRIBUTE):
             return process_images(p)
-        from itermix.webui import sequence_cell  # late: a host's start waits for every import
+        from itermix.webui.sequence import plot as sequence_cell  # late: a host's start waits for every import
 
         return sequence_cell.make(p, getattr(p, SEQUENCE_ATTRIBUTE), getattr(p, "itermix_longest", 0))
 

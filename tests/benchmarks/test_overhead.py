@@ -8,7 +8,7 @@ import torch
 from benchmarks.memory import peak_bytes
 from benchmarks.overhead import added_latents, added_seconds
 from benchmarks.unet import PARAMETERS, UNet, count_parameters
-from itermix.settings import BLENDS, NOISES, MixingSettings
+from itermix.mixing.settings import BLENDS, NOISES, MixingSettings
 
 MOST_LATENTS = 3.0
 

@@ -6,7 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from benchmarks.pictures import METHODS, Kept, cases
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.studio.request import Request
 
 

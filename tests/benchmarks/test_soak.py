@@ -5,7 +5,7 @@ import random
 import pytest
 
 from benchmarks import soak
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 
 
 def readings(memory):

@@ -35,7 +35,7 @@ def host(tmp_path_factory):
 
         running = Host(Path(os.environ[VARIABLE]).resolve(), tmp_path_factory.mktemp("host"))
     else:
-        from tests.hosts.fake import FakeHost
+        from tests.webui.fake import FakeHost
 
         running = FakeHost()
     running.generate()  # the first request loads the model, and draws from the global generator on the way

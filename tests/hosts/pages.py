@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
-from itermix.settings import MixingSettings
 
 SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

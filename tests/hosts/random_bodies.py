@@ -13,10 +13,11 @@ from typing import Any
 
 from PIL import Image
 
+from itermix.mixing.settings import INFOTEXT_KEY as MIXING
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import INFOTEXT_KEY as MIXING
-from itermix.settings import Field, MixingSettings
+from itermix.settings import Field
 from tests.hosts.host import as_base64
 
 MOST_FRAMES = 3  # where a number of frames is allowed at all

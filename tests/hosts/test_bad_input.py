@@ -9,7 +9,7 @@ import pytest
 
 from tests import infotext_of_host
 from tests.hosts import random_bodies
-from tests.hosts.fake import FakeHost
+from tests.webui.fake import FakeHost
 
 KEY = "Iterative Mixing"
 REFUSED = f"{KEY} refused"
@@ -42,7 +42,7 @@ BAD = {
 
 @pytest.fixture(scope="module", autouse=True)
 def importable():
-    from tests.hosts import fake_modules
+    from tests.webui import fake_modules
 
     fake_modules.install()  # the extension's own code runs in this process, also beside a real host
 
@@ -88,7 +88,7 @@ def test_half_a_character_is_named_in_the_log_and_only_the_hosts_own_answer_brea
 
 @pytest.mark.parametrize("what", ["a quotation mark", "two lines"])
 def test_pasting_the_infotext_of_refused_settings_resets_the_accordion(host, what):
-    from itermix.settings import MixingSettings
+    from itermix.mixing.settings import MixingSettings
     from itermix.webui import infotext
 
     text = host.generate(mixing={"enabled": True, **BAD[what][0]}).infotexts[0]
@@ -107,7 +107,7 @@ def test_a_refusal_is_forgotten_by_the_next_run_of_the_same_p(host):
     """As in a plot, whose cells share their parameters."""
     from types import SimpleNamespace
 
-    from itermix.webui.mixing_script import IterativeMixing
+    from itermix.webui.mixing.script import IterativeMixing
 
     shared = {}
     p = SimpleNamespace(extra_generation_params=shared, comment=lambda text: None)

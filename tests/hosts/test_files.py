@@ -19,7 +19,7 @@ from PIL import Image
 from itermix.settings import SettingsError
 from tests.hosts.host import REPOSITORY, as_base64
 
-EXTENSION = ("mixing", "sequence", "ui", "webui", "settings.py", "presets.py", "media.py")
+EXTENSION = ("mixing", "sequence", "ui", "webui", "settings.py", "presets.py", "pictures")
 NOT_FOR_US = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "urllib", "http", "requests", "socket", "ftplib"}
 CALLS_NOT_FOR_US = {"eval", "exec", "compile", "__import__", "system", "popen"}
 
@@ -82,12 +82,12 @@ def test_nothing_of_the_extension_unpickles_evaluates_or_asks_the_network(path):
     assert not {call.id for call in calls if isinstance(call, ast.Name)} & CALLS_NOT_FOR_US
     attributes = {ast.unparse(call) for call in calls if isinstance(call, ast.Attribute)}
     assert not attributes & {"torch.load", "torch.save", "os.system", "os.popen", "numpy.load", "np.load"}
-    if path.name != "media.py":  # the film's encoder
+    if path.name != "films.py":  # the film's encoder
         assert "subprocess" not in imported
 
 
 def test_a_reference_is_decoded_from_its_text_alone(canary, server, fake_host):
-    from itermix.webui.arguments import decode_picture
+    from itermix.webui.mixing.arguments import decode_picture
 
     port, callers = server
     for name in names(canary, port):
@@ -100,7 +100,7 @@ def test_a_reference_is_decoded_from_its_text_alone(canary, server, fake_host):
 @pytest.mark.parametrize("kind", [b"gAMA", b"cHRM", b"tRNS"])
 def test_a_png_with_a_cut_chunk_behind_its_pixels_is_refused(fake_host, kind):
     """Pillow reads those chunks after the picture and unpacks what is not there."""
-    from itermix.webui.arguments import decode_picture
+    from itermix.webui.mixing.arguments import decode_picture
 
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "PNG")
@@ -116,7 +116,7 @@ def test_a_picture_for_which_a_program_would_be_started_is_refused(fake_host, mo
     """Pillow hands EPS to Ghostscript."""
     from PIL import EpsImagePlugin
 
-    from itermix.webui.arguments import decode_picture
+    from itermix.webui.mixing.arguments import decode_picture
 
     started = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **kwargs: started.append(args))
@@ -129,7 +129,7 @@ def test_a_picture_for_which_a_program_would_be_started_is_refused(fake_host, mo
 
 @pytest.fixture
 def fake_host():
-    from tests.hosts import fake_modules
+    from tests.webui import fake_modules
 
     fake_modules.install()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from tests.hosts.host import as_base64, largest_difference
 from tests.hosts.plots import plot
 

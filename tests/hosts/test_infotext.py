@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from PIL import Image, PngImagePlugin
 
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import INFOTEXT_KEY, MixingSettings
 from tests import infotext_of_host
 from tests.strategies import mixing_values, sequence_values
 
@@ -55,7 +55,7 @@ def pasted(model, key, params):
 
 @pytest.fixture(scope="module", autouse=True)
 def importable():
-    from tests.hosts import fake_modules
+    from tests.webui import fake_modules
 
     fake_modules.install()  # the extension's own code runs in this process, also beside a real host
 
@@ -63,7 +63,7 @@ def importable():
 @settings(**RANDOM)
 @given(mixing_values())
 def test_the_accordions_fields_come_back_from_a_picture(host, values):
-    from itermix.webui import arguments
+    from itermix.webui.mixing import arguments
 
     shown = {**values, "enabled": True, "reference_image": None}
     made = arguments.read(as_on_the_page(MixingSettings, shown), {}).settings
@@ -74,7 +74,7 @@ def test_the_accordions_fields_come_back_from_a_picture(host, values):
 @settings(**RANDOM)
 @given(sequence_values())
 def test_the_fields_of_a_sequence_come_back_from_a_picture(host, values):
-    from itermix.webui import sequence_script
+    from itermix.webui.sequence import script as sequence_script
 
     made = sequence_script.settings_of(as_on_the_page(SequenceSettings, values))
     found = carried(host, SEQUENCE_KEY, made.to_infotext())

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from itermix.mixing.inside import DENOISED, STATE
-from tests.hosts.fake import FakeHost
+from itermix.mixing.trace import DENOISED, STATE
+from tests.webui.fake import FakeHost
 
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7)
 SAMPLERS = ("Euler", "Heun", "LMS", "DDIM", "UniPC", "DPM adaptive")
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_costs_one_line_and_no_picture(looking, 
 def test_a_fault_in_looking_is_said_and_the_pass_is_mixed_all_the_same(looking, monkeypatch):
     if not isinstance(looking.host, FakeHost):
         pytest.skip("a fault is put into this process")
-    from itermix.mixing.inside import Inside
+    from itermix.mixing.trace import Inside
 
     body = dict(HIRES, mixing={})
     whole = looking.generate(0, **body)
@@ -115,7 +115,7 @@ def test_a_fault_in_looking_is_said_and_the_pass_is_mixed_all_the_same(looking, 
 def test_every_step_is_seen_with_its_state_and_what_the_model_saw_in_it(looking, monkeypatch, sampler, timing):
     if not isinstance(looking.host, FakeHost):
         pytest.skip("looks into this process")
-    from itermix.webui import inside
+    from itermix.webui.mixing import trace as inside
 
     seen = []
     monkeypatch.setattr(inside, "save", lambda p, mixer, name, sampler: seen.append(mixer.inside))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SEED_MODES
-from itermix.settings import MixingSettings
 from tests.hosts import battery
 from tests.hosts.host import REPOSITORY, Host
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from tests.hosts import battery
 from tests.hosts.host import PROBE, REPOSITORY, Host, as_base64, largest_difference
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.presets import Presets
 from itermix.sequence.plan import plan, table
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import INFOTEXT_KEY, MixingSettings
 from tests.hosts.host import as_base64
 
 

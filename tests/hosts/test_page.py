@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from itermix.mixing import curve
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from tests.hosts.host import READY
 from tests.hosts.pages import (
     TAB,

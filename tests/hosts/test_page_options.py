@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from tests.hosts.conftest import VARIABLE
 from tests.hosts.host import READY, START_TIMEOUT, Host
 from tests.hosts.pages import (

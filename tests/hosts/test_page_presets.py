@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
-from itermix.settings import MixingSettings
 from tests.hosts.pages import (
     FIRST_PRESET,
     TAB,

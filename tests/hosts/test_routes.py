@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.plan import plan, table
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings
 
 pytestmark = pytest.mark.real_host
 

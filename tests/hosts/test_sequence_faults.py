@@ -33,9 +33,9 @@ def sequence(host, tab="txt2img", settings=(), **body):
 
 
 AFTERWARDS = [
-    "itermix.media.save_film", "itermix.media.save_frame", "itermix.media.new_folder",
-    "itermix.webui.sequence_run.Sequence._write_video", "itermix.webui.sequence_run.Sequence._add_grid",
-    "itermix.webui.sequence_run.Sequence.keep",
+    "itermix.pictures.films.save_film", "itermix.pictures.films.save_frame", "itermix.pictures.films.new_folder",
+    "itermix.webui.sequence.run.Sequence._write_video", "itermix.webui.sequence.run.Sequence._add_grid",
+    "itermix.webui.sequence.run.Sequence.keep",
 ]  # fmt: skip
 
 
@@ -53,12 +53,12 @@ def test_what_is_written_beside_the_frames_costs_no_frame(host, error, point):
 
 
 @pytest.mark.parametrize("point, at, finished", [
-    ("itermix.webui.sequence_host.WebUIHost.sample", 0, 0),
-    ("itermix.webui.sequence_host.WebUIHost.sample", 2, 2),
-    ("itermix.webui.sequence_host.WebUIHost.sample", FRAMES - 1, FRAMES - 1),
-    ("itermix.webui.sequence_host.WebUIHost.encode", 0, 0),
-    ("itermix.webui.sequence_host.WebUIHost._later", 0, 1),
-    ("itermix.webui.sequence_host.WebUIHost._conditionings", 1, 1),
+    ("itermix.webui.sequence.host.WebUIHost.sample", 0, 0),
+    ("itermix.webui.sequence.host.WebUIHost.sample", 2, 2),
+    ("itermix.webui.sequence.host.WebUIHost.sample", FRAMES - 1, FRAMES - 1),
+    ("itermix.webui.sequence.host.WebUIHost.encode", 0, 0),
+    ("itermix.webui.sequence.host.WebUIHost._later", 0, 1),
+    ("itermix.webui.sequence.host.WebUIHost._conditionings", 1, 1),
 ])  # fmt: skip
 def test_a_fault_in_a_frame_gives_the_frames_before_it(host, point, at, finished):
     break_at(host, point, at, "OutOfMemoryError")

@@ -8,9 +8,9 @@ import urllib.error
 import numpy as np
 import pytest
 
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import INFOTEXT_KEY, MixingSettings
 from tests.hosts.plots import axes_of, plot
 
 pytestmark = pytest.mark.real_host

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from itermix.mixing import curve
 from itermix.mixing.noising import VP, alphas_cumprod
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from tests.strategies import mixing_settings
 
 EVENLY = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)

@@ -8,7 +8,7 @@ from itermix.mixing.blend import blend
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import VP, Flow, alphas_cumprod
 from itermix.mixing.reference import FreshNoise
-from itermix.settings import BLENDS, MixingSettings
+from itermix.mixing.settings import BLENDS, MixingSettings
 
 ALL = dict(minimum=1.0, maximum=1.0, blend="linear")  # weight 1 at every step
 LATE = dict(timing="end of step (node pack)")

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from itermix.mixing.curve import node_pack_weights
 from itermix.mixing.mixer import Mixer
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from tests.mixing.recorded import RecordedNoise
 
 STEPS = 20

@@ -231,6 +231,6 @@ def test_settings_go_through_a_dict_and_back(data):
 
 
 def test_planning_imports_no_torch():
-    code = "import sys, itermix.sequence.plan, itermix.sequence.plan_command; print('torch' in sys.modules)"
+    code = "import sys, itermix.sequence.plan, itermix.commands.plan; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.stdout.strip() == "False"

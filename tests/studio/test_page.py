@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from itermix.mixing import curve
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
-from itermix.settings import MixingSettings
 
 # Not imported: the page has a process of its own, and the fake host of other tests a gradio of its own.
 pytestmark = pytest.mark.skipif(
@@ -331,7 +331,7 @@ def test_a_kept_picture_is_never_written_over(tmp_path):
 
     from PIL import Image
 
-    from itermix.studio.page import Server
+    from itermix.studio.page.server import Server
 
     server = Server(None, "", tmp_path)
     event = SimpleNamespace(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.studio import networks
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import packed, unpacked

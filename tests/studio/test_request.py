@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from itermix.settings import INFOTEXT_KEY, MixingSettings
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.studio.errors import StudioError
 from itermix.studio.request import SAMPLERS, Request
 

@@ -11,8 +11,8 @@ import torch
 
 pytest.importorskip("diffusers")
 
+from itermix.mixing.settings import MixingSettings  # noqa: E402
 from itermix.sequence.settings import SequenceSettings  # noqa: E402
-from itermix.settings import MixingSettings  # noqa: E402
 from itermix.studio import passes  # noqa: E402
 from itermix.studio.errors import StudioError  # noqa: E402
 from itermix.studio.passes import Pass  # noqa: E402
@@ -108,7 +108,7 @@ def test_flux_is_refused(folders):
 def test_the_command_writes_frames_and_video_and_resumes(folders, tmp_path, capsys):
     from PIL import Image
 
-    from itermix.studio.render import main
+    from itermix.commands.render import main
 
     file = tmp_path / "morph.json"
     file.write_text(json.dumps({"frames": 3, "prompts": "2: a dog", "video_format": "webp"}))
@@ -129,7 +129,7 @@ def test_the_command_writes_frames_and_video_and_resumes(folders, tmp_path, caps
     ('{"resume": true}', "there is no sequence to resume"),
 ])  # fmt: skip
 def test_a_sequence_that_cannot_be_is_one_line_and_exit_code_2(folders, tmp_path, capsys, settings, message):
-    from itermix.studio.render import main
+    from itermix.commands.render import main
 
     (tmp_path / "s.json").write_text(settings)
     command = ["a", "--checkpoint", str(folders / "sd15"), "--device", "cpu", "--sequence", str(tmp_path / "s.json")]

@@ -9,7 +9,7 @@ from benchmarks import fields, solvers
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import noised
 from itermix.mixing.reference import equalised
-from itermix.settings import MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.studio import passes, sampling
 from itermix.studio.passes import Pass, Reference
 from itermix.studio.schedules import SAMPLERS, schedule_of

@@ -2,10 +2,10 @@
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings
-from tests.hosts import fake_modules
+from tests.webui import fake_modules
 
 MODELS = {"mixing": MixingSettings, "sequence": SequenceSettings}
 CONTROLS = ("Checkbox", "Slider", "Dropdown", "Textbox", "Image", "Button")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from itermix.mixing import curve
-from itermix.settings import CURVES, FREQUENCY_BLENDS, PROGRESS, MixingSettings
+from itermix.mixing.settings import CURVES, FREQUENCY_BLENDS, PROGRESS, MixingSettings
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_curve.js"
 TOLERANCE = 1e-12

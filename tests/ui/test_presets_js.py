@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import CUSTOM, Presets
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import MixingSettings
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_presets.js"
 MODELS = {"mixing": MixingSettings, "sequence": SequenceSettings}

@@ -1,7 +1,7 @@
 """A WebUI extension for tests alone: breaks itermix and the sampler at a chosen place, and looks for what is left.
 
-POST /itermix-probe/break {"point": "itermix.webui.passes.summary", "at": 0, "error": "RuntimeError"}: the function
-                          raises in its call number `at`; {} mends it
+POST /itermix-probe/break {"point": "itermix.webui.mixing.passes.summary", "at": 0, "error": "RuntimeError"}: the
+                          function raises in its call number `at`; {} mends it
 POST /itermix-probe/disturb {"how": "interrupt" | "stop" | "skip" | "nan" | "error" | "nan result", "evaluation": n,
                           "passes": n}: of the pass after so many others; {} does nothing any more. "stop" is the
                           page's Interrupt, which lets the picture under way be finished
@@ -124,7 +124,7 @@ def break_at(point, at, error):
 
 def left():
     from itermix.mixing.mixer import Mixer
-    from itermix.webui.hook import OURS, Run
+    from itermix.webui.mixing.hook import OURS, Run
 
     gc.collect()
     found = dict(mixers=0, runs=0, wrappers=0, hooks=0, calls=broken.get("calls", 0))

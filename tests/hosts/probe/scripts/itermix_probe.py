@@ -34,7 +34,7 @@ class Probe(scripts.Script):
 
     def setup(self, p, *args):
         if armed.get("page"):
-            from itermix.webui.arguments import decode_picture
+            from itermix.webui.mixing.arguments import decode_picture
 
             ours = next(script for script in p.scripts.alwayson_scripts if script.title() == "Iterative Mixing")
             given, start, end = list(p.script_args), ours.args_from, ours.args_to

@@ -1,0 +1,92 @@
+"""The axes of a sweep: a setting's name and its values, from text such as "alpha_1=0.5,1,2" or "seed=1-4"."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from itermix.mixing.settings import MixingSettings
+from itermix.studio.errors import StudioError
+from itermix.studio.request import Request
+
+NUMBER = r"\d+(?:\.\d+)?"
+RANGE = re.compile(rf"({NUMBER})\s*-\s*({NUMBER})\s*(?:\[\s*(\d+)\s*\])?")
+MOST_VALUES = 100
+NOT_SWEPT = ("count", "mixing", "reference_image")  # several pictures in a cell; two things at once; no text
+PRESET = "preset"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One setting of a request or of its mixing, and the values that it takes along the axis."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    @property
+    def labels(self) -> list[str]:
+        return [f"{self.name} = {shown(value)}" for value in self.values]
+
+    @property
+    def is_mixing(self) -> bool:
+        return self.name not in _plain()
+
+    def put(self, values: dict[str, Any], value: Any) -> dict[str, Any]:
+        """The values of a request with this one changed; a value of mixing switches mixing on."""
+        if self.is_mixing:
+            return {**values, "mixing": {**values.get("mixing", {}), self.name: value}}
+        return {**values, self.name: value}
+
+
+def axis_of(option: str, text: str) -> Axis:
+    """The axis of an option's text. Raises StudioError; the values themselves are checked by the request."""
+    name, equals, listed = (part.strip() for part in text.partition("="))
+    kinds = {**_plain(), **{field.name: field.kind for field in MixingSettings.fields()}, PRESET: "choice"}
+    if name in NOT_SWEPT or name not in kinds:
+        known = ", ".join(known for known in kinds if known not in NOT_SWEPT)
+        raise StudioError(f"{option}: {name[:60]!r} is not a setting that can be swept; they are {known}")
+    pieces = next(csv.reader([listed], skipinitialspace=True), [])
+    values = tuple(value for piece in pieces for value in _values(option, name, kinds[name], piece.strip()))
+    if not equals or not values or len(values) > MOST_VALUES:
+        example = f"{name}=A,B,C, or for numbers {name}=LOW-HIGH [HOW MANY]"
+        raise StudioError(f"{option}: {text[:60]!r} is not allowed; it takes 1 to {MOST_VALUES} values as {example}")
+    return Axis(name, values)
+
+
+def shown(value: Any) -> str:
+    """A value as a label says it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _plain() -> dict[str, str]:
+    """The settings of a request itself and their kinds, by name."""
+    return {item.name: item.type for item in dataclasses.fields(Request)}
+
+
+def _values(option: str, name: str, kind: str, text: str) -> list[Any]:
+    """One piece of the list: a value, or a range of numbers."""
+    if kind in ("str", "choice"):
+        return [text]
+    if kind == "switch":
+        return [{"true": True, "false": False}.get(text.lower(), text)]
+    number = int if kind == "int" else float
+    found = RANGE.fullmatch(text)
+    if not found:
+        try:
+            return [number(text)]
+        except ValueError:
+            wanted = "a whole number" if kind == "int" else "a number"
+            raise StudioError(f"{option}: {name}: {text[:60]!r} is not allowed; it takes {wanted}") from None
+    low, high = float(found[1]), float(found[2])
+    many = int(found[3]) if found[3] else int(high - low) + 1
+    if high <= low or not 2 <= many <= MOST_VALUES or (kind != "int" and not found[3]):
+        raise StudioError(
+            f"{option}: {name}: {text!r} is not allowed; a range is LOW-HIGH [HOW MANY], such as 0.5-3 [6]"
+        )
+    made = [low + (high - low) * step / (many - 1) for step in range(many)]
+    return [round(value) if kind == "int" else round(value, 6) for value in made]

@@ -1,0 +1,138 @@
+"""python -m itermix sweep: a labelled grid over one or two settings, on this machine or on a Ray cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from itermix.commands import arguments as command_line
+from itermix.commands.axes import Axis, axis_of, shown
+from itermix.commands.progress import Bar
+from itermix.studio.errors import StudioError
+from itermix.studio.request import Request
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from itermix.studio.jobs import Source
+
+EXAMPLES = """examples:
+  python3 -m itermix sweep "red apple" --hires 2 --x alpha_1=0.02,0.3,1,3 --out grid.png
+  python3 -m itermix sweep "red apple" --hires 2 --x "alpha_1=0.5-3 [6]" --y curve=cosine,linear --out grid.png
+  python3 -m itermix sweep "red apple" --x sampler=Euler,Heun --y steps=10,20,40 --out grid.png
+  python3 -m itermix sweep "red apple" --hires 2 --mixing '{"blend": "linear"}' --x alpha_1=1,3 --y seed=1-4 --out g.png
+  python3 -m itermix sweep "red apple" --hires 2 --x alpha_1=0.1,1 --ray local --out grid.png
+
+Beside grid.png come grid-cells/ROW-COLUMN.png, each with its own parameters, and grid.json with all settings. A value
+of Iterative Mixing's settings switches mixing on. A value with a comma stands in double quotes.
+
+--ray takes the address of a cluster (host:6379), auto for the one that this machine is part of, or local to start one
+here; it wants the package ray, and the cluster's token where it asks for one (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN). The
+pictures are the same as without it on machines of the same kind; --checkpoint and --config must be there on every
+machine, under the same path.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0, 2 for bad input, 130 where the run was interrupted."""
+    return command_line.run("sweep", parser(), arguments, sweep)
+
+
+def parser() -> command_line.Parser:
+    made = command_line.Parser("sweep", "Makes a grid of pictures over any one or two settings.", EXAMPLES)
+    made.add_argument("prompt", help="what the pictures show")
+    made.add_argument("--x", required=True, help="setting along the columns: NAME=VALUE,VALUE,... or NAME=LOW-HIGH [N]")
+    made.add_argument("--y", help="setting along the rows")
+    made.add_argument("--out", required=True, type=Path, help="PNG file to write the grid to")
+    made.add_argument("--ray", metavar="ADDRESS", help="make the cells on a Ray cluster; local starts one")
+    command_line.add_model(made)
+    command_line.add_request(made, without=("count",))
+    return made
+
+
+def sweep(options: argparse.Namespace) -> None:
+    """Makes the cells and writes them as they come, then the grid. Raises StudioError and SettingsError."""
+    x, y = axis_of("x", options.x), axis_of("y", options.y) if options.y else None
+    requests = cells_of(command_line.values_of(options), x, y, bool(options.image))
+    command_line.require_writable(options.out)
+    from itermix.pictures import sheet
+    from itermix.studio import pictures
+    from itermix.studio.jobs import Source
+
+    rows = y.labels if y else [""]
+    names = [f"{row}, {column}".removeprefix(", ") for row in rows for column in x.labels]
+    folder = options.out.with_name(f"{options.out.stem}-cells")
+    source = Source.read(options.image, options.mask)
+    bar, made, files = Bar(len(requests)), [], []
+    bar.begin(names[0])
+    for number, (picture, infotext) in enumerate(_made(options, requests, source, bar)):
+        files.append(folder / f"{number // len(x.values) + 1}-{number % len(x.values) + 1}.png")
+        pictures.write_png(files[-1], picture, infotext)
+        made.append(picture)
+        bar.end()
+        if len(made) < len(names):
+            bar.begin(names[len(made)])
+    lines = [made[start : start + len(x.values)] for start in range(0, len(made), len(x.values))]
+    grid = sheet.composed(options.prompt, _sentence(x, y), x.labels, rows, lines)
+    pictures.write_png(options.out, grid, f"{requests[0].prompt}\nScript: itermix sweep, {_infotext(x, y)}")
+    record = {
+        "x": {"name": x.name, "values": x.values},
+        "y": {"name": y.name, "values": y.values} if y else None,
+        "cells": [
+            {"file": file.relative_to(options.out.parent).as_posix(), "settings": request.to_dict()}
+            for file, request in zip(files, requests)
+        ],
+    }
+    command_line.write_json("out", options.out.with_suffix(".json"), record)
+    print(options.out)
+
+
+def cells_of(values: dict[str, Any], x: Axis, y: Axis | None, has_image: bool) -> list[Request]:
+    """The request of each cell, row by row. Raises StudioError and SettingsError."""
+    if y and x.name == y.name:
+        raise StudioError(f"y: {y.name} is on the other axis already; take another setting, or leave out --y")
+    base = Request.from_dict(values)
+    if base.count != 1:
+        raise StudioError(f"count: {base.count} is not allowed; a cell is one picture")
+    lines = [y.put(values, value) for value in y.values] if y else [values]
+    cells = [Request.from_dict(x.put(line, value)) for line in lines for value in x.values]
+    for axis in (x, y):
+        if axis and axis.is_mixing and not has_image and not any(_mixes(cell) for cell in cells):
+            raise StudioError(f"{axis.name}: nothing is mixed without a second pass; add --hires 2, or --image")
+    return cells
+
+
+def _mixes(request: Request) -> bool:
+    return request.hires > 1.0 or request.mixing.reference_image is not None
+
+
+def _made(
+    options: argparse.Namespace, requests: list[Request], source: Source, bar: Bar
+) -> Iterator[tuple[Image.Image, str]]:
+    """Picture and infotext of each request, in their order, here or on the cluster."""
+    if options.ray is not None:
+        from itermix.commands import cluster as spread
+
+        yield from spread.cells(options.ray, requests, source, options.checkpoint, options.device, options.config)
+        return
+    from itermix.studio import loading
+    from itermix.studio.jobs import results_of
+
+    studio = command_line.open_studio(options.checkpoint, options.device, options.config)
+    for request in requests:
+        ((result, infotext),) = results_of(studio, request, source, loading.name_of(options.checkpoint), bar.step)
+        yield result.picture, infotext
+
+
+def _sentence(x: Axis, y: Axis | None) -> str:
+    over = f"{x.name} from left to right"
+    return f"{over}, {y.name} from top to bottom." if y else f"{over}."
+
+
+def _infotext(x: Axis, y: Axis | None) -> str:
+    axes = [("X", x), *([("Y", y)] if y else [])]
+    values = [(name, axis.name, json.dumps(", ".join(map(shown, axis.values)))) for name, axis in axes]
+    return ", ".join(f"{name} Type: {setting}, {name} Values: {listed}" for name, setting, listed in values)

@@ -1,0 +1,110 @@
+"""The settings of Iterative Mixing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from itermix.settings import Infotext, Settings, SettingsError, choice, image, number, switch
+
+INFOTEXT_KEY = "Iterative Mixing"
+
+CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
+PROGRESS = ("noise level", "step")
+BLENDS = ("two bands", "low-pass", "linear", "slerp", "norm only")
+FREQUENCY_BLENDS = ("two bands", "low-pass")  # that tell what the reference can know from what it cannot
+NOISES = ("shared", "fresh per step")
+TIMINGS = ("start of step", "end of step (node pack)")
+PASSES = ("all", "first pass", "hires pass")
+REFERENCES = ("automatic", "uploaded image")
+FITS = ("crop", "stretch")
+MOST_LOOKS = 20  # steps that a look inside keeps of a pass
+
+
+@dataclass(frozen=True)
+class MixingSettings(Settings):
+    """Settings of Iterative Mixing. Fractions are of the run: 0 its start, 1 its end."""
+
+    enabled: bool = switch("Enable", False, "Mixes a noised reference latent into every sampling step.")
+    alpha_1: float = number(
+        "alpha_1", 0.5, 0.0, 10.0, 0.01,
+        "How early the picture is let go from its reference: larger is earlier and freer (cosine and logistic).",
+    )  # fmt: skip
+    curve: str = choice("Curve", CURVES, "How the weight of the reference falls over the run.")
+    blend: str = choice(
+        "Blend", BLENDS,
+        "How the two latents are mixed; two bands and low-pass tell what the reference can know from what it cannot.",
+    )  # fmt: skip
+    hires_denoise: float = number(
+        "Hires denoising strength (fraction)", 0.7, 0.0, 1.0, 0.05,
+        "Replaces the denoising strength of hires fix while mixing; 0 keeps the host's own value.",
+    )  # fmt: skip
+    passes: str = choice("Passes", PASSES, "Which sampling passes are mixed; img2img has one pass, the first.")
+    start: float = number("Start (fraction of the run)", 0.0, 0.0, 1.0, 0.01, "Up to here the weight stays at its top.")
+    stop: float = number("Stop (fraction of the run)", 1.0, 0.0, 1.0, 0.01, "From here on the weight has come down.")
+    clamp: float = number("Clamp (fraction of the run)", 1.0, 0.0, 1.0, 0.01, "From here on nothing is mixed at all.")
+    minimum: float = number(
+        "Minimum weight (fraction)", 0.0, 0.0, 1.0, 0.01, "Share of the reference at the end of the curve."
+    )
+    maximum: float = number(
+        "Maximum weight (fraction)", 1.0, 0.0, 1.0, 0.01, "Share of the reference at the top of the curve."
+    )
+    progress: str = choice(
+        "Progress by", PROGRESS, "What moves along the curve: the noise level (same on every schedule) or the steps."
+    )
+    noise: str = choice("Noise", NOISES, "Noise put on the reference: the run's own, or new noise at every step.")
+    timing: str = choice("Timing", TIMINGS, "When a step is mixed; the node pack mixes after it, one noise level late.")
+    reference_scale: float = number(
+        "Reference scale (times enlarged)", 0.0, 0.0, 16.0, 0.25,
+        "How much larger the reference is than its original, for two bands and low-pass; 0 finds out by itself.",
+    )  # fmt: skip
+    reference: str = choice(
+        "Reference", REFERENCES, "Automatic: upscaled first pass, or img2img's picture. Or always the uploaded image."
+    )
+    reference_fit: str = choice("Reference fit", FITS, "How an uploaded reference is brought to the picture's size.")
+    reference_image: str | None = image(
+        "Reference image", "Mixed into passes that have no reference of their own, or into all of them."
+    )
+    high_exponent: float = number(
+        "High-frequency exponent", 3.0, 1.0, 10.0, 0.1,
+        "Two bands: what the reference is too blurred to know gets the weight to this power; 1 is the same weight.",
+    )  # fmt: skip
+
+    def check_together(self) -> None:
+        if self.start >= self.stop:
+            raise SettingsError(f"start: {self.start:g} is not allowed; it must be below stop, which is {self.stop:g}")
+        if self.minimum > self.maximum:
+            raise SettingsError(
+                f"minimum: {self.minimum:g} is not allowed; it must not exceed maximum, which is {self.maximum:g}"
+            )
+
+    @classmethod
+    def presets(cls) -> dict[str, dict[str, Any]]:
+        return MIXING_PRESETS
+
+    @classmethod
+    def infotext(cls) -> Infotext:
+        return MIXING_INFOTEXT
+
+
+MIXING_INFOTEXT = Infotext(
+    always=("alpha_1",),
+    never={"enabled": True, "reference_image": None},
+    versions={1: {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0}},
+)
+
+MIXING_PRESETS: dict[str, dict[str, Any]] = {
+    "Faithful": {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0},
+    "Balanced": {},
+    "Creative": {"alpha_1": 1.5, "hires_denoise": 1.0},
+    "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear", "hires_denoise": 1.0},
+    "Node pack": {
+        "alpha_1": 2.4,
+        "hires_denoise": 1.0,
+        "curve": "cosine (node pack)",
+        "blend": "linear",
+        "progress": "step",
+        "noise": "fresh per step",
+        "timing": "end of step (node pack)",
+    },
+}

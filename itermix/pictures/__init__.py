@@ -1,0 +1,1 @@
+"""Pictures in and out: uploads, frames, films, sheets. Pillow and NumPy; PyAV or ffmpeg where there is one."""

@@ -1,0 +1,1 @@
+"""Iterative Mixing on a WebUI: its script, the hook on the sampler, what each sampler does."""

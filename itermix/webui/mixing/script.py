@@ -1,0 +1,97 @@
+"""The always-on script "Iterative Mixing", as the host calls it. What it does to a pass is in `passes.py`."""
+
+from __future__ import annotations
+
+from modules import scripts
+
+from itermix.mixing.settings import INFOTEXT_KEY
+from itermix.settings import SettingsError
+from itermix.ui.accordion import build_mixing_accordion
+from itermix.webui import api, infotext, options, presets, xyz
+from itermix.webui.log import log
+from itermix.webui.mixing import arguments
+
+REFUSED_KEY = f"{INFOTEXT_KEY} refused"  # in the infotext, where a client of the API finds it; nothing reads it back
+
+
+def register() -> None:
+    """At each load of the scripts: a host that reloads its page forgets all callbacks."""
+    options.register()
+    presets.register()
+    xyz.register()
+    api.register()
+
+
+class IterativeMixing(scripts.Script):
+    """Stateless but for the pictures that were encoded for the run under way."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoded = {}
+
+    def title(self):
+        return INFOTEXT_KEY
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        tab = "img2img" if is_img2img else "txt2img"
+        components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings())
+        options.keep_out_of_defaults(components.values())
+        self.infotext_fields = infotext.fields(components)
+        self.paste_field_names = [INFOTEXT_KEY]
+        return list(components.values())
+
+    def before_process(self, p, *args):
+        """Before an extension that shares a batch among machines writes the arguments down: a picture is no JSON."""
+        from itermix.webui import compat  # late: a host's start waits for every import
+
+        if compat.shares_batches(p):
+            start, end = self.args_from, self.args_to
+            p.script_args = [*p.script_args[:start], *arguments.written_down(args), *p.script_args[end:]]
+
+    def process(self, p, *args):
+        self.encoded.clear()
+        for key in (INFOTEXT_KEY, REFUSED_KEY):  # of an earlier run: the cells of a plot share them
+            p.extra_generation_params.pop(key, None)
+        try:
+            request = arguments.read(args, xyz.values_of(p))
+        except SettingsError as error:
+            text = f"{INFOTEXT_KEY} is off for this run: {error}"
+            log.error(text)
+            p.comment(text)  # shown under the pictures
+            p.extra_generation_params[REFUSED_KEY] = str(error)
+            return
+        if request is not None:
+            p.extra_generation_params[INFOTEXT_KEY] = request.settings.to_infotext()
+
+    def process_before_every_sampling(self, p, *args, **kwargs):
+        from itermix.webui.mixing import passes
+
+        passes.begin(p)
+        if hasattr(p, "itermix_sequence"):
+            from itermix.webui.sequence import host as sequence_host
+
+            sequence_host.capture(p)
+        try:
+            request = arguments.read(args, xyz.values_of(p))
+        except SettingsError:
+            return  # said in process
+        if request is not None:
+            passes.attach(p, request, kwargs["x"], kwargs["noise"], self.encoded)
+
+    def postprocess_image(self, p, picture, *args):
+        if not hasattr(scripts.Script, "postprocess_image_after_composite"):  # an older host
+            self.postprocess_image_after_composite(p, picture)
+
+    def postprocess_image_after_composite(self, p, picture, *args):
+        """The last look at a finished picture: a frame of a sequence goes to the disk."""
+        if hasattr(p, "itermix_sequence"):
+            picture.image = p.itermix_sequence.keep(picture.image)
+
+    def postprocess(self, p, processed, *args):
+        from itermix.webui.mixing import passes
+
+        self.encoded.clear()
+        passes.detach(p)

@@ -1,0 +1,143 @@
+"""The demo: every way to the picture on one sheet, from one native picture, and the page only where it can be seen."""
+
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from itermix.__main__ import main
+from itermix.commands import demo
+from itermix.studio.request import Request
+
+pytest.importorskip("diffusers", reason="the studio needs diffusers, which is not installed")
+pytest.importorskip("transformers", reason="the studio needs transformers, which is not installed")
+
+
+def run(capsys, folders, out, *more):
+    model = ["--checkpoint", str(folders / "sd15"), "--device", "cpu", "--steps", "2"]
+    code = main(["demo", "--out", str(out), *model, *more])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_ways_are_native_direct_two_plain_and_three_mixed():
+    ways = demo.ways(Request(width=128, height=128))
+    changes = [change for _, _, variants in ways for _, change in variants]
+    assert [label for label, _, _ in ways] == ["native", "direct", "plain second pass (hires fix)", "iterative mixing"]
+    assert changes[:4] == [
+        {}, {"width": 256, "height": 256}, {"hires": 2.0, "hires_strength": 0.4}, {"hires": 2.0, "hires_strength": 0.7}
+    ]  # fmt: skip
+    assert [change["mixing"].alpha_1 for change in changes[4:]] == [0.1, 0.5, 2.0]
+    assert all(change["mixing"].enabled and change["hires"] == 2.0 for change in changes[4:])
+
+
+@pytest.fixture(scope="module")
+def made(folders, tmp_path_factory):
+    """The sheet, and the pictures that were put on it, row by row."""
+    from itermix.pictures import sheet
+
+    seen, composed = [], sheet.composed
+
+    def watched(*arguments):
+        seen.append(arguments)
+        return composed(*arguments)
+
+    out = tmp_path_factory.mktemp("demo") / "deep" / "sheet.png"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheet, "composed", watched)
+        arguments = [
+            "--subjects",
+            "red apple",
+            "duck",
+            "--no-browser",
+            "--out",
+            str(out),
+            "--seed",
+            "5",
+            "--steps",
+            "2",
+        ]
+        assert main(["demo", *arguments, "--checkpoint", str(folders / "sd15"), "--device", "cpu"]) == 0
+    return out, seen[0]
+
+
+def test_the_sheet_has_a_row_of_seven_for_each_subject(made):
+    out, (title, sentence, columns, rows, pictures, groups) = made
+    assert rows == ["red apple", "duck"] and len(columns) == 7 == sum(group.columns for group in groups)
+    assert columns[0] == "64 x 64" and columns[1] == "128 x 128" and columns[6] == "128 x 128, alpha_1 = 2"
+    assert [[picture.size for picture in line] for line in pictures] == [[(64, 64)] + 6 * [(128, 128)]] * 2
+    with Image.open(out) as sheet:
+        assert sheet.width > 7 * 200 and "red apple\nSteps: 2" in sheet.info["parameters"]
+
+
+def test_each_picture_is_the_one_that_render_makes(made, folders, tmp_path, capsys):
+    _, (_, _, _, _, pictures, _) = made
+    model = ["--checkpoint", str(folders / "sd15"), "--device", "cpu", "--steps", "2", "--seed", "5"]
+    for column, more in (
+        (0, []), (1, ["--width", "128", "--height", "128"]), (2, ["--hires", "2", "--hires-strength", "0.4"]),
+        (5, ["--hires", "2", "--mixing", '{"alpha_1": 0.5}']),
+    ):  # fmt: skip
+        out = tmp_path / f"{column}.png"
+        assert main(["render", "red apple", "--out", str(out), *model, *more]) == 0
+        with Image.open(out) as picture:
+            assert np.array_equal(np.array(picture), np.array(pictures[0][column])), column
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """What the page was opened with."""
+    opened = []
+    module = types.ModuleType("itermix.studio.page.server")
+    module.main = lambda arguments: opened.append(arguments) or 0
+    monkeypatch.setitem(sys.modules, "itermix.studio.page.server", module)
+    monkeypatch.setattr("itermix.studio.page.server", module, raising=False)
+    return opened
+
+
+@pytest.mark.parametrize(
+    "display, browser, opens", [(True, [], True), (True, ["--no-browser"], False), (False, [], False)]
+)
+def test_the_page_is_opened_where_it_can_be_seen(display, browser, opens, page, folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "has_display", lambda: display)
+    monkeypatch.setattr(demo, "pictures_of", lambda *_: [Image.new("RGB", (64, 64))] * 7)
+    code, out, _ = run(capsys, folders, tmp_path / "s.png", *browser)
+    assert code == 0 and out.startswith(f"the sheet is {tmp_path / 's.png'}\n")
+    assert page == ([["--checkpoint", str(folders / "sd15"), "--device", "cpu"]] if opens else [])
+    assert ("there is no display" in out) == (not display)
+
+
+@pytest.mark.parametrize("system, variables, display", [
+    ("linux", {}, False), ("linux", {"DISPLAY": ":0"}, True), ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+    ("darwin", {}, True), ("win32", {}, True), ("darwin", {"SSH_CONNECTION": "1"}, False),
+])  # fmt: skip
+def test_a_display(system, variables, display, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(demo.sys, "platform", system)
+    assert demo.has_display() == display
+
+
+def test_the_subjects_are_the_models_best(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "MODEL", tmp_path)
+    assert demo.default_subjects() == list(demo.SUBJECTS)
+    (tmp_path / "studio.json").write_text(json.dumps({"guidance": 4, "prompts": ["a", "b", "c", "d", "e"]}))
+    assert demo.default_subjects() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("arguments, match", [
+    (["--steps", "0"], "steps: '0' is not allowed"),
+    (["--seed", "-1"], "seed: '-1' is not allowed"),
+    (["--checkpoint", "nowhere"], "checkpoint: nowhere is not there"),
+    (["--subjects"], "--subjects"),
+    (["--device", "abacus"], 'device: "abacus" is not to be had here'),
+])  # fmt: skip
+def test_bad_input_is_one_line_and_exit_code_2(arguments, match, tmp_path, capsys):
+    code = main(["demo", "--out", str(tmp_path / "s.png"), *arguments])
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if line != "loading the model"]
+    assert code == 2 and not out and len(lines) == 1 and match in lines[0], err

@@ -1,0 +1,43 @@
+"""What is asked of a host's insides, on plain objects of their shape."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.webui import fake_modules
+
+
+@pytest.fixture(scope="module")
+def compat():
+    fake_modules.install()
+    from itermix.webui import compat
+
+    return compat
+
+
+def test_what_a_host_keeps_of_each_frame_is_let_go_of_and_stays_with_copies(compat):
+    p = SimpleNamespace(latents_after_sampling=[1], pixels_after_sampling=[2], width=64)
+    kept = SimpleNamespace(**vars(p))
+    compat.let_go_of_pictures(p)
+    assert vars(p) == {"latents_after_sampling": [], "pixels_after_sampling": [], "width": 64}
+    assert (kept.latents_after_sampling, kept.pixels_after_sampling) == ([1], [2])
+    compat.let_go_of_pictures(kept := SimpleNamespace(width=64))
+    assert vars(kept) == {"width": 64}
+
+
+@pytest.mark.parametrize("batch_size, images, expected", [
+    (4, None, 4), (4, [], 4), (4, ["a"], 4), (4, ["a", "b"], 2), (2, ["a", "b"], 2), (1, ["a", "b"], 1),
+])  # fmt: skip
+def test_a_batch_has_a_picture_for_each_of_several_init_images(compat, batch_size, images, expected):
+    tab = {} if images is None else {"init_images": images}
+    assert compat.images_of_batch(SimpleNamespace(batch_size=batch_size, **tab)) == expected
+
+
+@pytest.mark.parametrize("state, expected", [
+    (dict(interrupted=False), False), (dict(interrupted=True), True),
+    (dict(interrupted=False, stopping_generation=True), True),
+    (dict(interrupted=False, stopping_generation=False), False),
+])  # fmt: skip
+def test_a_host_is_stopping_where_either_interrupt_was_asked_for(compat, monkeypatch, state, expected):
+    monkeypatch.setattr(compat.shared, "state", SimpleNamespace(**state))
+    assert compat.is_stopping() == expected
