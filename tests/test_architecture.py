@@ -1,6 +1,7 @@
 """Who may import whom: the rooms of the design, read from the source."""
 
 import ast
+import os
 import re
 import statistics
 import subprocess
@@ -50,7 +51,10 @@ def named(path):
 
 
 def python(code):
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    """Its output. With compiled files kept, as a user has them, wherever the tests are run."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("path", files("itermix/mixing"), ids=named)

@@ -1,0 +1,1 @@
+from tests.hosts.conftest import picture  # noqa: F401
