@@ -1,9 +1,13 @@
+import re
+
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
 from itermix.mixing.noising import Flow
 from itermix.mixing.reference import FreshNoise, SharedNoise, batch_unsample, noised_trajectory
+from tests.conftest import ORACLE
 from tests.mixing.recorded import RecordedNoise
 
 SCHEDULES = ["karras", "normal", "exponential"]
@@ -42,8 +46,19 @@ def test_batch_unsampler_levels_are_the_packs_clean_first(oracle, schedule, scal
     assert_close(levels.flatten(), packs.flip(0), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("schedule", SCHEDULES)
+def recorded_latents():
+    """(schedule, scale) of each recorded stack of the Batch Unsampler's latents."""
+    with np.load(ORACLE / "noised_trajectory.npz") as file:
+        found = (re.fullmatch(r"bu_z_(\w+)_n10_sf(.+)", name) for name in file.files)
+        return [match.groups() for match in found if match]
+
+
+def test_every_schedule_and_every_latent_scale_is_among_the_recorded_latents():
+    schedules, scales = zip(*recorded_latents())
+    assert set(schedules) == set(SCHEDULES) and set(scales) == set(SCALES)
+
+
+@pytest.mark.parametrize("schedule, scale", recorded_latents())
 def test_batch_unsampler_latents_are_the_packs(oracle, packs_noise, schedule, scale):
     file = oracle("noised_trajectory")
     x0, sigmas = torch.from_numpy(file["x0"]).float(), torch.from_numpy(file[f"sigmas_{schedule}_n10"])

@@ -11,7 +11,6 @@ from tests.sequence import recorded
 from tests.sequence.hosts import Recorder
 from tests.sequence.recorded import V1, V2
 
-pytestmark = pytest.mark.skipif(not recorded.ORACLE.is_dir(), reason="the recorded runs are not there")
 K1, K2 = "KSamplerSeq", "KSamplerSeq2"
 
 

@@ -13,7 +13,6 @@ from itermix.sequence.settings import SequenceSettings
 from tests.sequence import recorded
 from tests.sequence.hosts import Recorder
 
-pytestmark = pytest.mark.skipif(not recorded.ORACLE.is_dir(), reason="the recorded runs are not there")
 NODES = ["KSamplerSeq", "KSamplerSeq2"]
 
 
