@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
 from itermix.commands.progress import show
-from itermix.mixing.settings import MOST_LOOKS
+from itermix.mixing.settings import MOST_TRACED
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.studio.errors import StudioError
 from itermix.studio.request import Request
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-    from itermix.mixing.mixer import Report
+    from itermix.mixing.mixer import MixingReport
     from itermix.studio.jobs import Source
     from itermix.studio.pipeline import Studio
 
@@ -29,7 +29,7 @@ EXAMPLES = """examples:
   python3 -m itermix render "a castle" --checkpoint sd15.safetensors --config sd15-folder --out castle.png
   python3 -m itermix render "a hat" --image man.png --mask head.png --strength 0.9 --out hat.png
   python3 -m itermix render "a castle" --settings run.json --seed 7 --save-settings run7.json --out castle.png
-  python3 -m itermix render "red apple" --hires 2 --mixing {} --look-inside 4 --out apple.png
+  python3 -m itermix render "red apple" --hires 2 --mixing {} --trace 4 --out apple.png
   python3 -m itermix render "a cat" --sequence morph.json --out morph.png
 
 --mixing takes an object of Iterative Mixing's settings, {} for its defaults, {"preset": "Balanced"} for a preset.
@@ -55,8 +55,8 @@ def parser() -> command_line.Parser:
     command_line.add_request(made)
     made.add_argument("--sequence", help="JSON file with Latent Sequence's settings: makes its frames and the video")
     made.add_argument(
-        "--look-inside", type=int, default=0, metavar="STEPS",
-        help=f"save a strip of so many steps beside each mixed picture, up to {MOST_LOOKS} (default 0)",
+        "--trace", type=int, default=0, metavar="STEPS",
+        help=f"save a strip of so many steps beside each mixed picture, up to {MOST_TRACED} (default 0)",
     )  # fmt: skip
     made.add_argument("--save-settings", help="JSON file to write the run's settings to")
     return made
@@ -67,10 +67,8 @@ def render(options: argparse.Namespace) -> None:
     request = Request.from_dict(command_line.values_of(options))
     if options.save_settings:
         command_line.write_json("save-settings", Path(options.save_settings), request.to_dict())
-    if not 0 <= options.look_inside <= MOST_LOOKS:
-        raise StudioError(
-            f"look-inside: {options.look_inside} is not allowed; it takes a whole number from 0 to {MOST_LOOKS}"
-        )
+    if not 0 <= options.trace <= MOST_TRACED:
+        raise StudioError(f"trace: {options.trace} is not allowed; it takes a whole number from 0 to {MOST_TRACED}")
     command_line.require_writable(Path(options.out))
     from itermix.studio import loading, pictures  # torch and diffusers take seconds to import
     from itermix.studio.jobs import Source, results_of
@@ -78,7 +76,7 @@ def render(options: argparse.Namespace) -> None:
     sequence = SequenceSettings.from_dict(command_line.read_json(options.sequence)) if options.sequence else None
     source = Source.read(options.image, options.mask)
     studio = command_line.open_studio(options.checkpoint, options.device, options.config)
-    studio.looks = options.look_inside
+    studio.traced_steps = options.trace
     if sequence is not None:
         return render_sequence(studio, request, sequence, source, options)
     for result, infotext in results_of(studio, request, source, loading.name_of(options.checkpoint), show):
@@ -90,23 +88,23 @@ def render(options: argparse.Namespace) -> None:
             if report.steps:
                 weights = f"weight {report.first:.3f} to {report.last:.3f}"
                 print(f"{name}: mixed {report.steps} steps, {weights}", file=sys.stderr)
-            if report.inside is not None:
-                print(save_look(studio, path, name, report))
+            if report.trace is not None:
+                print(save_trace(studio, path, name, report))
         print(path)
 
 
-def save_look(studio: Studio, path: Path, name: str, report: Report) -> Path:
-    """Saves what a pass was seen to do beside its picture; gives the file."""
+def save_trace(studio: Studio, path: Path, name: str, report: MixingReport) -> Path:
+    """Saves the trace of a pass beside its picture; returns the file."""
     from PIL import ImageFont
 
-    from itermix.pictures import trace_sheet as inside_picture
+    from itermix.pictures import trace_sheet
 
     def decode(latent: Tensor) -> Image.Image:
         return studio.picture(latent[None].to(studio.network.device))
 
     title, fonts = f"{path.name}, {name}", ImageFont.load_default
-    strip = inside_picture.picture(report.inside, report.weights, 0, title, decode, fonts)
-    file = path.with_name(f"{path.stem}-inside-{name.replace(' ', '-')}.png")
+    strip = trace_sheet.picture(report.trace, report.weights, 0, title, decode, fonts)
+    file = path.with_name(f"{path.stem}-trace-{name.replace(' ', '-')}.png")
     strip.save(file)
     return file
 

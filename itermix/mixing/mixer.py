@@ -12,17 +12,17 @@ from itermix.mixing import blend, curve
 from itermix.mixing.noising import VE, Noising
 from itermix.mixing.reference import NoiseSource, SharedNoise
 from itermix.mixing.settings import MixingSettings
-from itermix.mixing.trace import MIXED, REFERENCE, STATE, Inside
+from itermix.mixing.trace import MIXED, REFERENCE, STATE, Trace
 
 NYQUIST = 0.5  # cycles per latent pixel
 
 
 @dataclass
-class Report:
+class MixingReport:
     """What a run's mixing has done so far: the weight of every step that was mixed."""
 
     weights: dict[int, float] = field(default_factory=dict)
-    inside: Inside | None = None  # what has looked at the run, where that was asked for
+    trace: Trace | None = None  # of the run, where one was asked for
 
     @property
     def steps(self) -> int:
@@ -44,7 +44,7 @@ class Mixer:
     [B, C, T, H, W]), of the state's shape and device. noise: unit Gaussian like the state, or a source per step.
     steps: of the run, for progress by step. noising: the sampler's convention. scale: how many times the
     reference was enlarged, (height, width). mask: weight map in [0, 1], broadcasts to the state, or None.
-    first_level: (signal, sigma) of the first state where they are not what its level says. inside: looks at every
+    first_level: (signal, sigma) of the first state where they are not what its level says. trace: records every
     step and changes nothing.
 
     With the settings' timing "end of step (node pack)" step i is mixed after it was made, with z'_i, one noise
@@ -61,7 +61,7 @@ class Mixer:
         scale: tuple[float, float] = (1.0, 1.0),
         mask: Tensor | None = None,
         first_level: tuple[float, float] | None = None,
-        inside: Inside | None = None,
+        trace: Trace | None = None,
     ):
         self.settings = settings
         self.reference = reference
@@ -71,8 +71,8 @@ class Mixer:
         self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
         self.mask = mask
         self.first_level = first_level
-        self.inside = inside
-        self.report = Report(inside=inside)
+        self.trace = trace
+        self.report = MixingReport(trace=trace)
         self.late = settings.timing != "start of step"
         self._levels: dict[int, float] = {}
 
@@ -88,23 +88,23 @@ class Mixer:
         """
         weight = self.weight(step, sigma)
         measured = self.first_level if step == 0 else None
-        signal, spread = measured or self.noising.coefficients(sigma)
-        if self.inside is not None:
-            self.inside.begins(step, sigma, math.hypot(signal, spread))
-            self.inside.see(step, STATE, x)
+        signal, std = measured or self.noising.coefficients(sigma)
+        if self.trace is not None:
+            self.trace.begin(step, sigma, math.hypot(signal, std))
+            self.trace.record(step, STATE, x)
         if weight == 0.0 or (self.mask is not None and not bool(self.mask.any())):
             return x
         work = blend.working_dtype(x)
-        z = self.noise.at(step).to(x.device, work, copy=True).mul_(spread)
+        z = self.noise.at(step).to(x.device, work, copy=True).mul_(std)
         z.add_(self.reference.to(x.device), alpha=signal)
         share = weight if self.mask is None else self.mask.to(x.device, work) * weight
         rest = curve.high_weight(self.settings, weight) / weight
         self.report.weights[step] = weight
-        if self.inside is not None:
-            self.inside.see(step, REFERENCE, z)
+        if self.trace is not None:
+            self.trace.record(step, REFERENCE, z)
         mixed = blend.blend_into(self.settings.blend, x, z, share, self.cutoff, rest).to(x.dtype)
-        if self.inside is not None:
-            self.inside.see(step, MIXED, mixed)
+        if self.trace is not None:
+            self.trace.record(step, MIXED, mixed)
         return mixed
 
     def begin(self, x: Tensor, step: int, sigma: float) -> Tensor:

@@ -18,7 +18,7 @@ TIMINGS = ("start of step", "end of step (node pack)")
 PASSES = ("all", "first pass", "hires pass")
 REFERENCES = ("automatic", "uploaded image")
 FITS = ("crop", "stretch")
-MOST_LOOKS = 20  # steps that a look inside keeps of a pass
+MOST_TRACED = 20  # steps that a trace keeps of a pass
 
 
 @dataclass(frozen=True)

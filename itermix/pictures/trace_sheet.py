@@ -1,4 +1,4 @@
-"""Draws a look inside of a run: a strip of pictures, step by step, over a plot of the latents' mean and std."""
+"""Draws a trace of a run: a strip of pictures, step by step, over a plot of the latents' mean and std."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Callable, Sequence
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from itermix.mixing.trace import DENOISED, MIXED, REFERENCE, STATE, Inside
+from itermix.mixing.trace import DENOISED, MIXED, REFERENCE, STATE, Trace
 from itermix.pictures import sheet
 
 ROWS = (REFERENCE, STATE, MIXED, DENOISED)
 COLOURS = {REFERENCE: "#7a5ea8", STATE: "#8a8a8a", MIXED: "#c4530a", DENOISED: "#1f6f8b"}
-SENTENCE = "Noisy latents are divided by the spread of a unit latent at their noise level."
-PARTS = ("mean", "standard deviation")  # of `Look.statistics`, in its order
+SENTENCE = "Noisy latents are divided by a unit latent's standard deviation at their noise level."
+PARTS = ("mean", "standard deviation")  # of `TracedStep.statistics`, in its order
 CELL, PLOT, GAP, LETTERS, TICKS = 256, 260, 28, 20, 4  # widths and heights in pixels
 Decode = Callable[[Tensor], Image.Image]
 
 
 def picture(
-    inside: Inside, weights: dict[int, float], image: int, title: str, decode: Decode, fonts: sheet.Fonts
+    trace: Trace, weights: dict[int, float], image: int, title: str, decode: Decode, fonts: sheet.Fonts
 ) -> Image.Image | None:
-    """What was seen of one image of the batch; None where nothing was.
+    """The trace of one image of the batch; None where no step is kept.
 
     weights: c1 of each mixed step. decode: a latent [C, H, W] as a picture.
     """
-    steps = [step for step in sorted(inside.looks) if inside.looks[step].latents]
+    steps = [step for step in sorted(trace.traced) if trace.traced[step].latents]
     if not steps:
         return None
-    columns = [_heading(step, inside.looks[step].level, weights.get(step, 0.0)) for step in steps]
-    rows = [[_cell(inside.looks[step].latents.get(name), image, decode) for step in steps] for name in ROWS]
+    columns = [_heading(step, trace.traced[step].level, weights.get(step, 0.0)) for step in steps]
+    rows = [[_cell(trace.traced[step].latents.get(name), image, decode) for step in steps] for name in ROWS]
     strip = sheet.composed(title, SENTENCE, columns, ROWS, rows, fonts=fonts)
-    plots = [_plot(inside, image, part, (strip.width - 3 * GAP) // len(PARTS), fonts) for part in range(len(PARTS))]
+    plots = [_plot(trace, image, part, (strip.width - 3 * GAP) // len(PARTS), fonts) for part in range(len(PARTS))]
     legend = _legend(strip.width - 2 * GAP, fonts)
     made = Image.new("RGB", (strip.width, strip.height + legend.height + PLOT + GAP), sheet.PAPER)
     made.paste(strip, (0, 0))
@@ -53,15 +53,15 @@ def _cell(latents: Tensor | None, image: int, decode: Decode) -> Image.Image:
     return shown.resize((shown.width * scale, shown.height * scale), Image.Resampling.NEAREST)
 
 
-def _plot(inside: Inside, image: int, part: int, width: int, fonts: sheet.Fonts) -> Image.Image:
+def _plot(trace: Trace, image: int, part: int, width: int, fonts: sheet.Fonts) -> Image.Image:
     """One statistic over the steps, a line for each kind of latent."""
     font, made = fonts(LETTERS), Image.new("RGB", (width, PLOT), sheet.PAPER)
     draw = ImageDraw.Draw(made)
-    lines = {name: _line(inside, name, image, part) for name in ROWS}
+    lines = {name: _line(trace, name, image, part) for name in ROWS}
     values = [value for line in lines.values() for _, value in line]
     low, high = _range(values)
     left, top, right, bottom = 4 * LETTERS, 2 * LETTERS, width - LETTERS, PLOT - 2 * LETTERS
-    last = max(inside.looks)
+    last = max(trace.traced)
 
     def at(step: float, value: float) -> tuple[float, float]:
         return left + step / max(last, 1) * (right - left), bottom - (value - low) / (high - low) * (bottom - top)
@@ -92,8 +92,8 @@ def _legend(width: int, fonts: sheet.Fonts) -> Image.Image:
     return made
 
 
-def _line(inside: Inside, name: str, image: int, part: int) -> list[tuple[int, float]]:
-    found = ((step, look.statistics.get(name)) for step, look in sorted(inside.looks.items()))
+def _line(trace: Trace, name: str, image: int, part: int) -> list[tuple[int, float]]:
+    found = ((step, traced.statistics.get(name)) for step, traced in sorted(trace.traced.items()))
     points = [
         (step, float(values[image, part])) for step, values in found if values is not None and image < len(values)
     ]

@@ -1,4 +1,4 @@
-"""Colours that stay: the mean and the spread of each latent channel held to those of the first frame.
+"""Colours that stay: the mean and the standard deviation of each latent channel held to those of the first frame.
 
 Without it a sequence drifts: what a model adds to every frame adds up. Cf. adaptive instance normalisation (Huang and
 Belongie, arXiv 1703.06868), here on latents.
@@ -23,7 +23,7 @@ def anchored(latent: Tensor, first: Tensor, strength: float) -> Tensor:
     work, goal = latent.to(working_dtype(latent)), first.to(working_dtype(latent))
     over = tuple(range(2, latent.ndim))
     mean, wanted_mean = (t.mean(dim=over, keepdim=True) for t in (work, goal))
-    spread, wanted_spread = (t.std(dim=over, keepdim=True, correction=0) for t in (work, goal))
-    gain = (1.0 - strength) + strength * (wanted_spread / spread.clamp_min(FLAT))
-    gain = gain.masked_fill(spread < FLAT, 1.0)
+    std, goal_std = (t.std(dim=over, keepdim=True, correction=0) for t in (work, goal))
+    gain = (1.0 - strength) + strength * (goal_std / std.clamp_min(FLAT))
+    gain = gain.masked_fill(std < FLAT, 1.0)
     return ((work - mean) * gain + mean + strength * (wanted_mean - mean)).to(latent.dtype)

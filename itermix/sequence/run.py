@@ -35,7 +35,7 @@ INJECTED = 0x9E3779B97F4A7C15
 
 
 @dataclass
-class Report:
+class SequenceReport:
     """What came of a run. next: the first frame that was not made, the number of frames if all were. interrupted:
     whether the user ended it before the last frame."""
 
@@ -70,7 +70,7 @@ class Frames:
         self.file, self.folder = file, folder
         self.key = _fingerprint(host, settings, frames, init)
         start = _resumed(settings, file, self.key)
-        self.report = Report(start.next if start else 0, start.next if start else 0)
+        self.report = SequenceReport(start.next if start else 0, start.next if start else 0)
         self.previous, self.first = (init, None)
         self._handed: tuple[int, Tensor] | None = None  # the number and the latent of the frame that was given out last
         if start is not None:
@@ -129,7 +129,7 @@ class Frames:
 
 def run(
     host: Host, settings: SequenceSettings, frames: list[Frame], init: Tensor | None, file: str | Path | None = None
-) -> Report:
+) -> SequenceReport:
     """Makes the frames of a plan and hands each to `host.emit`. As `Frames`, which it runs through."""
     made = Frames(host, settings, frames, init, file)
     for job, latent in made:

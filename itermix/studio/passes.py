@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from itermix.mixing.mixer import Mixer, Report
+from itermix.mixing.mixer import Mixer, MixingReport
 from itermix.mixing.noising import noised
 from itermix.mixing.reference import FreshNoise, SharedNoise, equalised
 from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
-from itermix.mixing.trace import Inside
+from itermix.mixing.trace import Trace
 from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
 from itermix.studio.sampling import IsCancelled, Kept, OnStep, sample
@@ -51,7 +51,7 @@ class Pass:
     mixing: MixingSettings = MixingSettings()
     on_step: OnStep | None = None
     is_cancelled: IsCancelled | None = None
-    looks: int = 0  # steps to look inside of
+    traced_steps: int = 0  # steps that a trace keeps; 0 traces nothing
 
 
 def steps_left(steps: int, strength: float) -> int:
@@ -70,7 +70,7 @@ def schedule_for(network: Network, task: Pass) -> Schedule:
     return schedule.from_step(total - left)
 
 
-def run(network: Network, task: Pass) -> tuple[Tensor, Report]:
+def run(network: Network, task: Pass) -> tuple[Tensor, MixingReport]:
     """The pass's clean latent, and what its mixing has done."""
     schedule = schedule_for(network, task)
     generator = torch.Generator("cpu").manual_seed(task.seed)
@@ -84,7 +84,7 @@ def run(network: Network, task: Pass) -> tuple[Tensor, Report]:
     mixer = mixer_of(task, schedule, noise)
     kept = None if task.mask is None else Kept(task.mask, task.init, noise)
     x = sample(schedule, task.predict, x, generator, mixer, kept, task.on_step, task.is_cancelled)
-    return x, mixer.report if mixer else Report()
+    return x, mixer.report if mixer else MixingReport()
 
 
 def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
@@ -101,7 +101,7 @@ def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
         schedule.noising,
         (own, own) if own else task.reference.scale,
         task.mask,
-        inside=Inside(task.looks, len(schedule.levels)) if task.looks else None,
+        trace=Trace(task.traced_steps, len(schedule.levels)) if task.traced_steps else None,
     )
 
 

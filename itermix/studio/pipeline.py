@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from itermix.mixing.mixer import Report
+from itermix.mixing.mixer import MixingReport
 from itermix.studio import pictures
 from itermix.studio.errors import StudioError
 from itermix.studio.loading import load_components
@@ -39,17 +39,17 @@ class Result:
     picture: Image.Image
     seed: int
     latent: Tensor
-    reports: dict[str, Report]
+    reports: dict[str, MixingReport]
     native: Tensor | None = None
 
 
 class Studio:
     """A loaded checkpoint. on_progress(pass, done, steps) comes after every step, is_cancelled is asked before each;
-    a cancelled run raises Cancelled. All calls raise StudioError for what cannot be done. looks: steps of each mixed
-    pass that are kept in its report, to look inside."""
+    a cancelled run raises Cancelled. All calls raise StudioError for what cannot be done. traced_steps: of
+    each mixed pass, kept in its report as a trace."""
 
-    def __init__(self, network: Network, looks: int = 0):
-        self.network, self.looks = network, looks
+    def __init__(self, network: Network, traced_steps: int = 0):
+        self.network, self.traced_steps = network, traced_steps
 
     @classmethod
     def open(cls, checkpoint: str | Path | None = None, device: str | None = None, config: str | None = None) -> Studio:
@@ -85,7 +85,7 @@ class Studio:
         latent: Tensor,
         on_progress: OnProgress | None = None,
         is_cancelled: IsCancelled | None = None,
-    ) -> tuple[Tensor, Report]:
+    ) -> tuple[Tensor, MixingReport]:
         """The clean latent of the larger picture, from that of the first pass, and what was mixed."""
         request = self.network.settled(request)
         size = request.hires_size(self.network.multiple)
@@ -161,7 +161,7 @@ class Studio:
             mixing=in_pass(request.mixing, name),
             on_step=partial(on_progress, name) if on_progress else None,
             is_cancelled=is_cancelled,
-            looks=self.looks,
+            traced_steps=self.traced_steps,
         )
 
     def _uploaded(self, request: Request, size: tuple[int, int]) -> Reference | None:

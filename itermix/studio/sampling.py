@@ -69,8 +69,8 @@ def sample(
             t = scheduler.timesteps[index]
             seen = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
             x, *more = scheduler.step(predict(seen, t), t, x, return_dict=False, **extra)
-            if mixer is not None and mixer.inside is not None and index == evaluations[0]:
-                mixer.inside.see(step, DENOISED, _denoised(scheduler, more))
+            if mixer is not None and mixer.trace is not None and index == evaluations[0]:
+                mixer.trace.record(step, DENOISED, _denoised(scheduler, more))
         if on_step is not None:
             on_step(step + 1, steps)
     if mixer is not None:

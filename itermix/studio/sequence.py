@@ -12,7 +12,7 @@ from torch import Tensor
 from itermix.sequence.conditioning import TOKENS, Conditioning
 from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame, plan
-from itermix.sequence.run import Report, run
+from itermix.sequence.run import SequenceReport, run
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
 from itermix.studio import passes
@@ -145,7 +145,7 @@ class StudioHost:
 def make_sequence(
     studio: Studio, request: Request, settings: SequenceSettings, on_frame: OnFrame, init: Tensor | None = None,
     state: str | Path | None = None, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None,
-) -> Report:  # fmt: skip
+) -> SequenceReport:  # fmt: skip
     """The frames of a sequence, handed to on_frame as they come. init: a clean latent to begin with.
 
     state: file of what is needed to resume. Raises StudioError, SettingsError and `itermix.sequence.state.StateError`.

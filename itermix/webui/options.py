@@ -12,7 +12,7 @@ from typing import Any
 
 from modules import shared
 
-from itermix.mixing.settings import MOST_LOOKS, MixingSettings
+from itermix.mixing.settings import MOST_TRACED, MixingSettings
 from itermix.presets import PresetsError
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
@@ -23,8 +23,8 @@ SECTION = ("itermix", "itermix")
 DEFAULTS = "no preset: the defaults"  # a choice beside the presets' names
 LEVELS = {"a line about each pass": "INFO", "warnings and errors": "WARNING", "errors": "ERROR"}
 VIDEO_FORMATS = next(field.choices for field in SequenceSettings.fields() if field.name == "video_format")
-LOOK_INSIDE = "Look inside: steps of each mixed image to save a strip of, beside the image; 0 saves none"
-LOOKS = {"minimum": 0, "maximum": MOST_LOOKS, "step": 1}
+TRACE = "Trace: steps of each mixed image to save a strip of, beside the image; 0 saves none"
+TRACE_RANGE = {"minimum": 0, "maximum": MOST_TRACED, "step": 1}
 
 is_page = False  # whether the host is building its page; it builds the same components again for the API's defaults
 
@@ -54,7 +54,7 @@ def add() -> None:
     option(
         "video_format", VIDEO_FORMATS[0], "Video format that Latent Sequence begins with", lambda: list(VIDEO_FORMATS)
     ).needs_reload_ui()
-    added("look_inside", shared.OptionInfo(0, LOOK_INSIDE, SLIDER, lambda: LOOKS))
+    added("trace", shared.OptionInfo(0, TRACE, SLIDER, lambda: TRACE_RANGE))
     option(
         "log_level", next(iter(LEVELS)), "What itermix writes to the terminal", lambda: list(LEVELS),
         onchange=set_log_level,

@@ -187,19 +187,17 @@ def test_help_has_examples(capsys):
 
 
 @pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DPM++ 2M", "DDIM", "Heun"])
-def test_a_look_inside_is_a_strip_beside_the_same_picture(folders, tmp_path, capsys, sampler):
+def test_a_trace_is_a_strip_beside_the_same_picture(folders, tmp_path, capsys, sampler):
     asked = ("--hires", "2", "--mixing", '{"alpha_1": 0.3}', "--sampler", sampler)
-    code, out, _ = run(capsys, *tiny(folders, tmp_path / "a.png", *asked, "--look-inside", "3"))
-    strip = tmp_path / "a-inside-hires-pass.png"
+    code, out, _ = run(capsys, *tiny(folders, tmp_path / "a.png", *asked, "--trace", "3"))
+    strip = tmp_path / "a-trace-hires-pass.png"
     assert code == 0 and out.split() == [str(strip), str(tmp_path / "a.png")]
     with Image.open(strip) as picture:
         assert picture.width > 2 * 200 and picture.height > 4 * 128
     run(capsys, *tiny(folders, tmp_path / "b.png", *asked))
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert not list(tmp_path.glob("b-inside*"))
+    assert not list(tmp_path.glob("b-trace*"))
 
 
 def test_more_looks_than_there_may_be_are_refused(folders, tmp_path, capsys):
-    refused(
-        capsys, "look-inside: 21 is not allowed; it takes", *tiny(folders, tmp_path / "a.png", "--look-inside", "21")
-    )
+    refused(capsys, "trace: 21 is not allowed; it takes", *tiny(folders, tmp_path / "a.png", "--trace", "21"))

@@ -1,4 +1,4 @@
-"""The strip and the plots of a look inside."""
+"""The strip and the plots of a trace."""
 
 import numpy as np
 import pytest
@@ -7,27 +7,27 @@ import torch
 pytest.importorskip("PIL", minversion="10.1")
 from PIL import Image, ImageFont  # noqa: E402
 
-from itermix.mixing.trace import DENOISED, MIXED, REFERENCE, STATE, Inside  # noqa: E402
-from itermix.pictures import trace_sheet as inside_picture  # noqa: E402
+from itermix.mixing.trace import DENOISED, MIXED, REFERENCE, STATE, Trace  # noqa: E402
+from itermix.pictures import trace_sheet  # noqa: E402
 
 VALUES = {REFERENCE: 0.15, STATE: 0.4, MIXED: 0.65, DENOISED: 0.9}
 
 
 def looked_at(steps=4, count=2, names=tuple(VALUES)):
     """Every latent is flat, of its own brightness; image 1 of the batch is black."""
-    inside = Inside(count, steps)
+    trace = Trace(count, steps)
     for step in range(steps):
-        inside.begins(step, 10.0 - step, 1.0)
+        trace.begin(step, 10.0 - step, 1.0)
         for name in names:
-            inside.see(step, name, torch.stack([torch.full((4, 8, 8), VALUES[name]), torch.zeros(4, 8, 8)]))
-    return inside
+            trace.record(step, name, torch.stack([torch.full((4, 8, 8), VALUES[name]), torch.zeros(4, 8, 8)]))
+    return trace
 
 
-def drawn(inside, image=0):
+def drawn(trace, image=0):
     def decode(latent):
         return Image.fromarray((latent[:3].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy())
 
-    return inside_picture.picture(inside, {0: 0.5}, image, "title", decode, ImageFont.load_default)
+    return trace_sheet.picture(trace, {0: 0.5}, image, "title", decode, ImageFont.load_default)
 
 
 def patches(picture, value):
@@ -55,9 +55,9 @@ def test_what_was_not_seen_is_left_empty():
 
 def test_the_plots_have_a_line_for_each_kind_where_its_numbers_lie():
     made = drawn(looked_at())
-    pixels = np.asarray(made)[made.height - inside_picture.PLOT - inside_picture.GAP :, : made.width // 2]
+    pixels = np.asarray(made)[made.height - trace_sheet.PLOT - trace_sheet.GAP :, : made.width // 2]
     heights = {}
-    for name, colour in inside_picture.COLOURS.items():
+    for name, colour in trace_sheet.COLOURS.items():
         rows, columns = np.nonzero((pixels == tuple(bytes.fromhex(colour[1:]))).all(axis=-1))
         assert np.ptp(columns) > 0.5 * pixels.shape[1], name  # from the first step to the last
         heights[name] = np.median(rows)
@@ -67,10 +67,10 @@ def test_the_plots_have_a_line_for_each_kind_where_its_numbers_lie():
 
 
 def test_numbers_that_are_not_finite_are_left_out_of_the_plot():
-    inside = looked_at()
-    inside.see(2, MIXED, torch.full((2, 4, 8, 8), float("nan")))
-    assert drawn(inside).size == drawn(looked_at()).size
+    trace = looked_at()
+    trace.record(2, MIXED, torch.full((2, 4, 8, 8), float("nan")))
+    assert drawn(trace).size == drawn(looked_at()).size
 
 
 def test_nothing_seen_is_no_picture():
-    assert drawn(Inside(3, 5)) is None
+    assert drawn(Trace(3, 5)) is None

@@ -83,7 +83,7 @@ def test_the_convention_is_the_schedulers_own(name, steps, closed_form, referenc
     noises, seen = [], []
 
     class Watcher:
-        inside = None
+        trace = None
 
         def begin(self, x, step, level):
             signal, sigma = schedule.noising.coefficients(level)

@@ -94,7 +94,7 @@ def test_five_options_are_added_each_in_our_section_with_a_default_that_it_allow
     monkeypatch.setattr(options.shared, "OptionInfo", OptionInfo, raising=False)
     monkeypatch.setattr(options.shared.opts, "add_option", added.__setitem__, raising=False)
     options.add()
-    names = ("preset", "enabled", "video_format", "look_inside", "log_level")
+    names = ("preset", "enabled", "video_format", "trace", "log_level")
     assert list(added) == [f"itermix_{name}" for name in names]
     for option in added.values():
         assert option.section == ("itermix", "itermix")

@@ -143,8 +143,8 @@ class Run:
     def _watched(self, callback: Callable | None) -> Callable:
         def watched(d: dict[str, Any]) -> Any:
             self._guarded(lambda: self.is_interrupted() or self.reported(d))
-            if self.mixer.inside is not None:
-                self.mixer.inside.see(self.step_of(d), DENOISED, d.get("denoised"))
+            if self.mixer.trace is not None:
+                self.mixer.trace.record(self.step_of(d), DENOISED, d.get("denoised"))
             return callback(d) if callback is not None else None
 
         return watched

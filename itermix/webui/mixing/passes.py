@@ -14,8 +14,7 @@ from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise, equal
 from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
 from itermix.webui import compat
 from itermix.webui.log import log
-from itermix.webui.mixing import hook
-from itermix.webui.mixing import trace as inside
+from itermix.webui.mixing import hook, trace
 from itermix.webui.mixing.arguments import Request
 from itermix.webui.mixing.samplers import Pattern, Schedule, pattern_of
 
@@ -103,12 +102,12 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
             reference.scale,
             mask,
             first_level(noising, state, x, noise),
-            inside.wanted(steps),
+            trace.requested(steps),
         )
 
     def done(mixer: Mixer, pattern: Pattern, schedule: Schedule, fault: str | None) -> None:
         log.info(summary(name, sampler, reference.source, mixer, pattern.steps(schedule), fault))
-        inside.save(p, mixer, name, sampler)
+        trace.save(p, mixer, name, sampler)
 
     hook.attach(p.sampler, make_mixer, compat.is_interrupted, done)
     if denoise > 0.0:  # last: a pass that is made without mixing keeps the host's own

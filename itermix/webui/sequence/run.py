@@ -22,7 +22,7 @@ from torch import Tensor
 from itermix.pictures import films as media
 from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame, plan
-from itermix.sequence.run import Frames, Report
+from itermix.sequence.run import Frames, SequenceReport
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.sequence.state import StateError
@@ -137,7 +137,7 @@ class Sequence:
         self.messages: list[str] = []
         self.unwritten: list[str] = []  # why, for each frame that is not on the disk
         self.skips = 0  # frames that are there already
-        self.report: Report | None = None
+        self.report: SequenceReport | None = None
         self.iterator: Frames | None = None
         self.masks, self.has_grid = 0, False
 

@@ -1,4 +1,4 @@
-"""A look inside of a mixed pass: strips beside the pictures, and nothing else changed by it."""
+"""A trace of a mixed pass: strips beside the pictures, and nothing else changed by it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTPUT = ("outdir_txt2img_samples", "save_to_dirs")  # options of a real host
 
 
 class Looking:
-    """A host that is asked for looks inside, and the strips that it has saved."""
+    """A host that is asked for traces, and the strips that it has saved."""
 
     def __init__(self, host, folder: Path, monkeypatch: pytest.MonkeyPatch):
         self.host, self.monkeypatch = host, monkeypatch
@@ -34,15 +34,15 @@ class Looking:
     def generate(self, steps_shown: int, **body):
         if isinstance(self.host, FakeHost):
             options = sys.modules["modules.shared"].opts
-            self.monkeypatch.setattr(options, "itermix_look_inside", steps_shown, raising=False)
+            self.monkeypatch.setattr(options, "itermix_trace", steps_shown, raising=False)
             body["outpath_samples"] = self.folder
         else:
-            body["override_settings"] = {"itermix_look_inside": steps_shown}
+            body["override_settings"] = {"itermix_trace": steps_shown}
         return self.host.generate(**body)
 
     @property
     def strips(self) -> list[Image.Image]:
-        return [Image.open(path) for path in sorted(self.folder.rglob("*-inside-*.png"))]
+        return [Image.open(path) for path in sorted(self.folder.rglob("*-trace-*.png"))]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def looking(host, tmp_path, monkeypatch):
     host.arm(network="gaussian")
     before = host.get("/sdapi/v1/options")
     yield Looking(host, tmp_path, monkeypatch)
-    host.post("/sdapi/v1/options", {**{name: before[name] for name in OUTPUT}, "itermix_look_inside": 0})
+    host.post("/sdapi/v1/options", {**{name: before[name] for name in OUTPUT}, "itermix_trace": 0})
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -65,8 +65,8 @@ def test_a_strip_is_saved_and_the_picture_has_the_same_bits(looking, sampler):
     assert len(with_strip.pictures) == 1  # not among the pictures
     (strip,) = looking.strips
     assert strip.width > 4 * 200 and len(np.unique(np.asarray(strip.convert("L")))) > 20
-    assert any("look inside saved as" in line for line in with_strip.log)
-    assert not any("look inside" in line for line in without.log)
+    assert any("trace saved as" in line for line in with_strip.log)
+    assert not any("trace" in line for line in without.log)
 
 
 def test_each_image_of_a_batch_has_its_own_strip(looking):
@@ -87,26 +87,26 @@ def test_a_folder_that_cannot_be_written_costs_one_line_and_no_picture(looking, 
     looking.go_to(tmp_path / "file")
     made = looking.generate(3, **body)
     assert made.same_as(whole)
-    assert sum("the look inside was not saved" in line for line in made.log) == 1
+    assert sum("the trace was not saved" in line for line in made.log) == 1
     assert any("mixed" in line for line in made.log)
 
 
 def test_a_fault_in_looking_is_said_and_the_pass_is_mixed_all_the_same(looking, monkeypatch):
     if not isinstance(looking.host, FakeHost):
         pytest.skip("a fault is put into this process")
-    from itermix.mixing.trace import Inside
+    from itermix.mixing.trace import Trace
 
     body = dict(HIRES, mixing={})
     whole = looking.generate(0, **body)
 
-    def broken(look, name, latent, whole):
-        raise MemoryError("no memory for a look")
+    def broken(traced, name, latent, whole):
+        raise MemoryError("no memory for a trace")
 
-    monkeypatch.setattr(Inside, "_keep", staticmethod(broken))
+    monkeypatch.setattr(Trace, "_keep", staticmethod(broken))
     made = looking.generate(3, **body)
     assert made.same_as(whole) and looking.strips == []
     assert [line for line in made.log if "not saved" in line] == [
-        "hires pass: the look inside was not saved: RuntimeError: MemoryError: no memory for a look"
+        "hires pass: the trace was not saved: RuntimeError: MemoryError: no memory for a trace"
     ]
 
 
@@ -115,14 +115,14 @@ def test_a_fault_in_looking_is_said_and_the_pass_is_mixed_all_the_same(looking, 
 def test_every_step_is_seen_with_its_state_and_what_the_model_saw_in_it(looking, monkeypatch, sampler, timing):
     if not isinstance(looking.host, FakeHost):
         pytest.skip("looks into this process")
-    from itermix.webui.mixing import trace as inside
+    from itermix.webui.mixing import trace
 
     seen = []
-    monkeypatch.setattr(inside, "save", lambda p, mixer, name, sampler: seen.append(mixer.inside))
+    monkeypatch.setattr(trace, "save", lambda p, mixer, name, sampler: seen.append(mixer.trace))
     looking.generate(3, sampler_name=sampler, mixing={"timing": timing, "hires_denoise": 1.0}, steps=8, **HIRES)
     (looked,) = seen
-    steps = sorted(looked.looks)
+    steps = sorted(looked.traced)
     assert steps == list(range(len(steps))) and len(steps) >= 5
-    assert all({STATE, DENOISED} <= set(looked.looks[step].statistics) for step in steps[:-1])
-    kept = [step for step in steps if looked.looks[step].latents]
+    assert all({STATE, DENOISED} <= set(looked.traced[step].statistics) for step in steps[:-1])
+    kept = [step for step in steps if looked.traced[step].latents]
     assert len(kept) == 3 and kept[0] == 0
