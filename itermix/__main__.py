@@ -1,6 +1,6 @@
 """python -m itermix COMMAND: hands over to the command's own module. Imports the standard library alone.
 
-The commands that make pictures run in an environment of their own, set up on first use (`studio/environment.py`).
+The commands that make pictures run in an environment of their own, set up on first use (`commands/environment.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("show what mixing does: a sheet of pictures side by side", "itermix.commands.demo", PICTURES),
     "test": Command("run all tests that need no WebUI", "itermix.commands.test"),
-    "studio": Command("open the page in the browser", "itermix.studio.page.server", (*PICTURES, "gradio")),
+    "studio": Command("open the page in the browser", "itermix.commands.studio", (*PICTURES, "gradio")),
     "render": Command("make pictures from a prompt", "itermix.commands.render", PICTURES),
     "sweep": Command("make a grid of pictures over one or two settings", "itermix.commands.sweep", PICTURES),
     "plan": Command("show the frames of a latent sequence before it is run", "itermix.commands.plan"),

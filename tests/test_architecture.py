@@ -14,6 +14,7 @@ import itermix
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"torch", "numpy", "gradio", "PIL", "modules"}
+PAGE = ROOT / "itermix/studio/page"
 STANDARD = set(sys.stdlib_module_names)
 
 
@@ -83,9 +84,25 @@ def test_the_webui_is_imported_by_its_own_room_alone(path):
 
 
 @pytest.mark.parametrize("path", files("itermix"), ids=named)
-def test_gradio_is_imported_by_ui_and_studio_alone(path):
-    if room(path) not in ("ui", "studio"):
+def test_gradio_is_imported_by_ui_and_the_page_alone(path):
+    if room(path) != "ui" and PAGE not in path.parents:
         assert not [name for name in imports(path) if name.split(".")[0] == "gradio"]
+
+
+@pytest.mark.parametrize("path", files("itermix/studio"), ids=named)
+def test_the_standalone_imports_no_command_and_its_engine_no_page(path):
+    above = [
+        "itermix.commands",
+        "itermix.webui",
+        *([] if PAGE in path.parents else ["itermix.studio.page", "itermix.ui"]),
+    ]
+    assert not [name for name in imports(path) for upper in above if f"{name}.".startswith(f"{upper}.")]
+
+
+@pytest.mark.parametrize("path", files("itermix"), ids=named)
+def test_commands_are_imported_by_commands_alone(path):
+    if room(path) not in ("commands", "__main__.py"):
+        assert not [name for name in imports(path) if f"{name}.".startswith("itermix.commands.")]
 
 
 @pytest.mark.parametrize("path", files("itermix/ui"), ids=named)

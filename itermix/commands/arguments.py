@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itermix.settings import SettingsError
-from itermix.studio.errors import Cancelled, StudioError, one_line
-from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
+from itermix.studio.errors import Cancelled, StudioError
+from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request, read_json
 
 if TYPE_CHECKING:  # torch and diffusers take seconds to import
     from itermix.studio.pipeline import Studio
@@ -34,9 +34,6 @@ PLAIN = (
     ("hires-steps", int, "steps of that pass; 0 is as many as steps"),
     ("hires-upscaler", str, " or ".join(UPSCALERS)),
 )
-
-
-DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 class Parser(argparse.ArgumentParser):
@@ -110,22 +107,11 @@ def values_of(options: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
-def open_studio(checkpoint: str | None, device: str | None, config: str | None) -> Studio:
-    """`Studio.open`, with a device that is not there refused first, and without the libraries' own notes."""
-    import torch
-
-    from itermix.studio import loading
+def open_studio(options: argparse.Namespace) -> Studio:
+    """The checkpoint that the options of `add_model` name. Raises StudioError."""
     from itermix.studio.pipeline import Studio
 
-    try:
-        place = torch.device(device or "cpu")
-        if place.type not in DEVICES:
-            raise RuntimeError("it is none of " + ", ".join(DEVICES))
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise StudioError(f'device: "{device}" is not to be had here ({one_line(error, 80)}); take cpu') from None
-    loading.silence()
-    return Studio.open(checkpoint, device, config)
+    return Studio.open(options.checkpoint, options.device, options.config)
 
 
 def require_writable(path: Path) -> None:
@@ -138,16 +124,6 @@ def require_writable(path: Path) -> None:
         is_writable, problem = False, str(error.strerror)
     if not is_writable:
         raise StudioError(f"out: {path} cannot be written: {problem}")
-
-
-def read_json(path: str) -> dict[str, Any]:
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudioError(f"settings: {path} cannot be read as JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise StudioError(f"settings: {path} holds no JSON object")
-    return values
 
 
 def write_json(name: str, path: Path, values: dict[str, Any]) -> None:

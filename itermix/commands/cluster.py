@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 
 import itermix
-from itermix.commands import arguments as command_line
 from itermix.settings import SettingsError
 from itermix.studio.errors import StudioError, one_line
 from itermix.studio.jobs import Source, results_of
 from itermix.studio.loading import name_of
+from itermix.studio.pipeline import Studio
 from itermix.studio.request import Request
 
 LOCAL = "local"
@@ -36,7 +36,7 @@ class Worker:
     def make(self, values: dict[str, Any], source: Source) -> tuple[Image.Image | None, str]:
         """Picture and infotext of a request; None and the message where it cannot be met."""
         try:
-            self.studio = self.studio or command_line.open_studio(*self.opening)
+            self.studio = self.studio or Studio.open(*self.opening)
             ((result, infotext),) = results_of(self.studio, Request.from_dict(values), source, self.model)
         except (StudioError, SettingsError) as error:
             return None, str(error)
@@ -95,7 +95,7 @@ def _workers(ray: Any, cells: int, arguments: tuple[Any, ...]) -> list[Any]:
     if arguments[1].startswith("cuda"):
         cores, gpus, many = 1, 1, sum(int(machine.get("GPU", 0)) for machine in machines)
         if not many:
-            raise StudioError(f'device: "{arguments[1]}" is not to be had, the cluster has no GPU; take --device cpu')
+            raise StudioError(f'device: "{arguments[1]}" cannot be used, the cluster has no GPU; take --device cpu')
     else:
         most = max(int(machine.get("CPU", 0)) for machine in machines)
         cores, gpus = max(min(arguments[3], most), 1), 0

@@ -80,7 +80,7 @@ def demo(options: argparse.Namespace) -> None:
     from itermix.studio import pictures
 
     print("loading the model", file=sys.stderr, flush=True)
-    studio = command_line.open_studio(options.checkpoint, options.device, options.config)
+    studio = command_line.open_studio(options)
     requests = [studio.network.settled(request) for request in requests]
     groups, columns, rows = [], [], [[] for _ in requests]
     for label, colour, variants in ways(requests[0]):
@@ -150,7 +150,7 @@ def open_page(options: argparse.Namespace) -> int:
     if not has_display():
         print("there is no display here to open the page on; `python3 -m itermix studio` serves it")
         return 0
-    from itermix.studio.page import server as page
+    from itermix.commands import studio as page
 
     model = {name: getattr(options, name) for name in ("checkpoint", "config", "device")}
     return page.main([text for name, value in model.items() if value for text in (f"--{name}", value)])

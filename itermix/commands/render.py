@@ -13,7 +13,7 @@ from itermix.commands.progress import show
 from itermix.mixing.settings import MOST_TRACED
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.studio.errors import StudioError
-from itermix.studio.request import Request
+from itermix.studio.request import Request, read_json
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -73,9 +73,9 @@ def render(options: argparse.Namespace) -> None:
     from itermix.studio import loading, pictures  # torch and diffusers take seconds to import
     from itermix.studio.jobs import Source, results_of
 
-    sequence = SequenceSettings.from_dict(command_line.read_json(options.sequence)) if options.sequence else None
+    sequence = SequenceSettings.from_dict(read_json(options.sequence)) if options.sequence else None
     source = Source.read(options.image, options.mask)
-    studio = command_line.open_studio(options.checkpoint, options.device, options.config)
+    studio = command_line.open_studio(options)
     studio.traced_steps = options.trace
     if sequence is not None:
         return render_sequence(studio, request, sequence, source, options)

@@ -114,14 +114,14 @@ def _made(
 ) -> Iterator[tuple[Image.Image, str]]:
     """Picture and infotext of each request, in their order, here or on the cluster."""
     if options.ray is not None:
-        from itermix.commands import cluster as spread
+        from itermix.commands import cluster
 
-        yield from spread.cells(options.ray, requests, source, options.checkpoint, options.device, options.config)
+        yield from cluster.cells(options.ray, requests, source, options.checkpoint, options.device, options.config)
         return
     from itermix.studio import loading
     from itermix.studio.jobs import results_of
 
-    studio = command_line.open_studio(options.checkpoint, options.device, options.config)
+    studio = command_line.open_studio(options)
     for request in requests:
         ((result, infotext),) = results_of(studio, request, source, loading.name_of(options.checkpoint), bar.step)
         yield result.picture, infotext

@@ -8,11 +8,15 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from itermix.studio.errors import StudioError, one_line
 from itermix.studio.request import AUTOMATIC, SAMPLERS
 
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("cpu", "cuda", "mps", "xpu")
 BUNDLED = "itermix small"  # the name of the model that comes with the studio
 INDEX = "model_index.json"
 DEFAULTS = "studio.json"
@@ -52,6 +56,22 @@ def load_components(path: str | Path, config: str | Path | None = None) -> dict[
 def name_of(checkpoint: str | Path | None) -> str:
     """What a checkpoint is called: its folder's or file's name."""
     return BUNDLED if checkpoint is None else Path(checkpoint).resolve().name.removesuffix(".safetensors")
+
+
+def device_of(name: str | None) -> torch.device:
+    """The device of that name, or the best one that there is. Raises StudioError where it cannot be used here."""
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        if device.type not in DEVICES:
+            raise RuntimeError("it is none of " + ", ".join(DEVICES))
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise StudioError(f'device: "{name}" cannot be used here ({one_line(error, 80)}); take cpu') from None
+    return device
 
 
 def silence() -> None:

@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate
 from itermix.mixing.mixer import MixingReport
 from itermix.studio import pictures
 from itermix.studio.errors import StudioError
-from itermix.studio.loading import load_components
+from itermix.studio.loading import device_of, load_components, silence
 from itermix.studio.networks import Network, network_of
 from itermix.studio.passes import Pass, Reference, enlarged, in_pass, run
 from itermix.studio.request import Request
@@ -53,13 +53,18 @@ class Studio:
 
     @classmethod
     def open(cls, checkpoint: str | Path | None = None, device: str | None = None, config: str | None = None) -> Studio:
-        """A checkpoint's folder or file, the bundled model where none is named; on a GPU in half precision."""
+        """A checkpoint's folder or file, the bundled model where none is named; on a GPU in half precision.
+
+        device: by torch's name; without it a GPU where there is one. config: see `load_components`. The libraries' own
+        notes and progress bars are switched off. Raises StudioError.
+        """
+        chosen = device_of(device)
+        silence()
         components = load_components(checkpoint or MODEL, config)
-        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         dtype = torch.float32
-        if place.type == "cuda":  # Flux overflows in float16
+        if chosen.type == "cuda":  # Flux overflows in float16
             dtype = torch.bfloat16 if "transformer" in components else torch.float16
-        return cls(network_of(components, place, dtype))
+        return cls(network_of(components, chosen, dtype))
 
     def text_to_image(
         self, request: Request, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None

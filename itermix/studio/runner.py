@@ -40,7 +40,7 @@ class Finished:
     label: str
 
 
-class Run:
+class BackgroundRun:
     """One request, made in a thread of its own so that the page stays awake. Iterate over it once for what happens.
 
     The iteration ends when the run does, raises what the run raised, and gives up the run where it is left early.

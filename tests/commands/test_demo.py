@@ -90,10 +90,10 @@ def test_each_picture_is_the_one_that_render_makes(made, folders, tmp_path, caps
 def page(monkeypatch):
     """What the page was opened with."""
     opened = []
-    module = types.ModuleType("itermix.studio.page.server")
+    module = types.ModuleType("itermix.commands.studio")
     module.main = lambda arguments: opened.append(arguments) or 0
-    monkeypatch.setitem(sys.modules, "itermix.studio.page.server", module)
-    monkeypatch.setattr("itermix.studio.page.server", module, raising=False)
+    monkeypatch.setitem(sys.modules, "itermix.commands.studio", module)
+    monkeypatch.setattr("itermix.commands.studio", module, raising=False)
     return opened
 
 
@@ -134,7 +134,7 @@ def test_the_subjects_are_the_models_best(monkeypatch, tmp_path):
     (["--seed", "-1"], "seed: '-1' is not allowed"),
     (["--checkpoint", "nowhere"], "checkpoint: nowhere is not there"),
     (["--subjects"], "--subjects"),
-    (["--device", "abacus"], 'device: "abacus" is not to be had here'),
+    (["--device", "abacus"], 'device: "abacus" cannot be used here'),
 ])  # fmt: skip
 def test_bad_input_is_one_line_and_exit_code_2(arguments, match, tmp_path, capsys):
     code = main(["demo", "--out", str(tmp_path / "s.png"), *arguments])

@@ -331,15 +331,14 @@ def test_a_kept_picture_is_never_written_over(tmp_path):
 
     from PIL import Image
 
-    from itermix.studio.page.server import Server
+    from itermix.studio.page.folder import keep
 
-    server = Server(None, "", tmp_path)
     event = SimpleNamespace(
         result=SimpleNamespace(seed=7, picture=Image.new("RGB", (8, 8))), infotext="", other=None
     )  # fmt: skip
-    first, second = (Path(server._kept(event)[0]) for _ in range(2))
+    first, second = (Path(keep(tmp_path, event)[0]) for _ in range(2))
     first.unlink()
-    assert Path(server._kept(event)[0]) not in (first, second)
+    assert Path(keep(tmp_path, event)[0]) not in (first, second)
 
 
 def test_a_page_that_is_closed_gives_up_its_run(page, server, browser):

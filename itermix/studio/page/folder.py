@@ -1,0 +1,24 @@
+"""The folder that the page keeps its pictures in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from itermix.studio import pictures
+from itermix.studio.runner import Finished
+
+
+def keep(folder: Path, finished: Finished) -> tuple[str, str | None]:
+    """Writes a picture with its parameters, and what it is compared with, under the next free number.
+
+    Returns their paths. Raises StudioError where they cannot be written.
+    """
+    taken = (file.name.split("-")[0] for file in folder.glob("[0-9]*-*.png"))
+    number = 1 + max((int(name) for name in taken if name.isdigit()), default=0)
+    path = folder / f"{number:05}-{finished.result.seed}.png"
+    pictures.write_png(path, finished.result.picture, finished.infotext)
+    if finished.other is None:
+        return str(path), None
+    other = folder / f"compared-{number:05}.png"
+    pictures.write_png(other, finished.other, "")
+    return str(path), str(other)
