@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
 
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
+from tests.browser import launched
 
 SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # A1111's page raises this while loading, with no extension installed.
 HOSTS_OWN_FAULT = "Cannot read properties of undefined (reading 'props')"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--disable-sync"]
 TAB = "#itermix_txt2img"
 # What the page shows before anything is changed.
 FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_of({
@@ -26,14 +24,7 @@ GENERATION = 200_000  # ms
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page tests need playwright (pip install)")
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if executable is None:
-        pytest.skip("the page tests need Chromium or Chrome on the PATH")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
+    yield from launched()
 
 
 @pytest.fixture

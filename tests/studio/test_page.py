@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import torch
 from itermix.mixing import curve
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
+from tests.browser import launched
 
 # Not imported: the page has a process of its own, and the fake host of other tests a gradio of its own.
 pytestmark = pytest.mark.skipif(
@@ -27,22 +27,13 @@ pytestmark = pytest.mark.skipif(
 
 ROOT = Path(__file__).parents[2]
 SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--disable-sync"]
 START, RUN = 120, 120_000  # s, ms
 RUN_NUMBER = "document.querySelector('#itermix_status p')?.dataset.run ?? null"
 
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page tests need playwright (pip install)")
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if executable is None:
-        pytest.skip("the page tests need Chromium or Chrome on the PATH")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
+    yield from launched()
 
 
 @pytest.fixture(scope="module")

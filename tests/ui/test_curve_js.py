@@ -3,7 +3,6 @@
 import json
 import math
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,14 +10,14 @@ import pytest
 
 from itermix.mixing import curve
 from itermix.mixing.settings import CURVES, FREQUENCY_BLENDS, PROGRESS, MixingSettings
+from tests.browser import NODE, needs_node
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_curve.js"
 TOLERANCE = 1e-12
 HOST = dict(img2img=False, steps=20, denoise=0.7, fixSteps=False, sampler="Euler", uploaded=False, hires=None)
 HIRES = dict(steps=0, denoise=0.7, sampler=None, scale=2)
 
-node = shutil.which("node")
-pytestmark = pytest.mark.skipif(node is None, reason="the live curve's tests need node on the PATH")
+pytestmark = needs_node
 
 
 def calls(function, arguments):
@@ -28,7 +27,7 @@ def calls(function, arguments):
         const calls = JSON.parse(require("fs").readFileSync(0, "utf8"));
         console.log(JSON.stringify(calls.map((some) => itermix[{json.dumps(function)}](...some))));
     """
-    answer = subprocess.run([node, "-e", program], input=json.dumps(arguments), capture_output=True, text=True)
+    answer = subprocess.run([NODE, "-e", program], input=json.dumps(arguments), capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 

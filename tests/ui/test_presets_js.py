@@ -1,7 +1,6 @@
 """The presets of the page, run in node: what a choice sets, and which preset the fields are at."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,13 +9,13 @@ import pytest
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import CUSTOM, Presets
 from itermix.sequence.settings import SequenceSettings
+from tests.browser import NODE, needs_node
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_presets.js"
 MODELS = {"mixing": MixingSettings, "sequence": SequenceSettings}
 NAMES = [(part, name) for part, model in MODELS.items() for name in model.presets() or {"Defaults": {}}]
 
-node = shutil.which("node")
-pytestmark = pytest.mark.skipif(node is None, reason="the presets' tests need node on the PATH")
+pytestmark = needs_node
 
 
 def call(function, *arguments):
@@ -25,7 +24,7 @@ def call(function, *arguments):
         const some = JSON.parse(require("fs").readFileSync(0, "utf8"));
         console.log(JSON.stringify(itermix[{json.dumps(function)}](...some)));
     """
-    answer = subprocess.run([node, "-e", program], input=json.dumps(arguments), capture_output=True, text=True)
+    answer = subprocess.run([NODE, "-e", program], input=json.dumps(arguments), capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 

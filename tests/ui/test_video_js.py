@@ -1,15 +1,15 @@
 """The films of the page, run in node: which files the comments of a run name, and the host's address of each."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.browser import NODE, needs_node
+
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_video.js"
-node = shutil.which("node")
-pytestmark = pytest.mark.skipif(node is None, reason="the films' tests need node on the PATH")
+pytestmark = needs_node
 
 
 def call(function, argument):
@@ -17,7 +17,7 @@ def call(function, argument):
         require({json.dumps(str(SCRIPT))});
         console.log(JSON.stringify(itermix[{json.dumps(function)}]({json.dumps(argument)})));
     """
-    answer = subprocess.run([node, "-e", program], capture_output=True, text=True)
+    answer = subprocess.run([NODE, "-e", program], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 
