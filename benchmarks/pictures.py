@@ -147,7 +147,7 @@ def make(
     """The pictures by method and scale, and the native ones by ("native", 1). [B, 3, H, W] each."""
     made: dict[tuple[str, int], list[Tensor]] = {}
     for number, case in enumerate(drawn):
-        request = studio.network.settled(Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed))
+        request = studio.network.resolved(Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed))
         native = Native(studio, request)
         name = f"{number:03}"
         made.setdefault(("native", 1), []).append(kept.get(f"{name} native", request, native.picture))

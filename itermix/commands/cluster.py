@@ -37,7 +37,8 @@ class Worker:
         """Picture and infotext of a request; None and the message where it cannot be met."""
         try:
             self.studio = self.studio or Studio.open(*self.opening)
-            ((result, infotext),) = results_of(self.studio, Request.from_dict(values), source, self.model)
+            request = self.studio.network.resolved(Request.from_dict(values))
+            ((result, infotext),) = results_of(self.studio, request, source, self.model)
         except (StudioError, SettingsError) as error:
             return None, str(error)
         return result.picture, infotext

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from itermix.commands import arguments as command_line
 from itermix.commands.progress import Bar
 from itermix.mixing.settings import MixingSettings
-from itermix.studio.request import Request
+from itermix.studio.request import Request, Resolved
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -81,7 +81,7 @@ def demo(options: argparse.Namespace) -> None:
 
     print("loading the model", file=sys.stderr, flush=True)
     studio = command_line.open_studio(options)
-    requests = [studio.network.settled(request) for request in requests]
+    requests = [studio.network.resolved(request) for request in requests]
     groups, columns, rows = [], [], [[] for _ in requests]
     for label, colour, variants in ways(requests[0]):
         groups.append(sheet.Group(label, len(variants), colour))
@@ -95,7 +95,7 @@ def demo(options: argparse.Namespace) -> None:
     print(f"the sheet is {options.out.absolute()}")
 
 
-def ways(request: Request) -> list[tuple[str, str, list[tuple[str, dict[str, Any]]]]]:
+def ways(request: Resolved) -> list[tuple[str, str, list[tuple[str, dict[str, Any]]]]]:
     """The ways to the picture, in groups: the group's label and colour, each way's label and what it changes in the
     request."""
     large = f"{request.width * SCALE} x {request.height * SCALE}"
@@ -116,7 +116,7 @@ def ways(request: Request) -> list[tuple[str, str, list[tuple[str, dict[str, Any
     ]
 
 
-def pictures_of(studio: Studio, request: Request, bar: Bar) -> list[Image.Image]:
+def pictures_of(studio: Studio, request: Resolved, bar: Bar) -> list[Image.Image]:
     """One row of the sheet. All second passes start from the one native picture."""
     from itermix.studio import pictures
 

@@ -13,7 +13,7 @@ from itermix.commands.progress import show
 from itermix.mixing.settings import MOST_TRACED
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.studio.errors import StudioError
-from itermix.studio.request import Request, read_json
+from itermix.studio.request import Request, Resolved, read_json
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,6 +76,7 @@ def render(options: argparse.Namespace) -> None:
     sequence = SequenceSettings.from_dict(read_json(options.sequence)) if options.sequence else None
     source = Source.read(options.image, options.mask)
     studio = command_line.open_studio(options)
+    request = studio.network.resolved(request)
     studio.traced_steps = options.trace
     if sequence is not None:
         return render_sequence(studio, request, sequence, source, options)
@@ -110,7 +111,7 @@ def save_trace(studio: Studio, path: Path, name: str, report: MixingReport) -> P
 
 
 def render_sequence(
-    studio: Studio, request: Request, settings: SequenceSettings, source: Source, options: argparse.Namespace
+    studio: Studio, request: Resolved, settings: SequenceSettings, source: Source, options: argparse.Namespace
 ) -> None:
     """Writes each frame as it comes, then the video. Raises StudioError."""
     from itermix.pictures import films as media
@@ -118,7 +119,6 @@ def render_sequence(
     from itermix.studio import loading, pictures
     from itermix.studio.sequence import make_sequence
 
-    request = studio.network.settled(request)
     out, model = Path(options.out), loading.name_of(options.checkpoint)
     init, files = None, []
     if source.image is not None:

@@ -122,7 +122,7 @@ def _made(
     from itermix.studio.jobs import results_of
 
     studio = command_line.open_studio(options)
-    for request in requests:
+    for request in [studio.network.resolved(request) for request in requests]:
         ((result, infotext),) = results_of(studio, request, source, loading.name_of(options.checkpoint), bar.step)
         yield result.picture, infotext
 

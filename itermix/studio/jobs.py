@@ -9,13 +9,13 @@ from PIL import Image
 
 from itermix.studio import pictures
 from itermix.studio.pipeline import OnProgress, Result, Studio
-from itermix.studio.request import Request
+from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
 
 
 @dataclass(frozen=True)
 class Source:
-    """The picture that a run starts from, and what of it is made anew; nothing for text to image."""
+    """The picture that a run starts from, and which part of it changes; nothing for text to image."""
 
     image: Image.Image | None = None
     mask: Image.Image | None = None
@@ -32,14 +32,13 @@ class Source:
 
 def results_of(
     studio: Studio,
-    request: Request,
+    request: Resolved,
     source: Source,
     model: str,
     on_progress: OnProgress | None = None,
     is_cancelled: IsCancelled | None = None,
 ) -> Iterator[tuple[Result, str]]:
     """Each picture with its infotext. model: the checkpoint's name. Raises StudioError."""
-    request = studio.network.settled(request)
     if source.image is None:
         results = studio.text_to_image(request, on_progress, is_cancelled)
     else:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from itermix.studio import schedules
-from itermix.studio.request import AUTOMATIC, Request
+from itermix.studio.errors import StudioError
+from itermix.studio.request import AUTOMATIC, Request, Resolved
 
 Predict = Callable[[Tensor, Tensor], Tensor]
-Given = tuple[Tensor, dict[str, Tensor]]  # hidden states [1, tokens, width], and what else a network is told
+Cond = tuple[Tensor, dict[str, Tensor]]  # hidden states [1, tokens, width], and what else a network is told
 T5_TOKENS = 512  # Flux's longest prompt
 
 
@@ -27,7 +28,7 @@ class Network:
     is_flow = False
     network = "unet"
     guidance = 7.0  # where none is asked for
-    cells = 64  # a side of the latents that it was trained on, where its configuration does not say
+    latent_side = 64  # that it was trained on, where its configuration does not say
 
     def __init__(self, components: dict[str, Any], device: torch.device, dtype: torch.dtype):
         self.parts, self.device, self.dtype = components, device, dtype
@@ -51,28 +52,36 @@ class Network:
     @property
     def native_size(self) -> tuple[int, int]:
         """(height, width) that the model was trained on, in pixels."""
-        cells = self.parts[self.network].config.get("sample_size") or self.cells
-        height, width = (cells, cells) if isinstance(cells, int) else cells
+        side = self.parts[self.network].config.get("sample_size") or self.latent_side
+        height, width = (side, side) if isinstance(side, int) else side
         return height * self.reduction, width * self.reduction
 
-    def settled(self, request: Request) -> Request:
-        """The request with this model's own size, sampler and guidance where it leaves them open."""
+    def resolved(self, request: Request) -> Resolved:
+        """The request with this model's own size, sampler and guidance where it leaves them open.
+
+        Raises StudioError for a sampler or a size that the model cannot do.
+        """
         height, width = self.native_size
-        return dataclasses.replace(
-            request,
-            height=request.height or height,
-            width=request.width or width,
-            sampler=schedules.settled(self.sampler if request.sampler == AUTOMATIC else request.sampler, self.is_flow),
-            guidance=request.guidance or self.guidance,
-        )
+        values = {item.name: getattr(request, item.name) for item in dataclasses.fields(Request)}
+        sampler = self.sampler if request.sampler == AUTOMATIC else request.sampler
+        values |= {
+            "height": request.height or height, "width": request.width or width,
+            "sampler": schedules.resolved(sampler, self.is_flow), "guidance": request.guidance or self.guidance,
+        }  # fmt: skip
+        for name in ("height", "width"):
+            if values[name] % self.multiple:
+                problem = f"is not allowed; for this model it must be a multiple of {self.multiple}"
+                raise StudioError(f"{name}: {values[name]} {problem}")
+        return Resolved(**values)
 
     def tokens(self, height: int, width: int) -> int:
         """How many tokens a latent of this size is, for Flux's shift."""
         return height * width // 4
 
     def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
-        """The network's prediction for a prompt, guided away from the negative one; 0 is the model's own guidance.
-        size: the picture's, (height, width) in pixels."""
+        """The network's prediction for a prompt, guided away from the negative one.
+
+        guidance: CFG scale, 1 for none; Flux is told it as a number. size: the picture's, (height, width) in pixels."""
         raise NotImplementedError
 
     @torch.inference_mode()
@@ -105,28 +114,27 @@ class SD15(Network):
 
     def predictor(self, prompt: str, negative: str, guidance: float, size: tuple[int, int]) -> Predict:
         with torch.inference_mode():
-            wanted, unwanted = self.conditioning(prompt, size), self.conditioning(negative, size)
-        return self.guided(wanted, unwanted, guidance)
+            cond, uncond = self.conditioning(prompt, size), self.conditioning(negative, size)
+        return self.guided(cond, uncond, guidance)
 
-    def guided(self, wanted: Given, unwanted: Given, guidance: float) -> Predict:
+    def guided(self, cond: Cond, uncond: Cond, guidance: float) -> Predict:
         """As `predictor`, from conditionings."""
-        guidance = guidance or self.guidance
         if guidance == 1.0:
-            return lambda x, t: self._ask(x, t, *wanted)
-        text = torch.cat([unwanted[0], wanted[0]])
-        added = {key: torch.cat([unwanted[1][key], value]) for key, value in wanted[1].items()}
+            return lambda x, t: self._predict(x, t, *cond)
+        text = torch.cat([uncond[0], cond[0]])
+        added = {key: torch.cat([uncond[1][key], value]) for key, value in cond[1].items()}
 
         def predict(x: Tensor, t: Tensor) -> Tensor:
-            away, towards = self._ask(torch.cat([x, x]), t, text, added).chunk(2)
-            return away + guidance * (towards - away)
+            pred_uncond, pred_cond = self._predict(torch.cat([x, x]), t, text, added).chunk(2)
+            return pred_uncond + guidance * (pred_cond - pred_uncond)
 
         return predict
 
-    def conditioning(self, text: str, size: tuple[int, int]) -> Given:
+    def conditioning(self, text: str, size: tuple[int, int]) -> Cond:
         """What the network is given beside x: [1, tokens, width], and nothing else."""
         return self.parts["text_encoder"](self._ids("tokenizer", text))[0], {}
 
-    def _ask(self, x: Tensor, t: Tensor, text: Tensor, added: dict[str, Tensor]) -> Tensor:
+    def _predict(self, x: Tensor, t: Tensor, text: Tensor, added: dict[str, Tensor]) -> Tensor:
         output = self.parts["unet"](
             x.to(self.dtype), t.to(self.device), encoder_hidden_states=text, added_cond_kwargs=added or None,
             return_dict=False,
@@ -137,7 +145,7 @@ class SD15(Network):
 class SDXL(SD15):
     """Two CLIP encoders, by their last layer but one; pooled text and the picture's size as extra conditioning."""
 
-    def conditioning(self, text: str, size: tuple[int, int]) -> Given:
+    def conditioning(self, text: str, size: tuple[int, int]) -> Cond:
         first = self.parts["text_encoder"](self._ids("tokenizer", text), output_hidden_states=True)
         second = self.parts["text_encoder_2"](self._ids("tokenizer_2", text), output_hidden_states=True)
         hidden, pooled = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
@@ -152,7 +160,7 @@ class Flux(Network):
     is_flow = True
     network = "transformer"
     guidance = 3.5
-    cells = 128
+    latent_side = 128
 
     @property
     def multiple(self) -> int:
@@ -166,18 +174,14 @@ class Flux(Network):
             text = self.parts["text_encoder_2"](self._ids("tokenizer_2", prompt, longest))[0]
         height, width = (side // self.multiple for side in size)
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        places = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).view(-1, 3).to(self.device, self.dtype)
-        told = (
-            torch.full((1,), guidance or self.guidance, device=self.device)
-            if transformer.config.guidance_embeds
-            else None
-        )
+        positions = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).view(-1, 3).to(self.device, self.dtype)
+        scale = torch.full((1,), guidance, device=self.device) if transformer.config.guidance_embeds else None
 
         def predict(x: Tensor, t: Tensor) -> Tensor:
             output = transformer(
-                hidden_states=packed(x).to(self.dtype), timestep=t.to(self.device).expand(1) / 1000.0, guidance=told,
+                hidden_states=packed(x).to(self.dtype), timestep=t.to(self.device).expand(1) / 1000.0, guidance=scale,
                 pooled_projections=pooled, encoder_hidden_states=text,
-                txt_ids=torch.zeros(text.shape[1], 3, device=self.device, dtype=self.dtype), img_ids=places,
+                txt_ids=torch.zeros(text.shape[1], 3, device=self.device, dtype=self.dtype), img_ids=positions,
                 return_dict=False,
             )[0]  # fmt: skip
             return unpacked(output.float(), x.shape[-2:])

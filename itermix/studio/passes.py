@@ -16,7 +16,7 @@ from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
 from itermix.mixing.trace import Trace
 from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
-from itermix.studio.sampling import IsCancelled, Kept, OnStep, sample
+from itermix.studio.sampling import InpaintMask, IsCancelled, OnStep, sample
 from itermix.studio.schedules import Schedule, schedule_of
 
 INTERPOLATION = "bicubic"  # of latents: bilinear weakens what it carries over most
@@ -82,8 +82,8 @@ def run(network: Network, task: Pass) -> tuple[Tensor, MixingReport]:
         x, (a, s) = task.state, schedule.noising.coefficients(schedule.levels[0])
         noise = (x - a * clean) / s
     mixer = mixer_of(task, schedule, noise)
-    kept = None if task.mask is None else Kept(task.mask, task.init, noise)
-    x = sample(schedule, task.predict, x, generator, mixer, kept, task.on_step, task.is_cancelled)
+    inpaint = None if task.mask is None else InpaintMask(task.mask, task.init, noise)
+    x = sample(schedule, task.predict, x, generator, mixer, inpaint, task.on_step, task.is_cancelled)
     return x, mixer.report if mixer else MixingReport()
 
 

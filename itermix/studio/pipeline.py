@@ -19,11 +19,10 @@ from torch.nn.functional import interpolate
 
 from itermix.mixing.mixer import MixingReport
 from itermix.studio import pictures
-from itermix.studio.errors import StudioError
 from itermix.studio.loading import device_of, load_components, silence
 from itermix.studio.networks import Network, network_of
 from itermix.studio.passes import Pass, Reference, enlarged, in_pass, run
-from itermix.studio.request import Request
+from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
 
 MODEL = Path(__file__).parent / "model"
@@ -44,9 +43,12 @@ class Result:
 
 
 class Studio:
-    """A loaded checkpoint. on_progress(pass, done, steps) comes after every step, is_cancelled is asked before each;
-    a cancelled run raises Cancelled. All calls raise StudioError for what cannot be done. traced_steps: of
-    each mixed pass, kept in its report as a trace."""
+    """A loaded checkpoint. Its `network.resolved` makes of a Request what the calls take.
+
+    on_progress(pass, done, steps) comes after every step, is_cancelled is asked before each; a cancelled run raises
+    Cancelled. traced_steps: of each mixed pass, kept in its report. All calls raise StudioError for what
+    cannot be done.
+    """
 
     def __init__(self, network: Network, traced_steps: int = 0):
         self.network, self.traced_steps = network, traced_steps
@@ -67,12 +69,10 @@ class Studio:
         return cls(network_of(components, chosen, dtype))
 
     def text_to_image(
-        self, request: Request, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None
+        self, request: Resolved, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None
     ) -> Iterator[Result]:
         """One picture per seed, from `seed` upwards, with the hires pass where one is asked for."""
-        request = self.network.settled(request)
         size = request.height, request.width
-        self._check(size)
         uploaded = self._uploaded(request, size)
         for seed in range(request.seed, request.seed + request.count):
             task = self._pass(request, seed, size, "first pass", on_progress, is_cancelled)
@@ -85,22 +85,21 @@ class Studio:
 
     def hires(
         self,
-        request: Request,
+        request: Resolved,
         seed: int,
         latent: Tensor,
         on_progress: OnProgress | None = None,
         is_cancelled: IsCancelled | None = None,
     ) -> tuple[Tensor, MixingReport]:
         """The clean latent of the larger picture, from that of the first pass, and what was mixed."""
-        request = self.network.settled(request)
         size = request.hires_size(self.network.multiple)
-        cells = tuple(side // self.network.reduction for side in size)
+        latent_size = tuple(side // self.network.reduction for side in size)
         if request.hires_upscaler == "latent":
-            init, reference = enlarged(latent, cells, request.mixing)
+            init, reference = enlarged(latent, latent_size, request.mixing)
         else:
             picture = pictures.fitted(self.picture(latent), size, "stretch")
             init = self.network.encode(pictures.tensor_of(picture))
-            reference = Reference(init, tuple(new / old for new, old in zip(cells, latent.shape[-2:])))
+            reference = Reference(init, tuple(new / old for new, old in zip(latent_size, latent.shape[-2:])))
         task = self._pass(request, seed, size, "hires pass", on_progress, is_cancelled)
         task = dataclasses.replace(
             task,
@@ -113,24 +112,22 @@ class Studio:
 
     def image_to_image(
         self,
-        request: Request,
+        request: Resolved,
         picture: Image.Image,
         mask: Image.Image | None = None,
         on_progress: OnProgress | None = None,
         is_cancelled: IsCancelled | None = None,
     ) -> Iterator[Result]:
-        """The picture made anew at the request's size and strength; with a mask, only where that is white."""
-        request = self.network.settled(request)
+        """The picture sampled at the request's size and strength; with a mask, only where that is white."""
         size = request.height, request.width
-        self._check(size)
         original = pictures.tensor_of(pictures.fitted(picture, size))
         init = self.network.encode(original)
         reference = Reference(init, tuple(max(s, 1.0) for s in pictures.enlargement(picture, size, "crop")))
-        cells = latent_mask = None
+        pixel_mask = latent_mask = None
         if mask is not None:
-            cells = pictures.mask_of(pictures.fitted(mask, size))
+            pixel_mask = pictures.mask_of(pictures.fitted(mask, size))
             # A latent pixel belongs to the hole as far as the hole covers it.
-            latent_mask = interpolate(cells, size=init.shape[-2:], mode="area").to(init.device)
+            latent_mask = interpolate(pixel_mask, size=init.shape[-2:], mode="area").to(init.device)
         for seed in range(request.seed, request.seed + request.count):
             task = self._pass(request, seed, size, "first pass", on_progress, is_cancelled)
             task = dataclasses.replace(
@@ -139,17 +136,17 @@ class Studio:
             )  # fmt: skip
             latent, report = run(self.network, task)
             values = self.network.decode(latent)
-            if cells is not None:  # the VAE alone would change what was to be kept
-                values = torch.where(cells == 0.0, original, torch.lerp(original, values, cells))
+            if pixel_mask is not None:  # the VAE alone would change what was to be kept
+                values = torch.where(pixel_mask == 0.0, original, torch.lerp(original, values, pixel_mask))
             yield Result(pictures.picture_of(values), seed, latent, {"first pass": report})
 
-    def inpaint(self, request: Request, picture: Image.Image, mask: Image.Image, **callbacks) -> Iterator[Result]:
-        """The picture with the white part of the mask made anew; the rest keeps every pixel."""
+    def inpaint(self, request: Resolved, picture: Image.Image, mask: Image.Image, **callbacks) -> Iterator[Result]:
+        """The picture with the white part of the mask sampled; the rest keeps every pixel."""
         return self.image_to_image(request, picture, mask, **callbacks)
 
     def _pass(
         self,
-        request: Request,
+        request: Resolved,
         seed: int,
         size: tuple[int, int],
         name: str,
@@ -169,7 +166,7 @@ class Studio:
             traced_steps=self.traced_steps,
         )
 
-    def _uploaded(self, request: Request, size: tuple[int, int]) -> Reference | None:
+    def _uploaded(self, request: Resolved, size: tuple[int, int]) -> Reference | None:
         settings = request.mixing
         if not settings.enabled or settings.reference_image is None:
             return None
@@ -178,17 +175,10 @@ class Studio:
         scale = pictures.enlargement(picture, size, settings.reference_fit)
         return Reference(self.network.encode(pictures.tensor_of(fitted)), tuple(max(s, 1.0) for s in scale))
 
-    def _chosen(self, request: Request, size: tuple[int, int], own: Reference) -> Reference | None:
+    def _chosen(self, request: Resolved, size: tuple[int, int], own: Reference) -> Reference | None:
         """The pass's own reference, unless the settings want the uploaded one."""
         return self._uploaded(request, size) if request.mixing.reference == "uploaded image" else own
 
     def picture(self, latent: Tensor) -> Image.Image:
         """A clean latent [1, C, H, W] decoded."""
         return pictures.picture_of(self.network.decode(latent))
-
-    def _check(self, size: tuple[int, int]) -> None:
-        for name, side in zip(("height", "width"), size):
-            if side % self.network.multiple:
-                raise StudioError(
-                    f"{name}: {side} is not allowed; for this model it must be a multiple of {self.network.multiple}"
-                )

@@ -22,8 +22,10 @@ LARGEST_SIDE = 8192
 
 @dataclass(frozen=True)
 class Request:
-    """A run. Sizes in pixels. `Network.settled` puts the model's own values where width, height or guidance is 0 and
-    where the sampler is "automatic". hires 1 = none; a hires_steps of 0 means as many as steps."""
+    """A run. Sizes in pixels. Width, height or guidance of 0 and the sampler "automatic" are left to the model.
+
+    hires 1 = no second pass; a hires_steps of 0 means as many as steps. Raises StudioError for values out of range.
+    """
 
     prompt: str = ""
     negative: str = ""
@@ -85,15 +87,29 @@ class Request:
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         return {**values, "mixing": self.mixing.to_dict()}
 
-    def hires_size(self, multiple: int) -> tuple[int, int]:
-        """(height, width) of the hires pass, to the next multiple of what the model takes."""
-        return tuple(max(round(side * self.hires / multiple), 1) * multiple for side in (self.height, self.width))
-
     def effective_hires_strength(self) -> float:
         """Mixing's own denoising strength for the hires pass, where it mixes there and sets one."""
         mixing = self.mixing
         is_mixed = mixing.enabled and mixing.passes != "first pass"
         return mixing.hires_denoise if is_mixed and mixing.hires_denoise > 0.0 else self.hires_strength
+
+
+@dataclass(frozen=True)
+class Resolved(Request):
+    """A request that leaves nothing open: size, sampler and guidance are a model's own where none were asked for.
+
+    `Network.resolved` makes it, once for a run, and refuses there what the model cannot do.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("width", "height", "guidance"):
+            self._require(name, getattr(self, name) > 0, "a number above 0")
+        self._require("sampler", self.sampler != AUTOMATIC, "the name of a sampler")
+
+    def hires_size(self, multiple: int) -> tuple[int, int]:
+        """(height, width) of the hires pass, to the next multiple of what the model takes."""
+        return tuple(max(round(side * self.hires / multiple), 1) * multiple for side in (self.height, self.width))
 
     def infotext(self, seed: int, size: tuple[int, int], model: str = "", source: str = "") -> str:
         """The parameters as WebUIs write them into a PNG. size: (height, width) of the picture; model: the
@@ -101,7 +117,7 @@ class Request:
         items: dict[str, Any] = {
             "Steps": self.steps, "Sampler": self.sampler, "Schedule type": self.schedule.capitalize(),
             "CFG scale": f"{self.guidance:g}", "Seed": seed,
-            "Size": f"{self.width or size[1]}x{self.height or size[0]}",
+            "Size": f"{self.width}x{self.height}",
         }  # fmt: skip
         if model:
             items["Model"] = _quoted(model)

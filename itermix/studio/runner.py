@@ -15,7 +15,7 @@ from itermix.studio import pictures
 from itermix.studio.errors import Cancelled
 from itermix.studio.jobs import Source, results_of
 from itermix.studio.pipeline import OnProgress, Result, Studio
-from itermix.studio.request import Request
+from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
 
 
@@ -46,9 +46,9 @@ class BackgroundRun:
     The iteration ends when the run does, raises what the run raised, and gives up the run where it is left early.
     """
 
-    def __init__(self, studio: Studio, request: Request, source: Source, model: str, compares: bool):
+    def __init__(self, studio: Studio, request: Resolved, source: Source, model: str, compares: bool):
         self.studio, self.source, self.model, self.compares = studio, source, model, compares
-        self.request = studio.network.settled(request)
+        self.request = request
         self._said: queue.Queue = queue.Queue()
         self._cancelled = threading.Event()
 
@@ -105,7 +105,12 @@ class BackgroundRun:
 
 
 def without_mixing(
-    studio: Studio, request: Request, source: Source, result: Result, on_progress: OnProgress, is_cancelled: IsCancelled
+    studio: Studio,
+    request: Resolved,
+    source: Source,
+    result: Result,
+    on_progress: OnProgress,
+    is_cancelled: IsCancelled,
 ) -> Image.Image:
     """The same picture, by the same seed, without mixing; a hires pass at its own denoising strength."""
     plain = dataclasses.replace(request, mixing=MixingSettings(), seed=result.seed, count=1)

@@ -22,10 +22,10 @@ IsCancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class Kept:
+class InpaintMask:
     """Inpainting: where `mask` is 0 the state stays `latent` at the noise level of each step.
 
-    mask: [1, 1, H, W] in [0, 1], 1 = made anew. latent: clean, [1, C, H, W]; noise: the run's own.
+    mask: [1, 1, H, W] in [0, 1], 1 = sampled. latent: clean, [1, C, H, W]; noise: the run's own.
     """
 
     mask: Tensor
@@ -33,6 +33,7 @@ class Kept:
     noise: Tensor
 
     def put_back(self, x: Tensor, clean: Tensor) -> Tensor:
+        """The state x with `clean`, the original at x's noise level, where nothing is to change."""
         return torch.where(self.mask == 0.0, clean, torch.lerp(clean, x, self.mask))
 
 
@@ -43,7 +44,7 @@ def sample(
     x: Tensor,
     generator: torch.Generator | None = None,
     mixer: Mixer | None = None,
-    kept: Kept | None = None,
+    inpaint: InpaintMask | None = None,
     on_step: OnStep | None = None,
     is_cancelled: IsCancelled | None = None,
 ) -> Tensor:
@@ -63,8 +64,8 @@ def sample(
             raise Cancelled
         if mixer is not None:
             x = mixer.begin(x, step, level)
-        if kept is not None:
-            x = kept.put_back(x, noised(schedule.noising, kept.latent, kept.noise, level))
+        if inpaint is not None:
+            x = inpaint.put_back(x, noised(schedule.noising, inpaint.latent, inpaint.noise, level))
         for index in evaluations:
             t = scheduler.timesteps[index]
             seen = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
@@ -75,8 +76,8 @@ def sample(
             on_step(step + 1, steps)
     if mixer is not None:
         x = mixer.end(x)
-    if kept is not None:
-        x = kept.put_back(x, kept.latent)
+    if inpaint is not None:
+        x = inpaint.put_back(x, inpaint.latent)
     if not bool(torch.isfinite(x).all()):
         raise StudioError("the model gives numbers that are not finite; its weights are damaged")
     return x

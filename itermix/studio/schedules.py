@@ -85,9 +85,15 @@ def names(is_flow: bool) -> list[str]:
     return [name for name, sampler in SAMPLERS.items() if sampler.is_flow == is_flow]
 
 
-def settled(name: str, is_flow: bool) -> str:
-    """The sampler that "automatic" means for a model; any other name as it is."""
-    return name if name != AUTOMATIC else "Flow Euler" if is_flow else "DPM++ 2M"
+def resolved(name: str, is_flow: bool) -> str:
+    """The sampler that "automatic" means for a model; any other name that suits it as it is. Raises StudioError."""
+    if name == AUTOMATIC:
+        return "Flow Euler" if is_flow else "DPM++ 2M"
+    if name not in names(is_flow):
+        known = ", ".join(f'"{sampler}"' for sampler in names(is_flow))
+        problem = "does not suit this model" if name in SAMPLERS else "is not known"
+        raise StudioError(f'sampler: "{name}" {problem}; take one of {known}')
+    return name
 
 
 def schedule_of(name: str, config: dict[str, Any], steps: int, kind: str, is_flow: bool, tokens: int) -> Schedule:
@@ -96,11 +102,7 @@ def schedule_of(name: str, config: dict[str, Any], steps: int, kind: str, is_flo
     config: of the model's own scheduler. kind: "karras" or "uniform"; DDIM and flow-match Euler have their own.
     tokens: of the picture, for Flux's shift. Raises StudioError.
     """
-    name = settled(name, is_flow)
-    if name not in names(is_flow):
-        known = ", ".join(f'"{sampler}"' for sampler in names(is_flow))
-        problem = "does not suit this model" if name in SAMPLERS else "is not known"
-        raise StudioError(f'sampler: "{name}" {problem}; take one of {known}')
+    name = resolved(name, is_flow)
     if kind not in SCHEDULES:
         raise StudioError(f'schedule: "{kind}" is not known; take "karras" or "uniform"')
     if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:

@@ -17,10 +17,10 @@ from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
 from itermix.studio import passes
 from itermix.studio.errors import Cancelled, StudioError
-from itermix.studio.networks import Given
+from itermix.studio.networks import Cond
 from itermix.studio.passes import Pass, Reference
 from itermix.studio.pipeline import OnProgress, Result, Studio
-from itermix.studio.request import Request
+from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
 from itermix.studio.schedules import timesteps_of
 
@@ -35,13 +35,13 @@ class StudioHost:
     mask: Tensor | None = None
 
     def __init__(
-        self, studio: Studio, request: Request, on_frame: OnFrame, on_progress: OnProgress | None,
+        self, studio: Studio, request: Resolved, on_frame: OnFrame, on_progress: OnProgress | None,
         is_cancelled: IsCancelled | None,
     ):  # fmt: skip
         self.network, self.studio = studio.network, studio
         if self.network.is_flow:
             raise StudioError("sequence: Flux has no conditionings that could travel; take SD1.5 or SDXL")
-        self.request = self.network.settled(request)
+        self.request = request
         self.size = self.request.height, self.request.width
         self.device = self.network.device
         self.on_frame, self.on_progress, self.is_cancelled = on_frame, on_progress, is_cancelled
@@ -124,7 +124,7 @@ class StudioHost:
         name = f"frame {job.frame.index + 1} of {job.total}"
         report = self.on_progress
         return Pass(
-            self.network.guided(_given(job.positive), _given(job.negative), request.guidance),
+            self.network.guided(_cond(job.positive), _cond(job.negative), request.guidance),
             request.sampler, request.schedule, request.steps, job.seeds[0] % MOST_SEED, shape,
             init=latent, strength=job.frame.denoise or 1.0,
             reference=None if job.reference is None else Reference(job.reference),
@@ -143,7 +143,7 @@ class StudioHost:
 
 
 def make_sequence(
-    studio: Studio, request: Request, settings: SequenceSettings, on_frame: OnFrame, init: Tensor | None = None,
+    studio: Studio, request: Resolved, settings: SequenceSettings, on_frame: OnFrame, init: Tensor | None = None,
     state: str | Path | None = None, on_progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None,
 ) -> SequenceReport:  # fmt: skip
     """The frames of a sequence, handed to on_frame as they come. init: a clean latent to begin with.
@@ -155,7 +155,7 @@ def make_sequence(
     return run(host, settings, frames, init, state)
 
 
-def _given(conditioning: Conditioning) -> Given:
+def _cond(conditioning: Conditioning) -> Cond:
     value = conditioning.parts[0].schedule[-1][1]
     return value[TOKENS][None], {name: tensor[None] for name, tensor in value.items() if name != TOKENS}
 

@@ -63,6 +63,15 @@ def test_more_pictures_have_their_seed_in_their_name(folders, tmp_path, capsys):
     assert out.split() == [str(tmp_path / "a-3.png"), str(tmp_path / "a-4.png")]
 
 
+def test_a_request_is_resolved_once(folders, tmp_path, capsys, monkeypatch):
+    from itermix.studio.networks import Network
+
+    asked, resolved = [], Network.resolved
+    monkeypatch.setattr(Network, "resolved", lambda self, request: asked.append(request) or resolved(self, request))
+    assert run(capsys, *tiny(folders, tmp_path / "a.png", "--hires", "2", "--count", "2"))[0] == 0
+    assert len(asked) == 1
+
+
 def test_a_request_is_plain_json():
     request = Request(prompt="a", mixing=MixingSettings(enabled=True, alpha_1=1.0))
     assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request

@@ -6,9 +6,9 @@ import pytest
 
 from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.studio.errors import StudioError
-from itermix.studio.request import SAMPLERS, Request
+from itermix.studio.request import SAMPLERS, Request, Resolved
 
-REQUEST = Request(prompt="a", width=64, height=48, sampler="Euler", guidance=5.0)
+REQUEST = Resolved(prompt="a", width=64, height=48, sampler="Euler", guidance=5.0)
 
 
 @pytest.mark.parametrize("name, value, allowed", [
@@ -31,8 +31,8 @@ def test_what_is_not_allowed_is_named_with_its_value(name, value, allowed):
 def test_the_samplers_are_those_that_there_are():
     schedules = pytest.importorskip("itermix.studio.schedules")
     assert SAMPLERS == ("automatic", *schedules.SAMPLERS)
-    assert [schedules.settled("automatic", is_flow) for is_flow in (False, True)] == ["DPM++ 2M", "Flow Euler"]
-    assert schedules.settled("Heun", False) == "Heun"
+    assert [schedules.resolved("automatic", is_flow) for is_flow in (False, True)] == ["DPM++ 2M", "Flow Euler"]
+    assert schedules.resolved("Heun", False) == "Heun"
 
 
 def test_the_infotext_of_a_plain_run():
@@ -41,8 +41,10 @@ def test_the_infotext_of_a_plain_run():
     )
 
 
-def test_the_size_of_a_run_that_leaves_it_open_is_the_pictures():
-    assert "Size: 64x48" in Request().infotext(0, (48, 64))
+@pytest.mark.parametrize("name, value", [("width", 0), ("height", 0), ("guidance", 0.0), ("sampler", "automatic")])
+def test_a_resolved_request_leaves_nothing_open(name, value):
+    with pytest.raises(StudioError, match=f"^{name}: "):
+        dataclasses.replace(REQUEST, **{name: value})
 
 
 def test_a_models_name_that_would_end_the_value_is_quoted():

@@ -30,14 +30,16 @@ def studio(folders, request):
 
 def frames_of(studio, settings, request=REQUEST, **options):
     made = []
-    report = make_sequence(studio, request, settings, lambda frame, result: made.append(result), **options)
+    report = make_sequence(
+        studio, studio.network.resolved(request), settings, lambda frame, result: made.append(result), **options
+    )
     return made, report
 
 
 def test_with_nothing_on_it_is_repeated_image_to_image_in_latent_space(studio):
     made, report = frames_of(studio, SequenceSettings(frames=3, denoise_seq=0.5))
     assert report.emitted == [0, 1, 2] and [result.seed for result in made] == [3, 4, 5]
-    request = studio.network.settled(REQUEST)
+    request = studio.network.resolved(REQUEST)
     latent = None
     for number in range(3):
         predict = studio.network.predictor("a cat", "", request.guidance, (64, 64))
@@ -90,9 +92,13 @@ def test_interrupted_and_resumed_it_gives_the_same_frames(studio, tmp_path):
     whole, _ = frames_of(studio, settings)
     first = []
     report = make_sequence(
-        studio, REQUEST, settings, lambda frame, result: first.append(result), state=tmp_path / "state",
+        studio,
+        studio.network.resolved(REQUEST),
+        settings,
+        lambda frame, result: first.append(result),
+        state=tmp_path / "state",
         is_cancelled=lambda: len(first) == 2,
-    )  # fmt: skip
+    )
     assert report.interrupted and report.next == 2
     rest, report = frames_of(studio, dataclasses.replace(settings, resume=True), state=tmp_path / "state")
     assert report.first == 2

@@ -82,6 +82,7 @@ class Server:
         self.runs, self.run, self.is_stopped = self.runs + 1, None, False
         try:
             request, compares, source = self.read(values)
+            request = self.studio.network.resolved(request)
             self.run = BackgroundRun(self.studio, request, Source(*source), self.model, compares)
             if self.is_stopped:  # pressed while the settings were read
                 self.run.cancel()
@@ -132,8 +133,8 @@ class Server:
             request = Request.from_dict(read_json(file))
         except (StudioError, SettingsError) as error:
             raise gr.Error(html.escape(one_line(error, 400))) from None
-        settled, values = self.studio.network.settled(request), request.to_dict()
-        values |= {"width": settled.width, "height": settled.height}
+        resolved, values = self.studio.network.resolved(request), request.to_dict()
+        values |= {"width": resolved.width, "height": resolved.height}
         if request.hires == 1.0:  # keeps the slider where it is
             values["hires"] = gr.skip()
         values["mixing"][PICTURE_FIELD] = gr.skip()
