@@ -8,7 +8,7 @@ model sees there: u = (T - t) / T, the argument of DemoFusion's curves (arXiv 23
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import torch
@@ -50,7 +50,7 @@ class VP:
     alphas_cumprod: Tensor
 
     def coefficients(self, level: float) -> tuple[float, float]:
-        log_abar = self.alphas_cumprod.detach().to("cpu", torch.float64).log()
+        log_abar = self._log_abar
         below = min(max(int(level), 0), len(log_abar) - 1)
         above = min(below + 1, len(log_abar) - 1)
         fraction = min(max(float(level) - below, 0.0), 1.0)
@@ -59,6 +59,11 @@ class VP:
 
     def progress(self, level: float) -> float:
         return min(max(1.0 - float(level) / TRAIN_STEPS, 0.0), 1.0)
+
+    @cached_property
+    def _log_abar(self) -> Tensor:
+        """[T], float64, brought from the device once per run: to the CPU first, as not every device has float64."""
+        return self.alphas_cumprod.detach().cpu().double().log()
 
 
 class Flow:
@@ -78,16 +83,30 @@ def noised(noising: Noising, x0: Tensor, noise: Tensor, level: float) -> Tensor:
 
 
 def timestep_of_sigma(sigma: float) -> float:
-    """The (fractional) training timestep at which a Stable Diffusion model has noise level sigma.
+    """The (fractional) training timestep of a Stable Diffusion model at noise level sigma: see `timesteps_of`."""
+    return float(_timesteps(torch.tensor(float(sigma), dtype=torch.float64), _log_sigmas()))
 
-    Linear in log sigma between training steps, clipped to [0, 999], like k-diffusion's `DiscreteSchedule`.
+
+def timesteps_of(sigmas: Tensor, alphas_cumprod: Tensor) -> Tensor:
+    """The (fractional) training timesteps at which a model has these noise levels: like sigmas, float64, on the CPU.
+
+    Linear in log sigma between training steps, clipped to [0, T - 1], like k-diffusion's `DiscreteSchedule`.
+    alphas_cumprod: [T], of the model.
     """
-    log_sigmas = _log_sigmas()
-    log_sigma = torch.tensor(max(float(sigma), 1e-10), dtype=torch.float64).log()
-    above = int(torch.searchsorted(log_sigmas, log_sigma).clamp(1, TRAIN_STEPS - 1))
+    return _timesteps(sigmas.detach().cpu().double(), trained_sigmas(alphas_cumprod).log())
+
+
+def trained_sigmas(alphas_cumprod: Tensor) -> Tensor:
+    """sqrt((1 - abar) / abar), the noise levels that a model was trained on: [T], float64, on the CPU."""
+    abar = alphas_cumprod.detach().cpu().double()
+    return ((1.0 - abar) / abar).sqrt()
+
+
+def _timesteps(sigmas: Tensor, log_sigmas: Tensor) -> Tensor:
+    goal = sigmas.clamp(min=1e-10).log()
+    above = torch.searchsorted(log_sigmas, goal).clamp(1, len(log_sigmas) - 1)
     low, high = log_sigmas[above - 1], log_sigmas[above]
-    fraction = float(((log_sigma - low) / (high - low)).clamp(0.0, 1.0))
-    return above - 1 + fraction
+    return above - 1 + ((goal - low) / (high - low)).clamp(0.0, 1.0)
 
 
 def alphas_cumprod() -> Tensor:
@@ -98,5 +117,4 @@ def alphas_cumprod() -> Tensor:
 
 @lru_cache(maxsize=1)
 def _log_sigmas() -> Tensor:
-    abar = alphas_cumprod()
-    return ((1.0 - abar) / abar).sqrt().log()
+    return trained_sigmas(alphas_cumprod()).log()

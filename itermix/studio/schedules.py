@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from itermix.mixing.noising import VE, VP, Flow, Noising
+from itermix.mixing.noising import VE, VP, Flow, Noising, timesteps_of, trained_sigmas
 from itermix.studio.errors import StudioError
 from itermix.studio.request import AUTOMATIC, SCHEDULES
 
@@ -121,7 +121,7 @@ def noise_levels(alphas_cumprod: Tensor, steps: int, kind: str) -> Tensor:
 
     "karras": sigma^(1/7) falls evenly (arXiv 2206.00364, eq. 5). "uniform": the timestep does.
     """
-    trained = _trained_levels(alphas_cumprod)
+    trained = trained_sigmas(alphas_cumprod)
     if kind == "karras":
         roots = torch.lerp(trained[-1] ** (1 / RHO), trained[0] ** (1 / RHO), _fractions(steps))
         sigmas = roots**RHO
@@ -132,22 +132,13 @@ def noise_levels(alphas_cumprod: Tensor, steps: int, kind: str) -> Tensor:
     return torch.cat([sigmas, sigmas.new_zeros(1)])
 
 
-def timesteps_of(alphas_cumprod: Tensor, sigmas: Tensor) -> Tensor:
-    """The fractional training timesteps of noise levels, linear in log sigma between two: like sigmas, float64."""
-    logs = _trained_levels(alphas_cumprod).log()
-    wanted = sigmas.double().clamp(min=1e-10).log()
-    above = torch.searchsorted(logs, wanted).clamp(1, len(logs) - 1)
-    fraction = (wanted - logs[above - 1]) / (logs[above] - logs[above - 1])
-    return above - 1 + fraction.clamp(0.0, 1.0)
-
-
 def _by_sigma(scheduler: Any, steps: int, kind: str, tokens: int) -> Schedule:
     """Our levels instead of the scheduler's own, so that every sampler runs through the same ones, unrounded."""
     sigmas = noise_levels(scheduler.alphas_cumprod, steps, kind)
     scheduler.set_timesteps(steps)
     order = [step for step in range(steps) for _ in range(2 if _asks_twice(scheduler) and step else 1)]
     scheduler.sigmas = torch.cat([sigmas[order], sigmas[-1:]]).float()
-    scheduler.timesteps = timesteps_of(scheduler.alphas_cumprod, sigmas[order]).float()
+    scheduler.timesteps = timesteps_of(sigmas[order], scheduler.alphas_cumprod).float()
     if _asks_twice(scheduler):  # at the start of step i, and ahead at that of step i + 1, where that is not 0
         evaluations = [(2 * step, 2 * step + 1) for step in range(steps - 1)] + [(2 * steps - 2,)]
     else:
@@ -202,11 +193,6 @@ SAMPLERS: dict[str, Sampler] = {
 
 def _asks_twice(scheduler: Any) -> bool:
     return type(scheduler).__name__ == "HeunDiscreteScheduler"
-
-
-def _trained_levels(alphas_cumprod: Tensor) -> Tensor:
-    abar = alphas_cumprod.double().cpu()
-    return ((1.0 - abar) / abar).sqrt()
 
 
 def _fractions(steps: int) -> Tensor:

@@ -9,12 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from itermix.mixing.noising import timesteps_of
 from itermix.sequence.conditioning import TOKENS, Conditioning
 from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame, plan
 from itermix.sequence.run import SequenceReport, run
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
+from itermix.sequence.unsample import levels_upwards, unsample
 from itermix.studio import passes
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import Cond
@@ -22,7 +24,6 @@ from itermix.studio.passes import Pass, Reference
 from itermix.studio.pipeline import OnProgress, Result, Studio
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
-from itermix.studio.schedules import timesteps_of
 
 OnFrame = Callable[[Frame, Result], None]
 MOST_SEED = 2**63  # of torch's generator on the CPU
@@ -67,40 +68,33 @@ class StudioHost:
 
     @torch.inference_mode()
     def unsample(self, job: Job, latent: Tensor, steps: int) -> Tensor:
-        """The ODE d x / d sigma = eps upwards by Euler's method, x = x0 + sigma n; then in the sampler's own scale."""
         self._before = latent
         if job.frame.denoise == 0.0:
             return latent
         task = self._pass(job, latent)
         schedule = passes.schedule_for(self.network, task)
-        pairs = [schedule.noising.coefficients(level) for level in reversed(schedule.levels)]
-        sigmas = torch.tensor([s / a for a, s in pairs], dtype=torch.float64)
-        if steps and steps != len(sigmas):
-            sigmas = _resampled(torch.cat([sigmas.new_zeros(1), sigmas]), steps)[1:]
-        # Each step's direction is taken where it starts; the first one's a little further up, as there is none at 0.
-        starts = torch.cat([sigmas[:1], sigmas[:-1]])
-        times = timesteps_of(self._alphas(), starts)
-        x, before = latent, 0.0
-        for sigma, start, t in zip(sigmas.tolist(), starts.tolist(), times.tolist()):
-            x = x + self._noise_in(task, x, start, t) * (sigma - before)
-            before = sigma
-        return x * pairs[-1][0]
+        abar = self._alphas_cumprod()
 
-    def _alphas(self) -> Tensor:
+        def noise_in(x: Tensor, level: float) -> Tensor:
+            """The network's noise prediction: it takes (x0 + sigma n) / sqrt(1 + sigma^2) at the timestep of sigma."""
+            signal, noise = schedule.noising.coefficients(level)
+            sigma = noise / signal
+            t = timesteps_of(torch.tensor(sigma, dtype=torch.float64), abar).float()
+            a = (1.0 + sigma * sigma) ** -0.5
+            scaled = x * (a / signal)
+            output = task.predict(scaled, t)
+            is_v = self.network.scheduler_config.get("prediction_type") == "v_prediction"
+            return a * output + sigma * a * scaled if is_v else output
+
+        return unsample(noise_in, latent, levels_upwards(schedule.levels, schedule.noising, steps), schedule.noising)
+
+    def _alphas_cumprod(self) -> Tensor:
         """abar of the model's training steps."""
         import diffusers
 
         config = self.network.scheduler_config
         known = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
         return diffusers.DDIMScheduler(**{key: config[key] for key in known if key in config}).alphas_cumprod
-
-    def _noise_in(self, task: Pass, x: Tensor, sigma: float, t: float) -> Tensor:
-        """The network's noise prediction for x = x0 + sigma n."""
-        a = (1.0 + sigma * sigma) ** -0.5
-        output = task.predict(x * a, torch.tensor(t, dtype=torch.float32))
-        if self.network.scheduler_config.get("prediction_type") == "v_prediction":
-            return a * output + sigma * a * (x * a)
-        return output
 
     def noise(self, seeds: tuple[int, ...], like: Tensor) -> Tensor:
         generator = torch.Generator("cpu").manual_seed(seeds[0] % MOST_SEED)
@@ -158,10 +152,3 @@ def make_sequence(
 def _cond(conditioning: Conditioning) -> Cond:
     value = conditioning.parts[0].schedule[-1][1]
     return value[TOKENS][None], {name: tensor[None] for name, tensor in value.items() if name != TOKENS}
-
-
-def _resampled(levels: Tensor, steps: int) -> Tensor:
-    """As many steps as asked for between the same ends."""
-    places = torch.linspace(0.0, len(levels) - 1.0, steps + 1, dtype=levels.dtype)
-    low = places.floor().long().clamp(max=len(levels) - 2)
-    return torch.lerp(levels[low], levels[low + 1], places - low)

@@ -184,7 +184,7 @@ class Sampler:
         sigmas = self._sigmas(p)
         return self._launch(p, x * sigmas[0], sigmas=sigmas)
 
-    def sample_img2img(self, p: Processing, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    def sample_img2img(self, p: Processing, x: torch.Tensor, noise: torch.Tensor, *conds, **more) -> torch.Tensor:
         self.model_wrap_cfg.init_latent = x
         kept = int(min(p.denoising_strength, 0.999) * p.steps)
         if self.timesteps:

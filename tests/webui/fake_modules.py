@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import types
+from dataclasses import make_dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,6 +38,15 @@ def install() -> None:
     )
     modules.sd_vae_approx = _module("modules.sd_vae_approx", cheap_approximation=lambda sample: sample[:, :3])
     modules.images = _module("modules.images", get_font=ImageFont.load_default, save_image=save_image)
+    modules.extra_networks = _module("modules.extra_networks", activate=lambda p, data: None)
+    modules.prompt_parser = _module(
+        "modules.prompt_parser",
+        ScheduledPromptConditioning=_record("end_at_step", "cond"),
+        ComposableScheduledPromptConditioning=_record("schedules", "weight"),
+        MulticondLearnedConditioning=_record("shape", "batch"),
+    )
+    modules.rng = _module("modules.rng", ImageRNG=ImageRNG)
+    modules.sd_samplers = _module("modules.sd_samplers")  # create_sampler: a test's own
     if "gradio" not in sys.modules:
         _module(
             "gradio",
@@ -57,6 +67,17 @@ def save_image(picture, path, basename, seed, prompt, extension, *, p, suffix):
     file = Path(path) / f"{len(list(Path(path).iterdir())):05}-{seed}{suffix}.{extension}"
     picture.save(file)
     return str(file), None
+
+
+class ImageRNG:
+    """Unit noise of each image's own seed."""
+
+    def __init__(self, shape, seeds):
+        self.shape, self.seeds = shape, seeds
+
+    def next(self) -> torch.Tensor:
+        draws = [torch.randn(self.shape, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
+        return torch.stack(draws)
 
 
 class Script:
@@ -80,6 +101,10 @@ class Component:
         return None
 
     change = click = load = input
+
+
+def _record(*fields: str) -> type:
+    return make_dataclass("Record", fields)
 
 
 def _module(name: str, **contents) -> types.ModuleType:

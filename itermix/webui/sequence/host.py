@@ -10,19 +10,20 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from modules import devices, extra_networks, prompt_parser, rng, sd_samplers, shared
 from torch import Tensor
 
+from itermix.mixing.noising import VP, Noising
 from itermix.sequence.conditioning import Conditioning, Part
 from itermix.sequence.host import Job
+from itermix.sequence.unsample import levels_upwards, unsample
 from itermix.webui import compat
 from itermix.webui.mixing import passes
 
-LOWEST = 1e-4  # of a k-diffusion schedule run backwards: at 0 there is no direction
 # A sampler of the host's is a circle of objects, and each frame has one of its own: in a process of millions of objects
 # Python would leave them lying for hundreds of frames. A sweep takes some tenths of a second.
 FRAMES_BETWEEN_SWEEPS = 50
@@ -42,7 +43,7 @@ class WebUIHost:
         self.last: Tensor | None = None
         self.unfinished: Tensor | None = None  # what an interrupt has left of the frame under way
         self.pictures: Any = None  # of frame 0 with hires fix, which the host has decoded already
-        self._start: tuple[Tensor, Tensor] | None = None  # state and noise that unsampling has led to
+        self._ascent: Ascent | None = None  # what unsampling has led to, for the frame under way
 
     @property
     def identity(self) -> str:
@@ -125,10 +126,9 @@ class WebUIHost:
         p.rng = rng.ImageRNG(tuple(latent.shape[1:]), list(job.seeds))
         noise = p.rng.next().to(latent)
         p.sampler = self._sampler()
-        state = None
-        if noised and self._start is not None:
-            state, noise = self._start
-            self._start = None
+        state, ascent, self._ascent = None, self._ascent, None
+        if noised and ascent is not None:  # scripts, masks and the model's own conditioning get the clean latent
+            state, latent, noise = latent, ascent.clean, ascent.noise_in(latent)
         p.itermix_reference = job.reference
         conditioning = self._image_conditioning(latent)
         if p.scripts is not None:
@@ -146,16 +146,12 @@ class WebUIHost:
         p.denoising_strength = job.frame.denoise
         p.sampler = self._sampler()
         c, uc = self._conditionings(job)
-        found: dict[str, Any] = {}
-        _run_backwards(p.sampler, latent, steps, found)
+        _replace_by_ascent(p.sampler, latent, steps, lambda ascent: setattr(self, "_ascent", ascent))
         p.sampler.sample_img2img(
             p, latent, torch.zeros_like(latent), c, uc, image_conditioning=self._image_conditioning(latent)
         )
         shared.state.nextjob()  # a pass of its own for the progress
-        if "state" not in found:  # interrupted, or skipped, on the way
-            return latent
-        self._start = (found["state"], found["noise"])
-        return found["state"]
+        return latent if self._ascent is None else self._ascent.state  # None: interrupted, or skipped, on the way
 
     def noise(self, seeds: tuple[int, ...], like: Tensor) -> Tensor:
         return rng.ImageRNG(tuple(like.shape[1:]), list(seeds)).next().to(like)
@@ -229,68 +225,56 @@ def _start_from(sampler: Any, state: Tensor) -> None:
 
     @functools.wraps(function)
     def begun(model: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return function(model, state.to(x), *args, **kwargs)
+        return function(model, state.to(x, copy=True), *args, **kwargs)  # a mixed step changes it in place
 
     sampler.func = begun
 
 
-def _run_backwards(sampler: Any, latent: Tensor, steps: int, found: dict[str, Any]) -> None:
-    """Puts the ODE run backwards in the place of the sampler's function; found: its state and the noise in that.
+@dataclass(frozen=True)
+class Ascent:
+    """Where sampling backwards has begun and how its state is made: state = signal * clean + std * noise."""
 
-    The host inspects the names of the arguments, so there is one function for each kind of sampler.
+    clean: Tensor
+    state: Tensor
+    signal: float
+    std: float
+
+    def noise_in(self, state: Tensor) -> Tensor:
+        """The noise of a state at this level, what was injected into it included."""
+        return (state - self.signal * self.clean) / self.std
+
+
+def _replace_by_ascent(sampler: Any, latent: Tensor, steps: int, arrive: Callable[[Ascent], None]) -> None:
+    """Puts the ODE run backwards in the place of the sampler's function; `arrive` gets what it has led to.
+
+    The host hands a function the arguments whose names it has, and some that its own samplers need (noise_sampler,
+    solver_type, eta ...), which nothing random has a use for. So there is one for each kind of schedule.
     """
+    function = sampler.func
 
-    def by_sigma(
-        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
-    ):
-        is_flow = compat.is_flow_model()
-        levels = _resampled(sigmas.flip(0).double(), steps)
-        levels[0] = LOWEST
-        state = latent.clone()
-        for i in range(len(levels) - 1):
-            level = torch.full((len(state),), float(levels[i]), device=state.device, dtype=state.dtype)
-            direction = (state - model(state, level, **(extra_args or {}))) / float(levels[i])
+    def run(model: Any, levels: Tensor, noising: Noising, extra_args: dict | None, callback: Callable | None) -> Tensor:
+        predicts_noise = isinstance(noising, VP)
+
+        def noise_in(x: Tensor, level: float) -> Tensor:
+            output = model(x, torch.full((len(x),), level, device=x.device, dtype=x.dtype), **(extra_args or {}))
+            if predicts_noise:
+                return output
+            signal, std = noising.coefficients(level)
+            return (x - signal * output) / std
+
+        def report(step: int, level: float, x: Tensor) -> None:
             if callback is not None:
-                callback({"x": state, "i": i, "sigma": levels[i], "sigma_hat": levels[i], "denoised": state})
-            state = state + direction * float(levels[i + 1] - levels[i])
-        top = float(levels[-1])
-        clean = latent * (1.0 - top) if is_flow else latent
-        found.update(state=state, noise=(state - clean) / top)
+                callback({"x": x, "i": step, "sigma": level, "sigma_hat": level, "denoised": x})
+
+        rising = levels_upwards(levels.tolist(), noising, steps)
+        state = unsample(noise_in, latent, rising, noising, report)
+        arrive(Ascent(latent, state, *noising.coefficients(rising[-1])))
         return state
 
-    def by_timestep(
-        model: Any, x: Tensor, timesteps: Tensor, extra_args: Any = None, callback: Any = None, disable: Any = None
-    ):
-        abar = model.inner_model.inner_model.alphas_cumprod.double().cpu()
-        times = timesteps.double().cpu()
-        times = _resampled(torch.cat([times.new_zeros(1), times]), steps) if times[0] > 0 else _resampled(times, steps)
-        amounts = torch.from_numpy(_between(times.numpy(), abar.numpy()))
-        sigmas, scales = ((1.0 - amounts) / amounts).sqrt(), amounts.sqrt()
-        state = latent.clone()  # divided by its scale, as if variance exploded
-        for i in range(len(times) - 1):
-            scale = float(scales[i])
-            t = torch.full((len(state),), float(times[i]), device=state.device, dtype=state.dtype)
-            eps = model(state * scale, t, **(extra_args or {}))
-            if callback is not None:
-                callback({"x": state, "i": i, "sigma": 0, "sigma_hat": 0, "denoised": state})
-            state = state + eps * float(sigmas[i + 1] - (sigmas[i] if i else 0.0))
-        sigma, scale = float(sigmas[-1]), float(scales[-1])
-        found.update(state=state * scale, noise=(state - latent) / sigma)
-        return found["state"]
+    def by_sigma(model, x, sigmas, extra_args=None, callback=None, disable=None, **others):
+        return run(model, sigmas, compat.noising_of(function, model), extra_args, callback)
+
+    def by_timestep(model, x, timesteps, extra_args=None, callback=None, disable=None, **others):
+        return run(model, timesteps, VP(model.inner_model.inner_model.alphas_cumprod), extra_args, callback)
 
     sampler.func = by_timestep if type(sampler).__name__ == "CompVisSampler" else by_sigma
-
-
-def _resampled(levels: Tensor, steps: int) -> Tensor:
-    """As many steps as asked for between the same ends; 0: those that there are."""
-    if steps == 0 or steps == len(levels) - 1 or len(levels) < 2:
-        return levels.clone()
-    places = torch.linspace(0.0, len(levels) - 1.0, steps + 1, dtype=levels.dtype)
-    low = places.floor().long().clamp(max=len(levels) - 2)
-    share = (places - low).to(levels)
-    low = low.to(levels.device)
-    return levels[low] * (1.0 - share) + levels[low + 1] * share
-
-
-def _between(times: Any, abar: Any) -> Any:
-    return np.exp(np.interp(times, range(len(abar)), np.log(abar)))
