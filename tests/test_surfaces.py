@@ -1,4 +1,4 @@
-"""Every setting is everywhere: page, API, picture, X/Y/Z plot, languages, README."""
+"""Every setting is everywhere: page, API, picture, X/Y/Z plot, languages, docs/settings.md."""
 
 import json
 import subprocess
@@ -47,7 +47,7 @@ def another_value(field):
 
 def documented(part):
     begin, end = marks(TABLES[part])
-    return (ROOT / "README.md").read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
+    return (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
 
 
 @pytest.mark.parametrize("part, field", FIELDS)
@@ -60,7 +60,7 @@ def test_a_field_is_on_every_surface(shown, part, field):
     assert shown["axes"].count(f"[{key}] {field.label}") == (field.name not in WITHOUT_AXIS), "X/Y/Z plot"
     changed = model.from_dict({**model.defaults(), field.name: another_value(field)})
     assert (field.name in json.loads(changed.to_infotext())) == (field.name not in NOT_WRITTEN), "infotext"
-    assert f"| {field.label} | `{field.name}` |" in documented(part), "README: run python -m tools.document"
+    assert f"| {field.label} | `{field.name}` |" in documented(part), "docs/settings.md: run python -m tools.document"
     for language in (localize.REFERENCE, *localize.LANGUAGES):
         wanted = {field.label, field.help, *field.choices} - localize.NAMES - localize.OF_THE_HOST
         assert not wanted - set(localize.read(language)), f"{language}: run python -m tools.localize"

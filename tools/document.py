@@ -1,26 +1,21 @@
-"""Writes what the documents have from the code, README.md's tables and docs/curve.svg: `python -m tools.document`.
+"""Writes what the documents have from code and records: `python -m tools.document`. `--check` only compares.
 
-`--check` only compares.
+The tables of settings (docs/settings.md), the table of hosts (docs/hosts.md) and the plot docs/curve.svg.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings
 from tools import curve_plot, host_table
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-TABLES = {"controls": MixingSettings, "sequence controls": SequenceSettings}
-HOSTS = "hosts"
-
-
-def marks(name: str) -> tuple[str, str]:
-    """What stands before and after a table in the README."""
-    return f"<!-- {name}: made by python -m tools.document -->", f"<!-- /{name} -->"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def controls(model: type[Settings]) -> str:
@@ -31,17 +26,41 @@ def controls(model: type[Settings]) -> str:
     return "\n".join(rows)
 
 
-def documented(text: str) -> str:
-    """The README with its tables as code and records have them now. Raises ValueError where a mark is missing."""
-    tables = {name: controls(model) for name, model in TABLES.items()}
-    tables[HOSTS] = host_table.table(host_table.records())
-    for name, table in tables.items():
+def presets(model: type[Settings]) -> str:
+    """A settings model's presets as a Markdown table: the fields that they set."""
+    fields = {field.name: field for field in model.fields()}
+    rows = ["| preset | sets |", "|---|---|"]
+    for name, values in model.presets().items():
+        words = [f"{fields[field].label} {_shown(fields[field], value)}" for field, value in values.items()]
+        rows.append(f"| {name} | {', '.join(words) or 'all defaults'} |")
+    return "\n".join(rows)
+
+
+# Of each document, what stands between its marks.
+TABLES: dict[str, dict[str, Callable[[], str]]] = {
+    "docs/settings.md": {
+        "controls": lambda: controls(MixingSettings),
+        "presets": lambda: presets(MixingSettings),
+        "sequence controls": lambda: controls(SequenceSettings),
+    },
+    "docs/hosts.md": {"hosts": lambda: host_table.table(host_table.records())},
+}
+
+
+def marks(name: str) -> tuple[str, str]:
+    """What stands before and after a table."""
+    return f"<!-- {name}: made by python -m tools.document -->", f"<!-- /{name} -->"
+
+
+def documented(document: str, text: str) -> str:
+    """The text with its tables as code and records have them now. Raises ValueError where a mark is missing."""
+    for name, table in TABLES[document].items():
         begin, end = marks(name)
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            raise ValueError(f"README.md lacks {begin} or {end}")
-        text = f"{before}{begin}\n{table}\n{end}{after}"
+            raise ValueError(f"{document} lacks {begin} or {end}")
+        text = f"{before}{begin}\n{table()}\n{end}{after}"
     return text
 
 
@@ -53,18 +72,28 @@ def _values(field: Field) -> str:
 
 
 def _default(field: Field) -> str:
+    return "none" if field.default in (None, "") else _shown(field, field.default)
+
+
+def _shown(field: Field, value: Any) -> str:
     if field.kind == "switch":
-        return "on" if field.default else "off"
-    if field.default in (None, ""):
-        return "none"
-    return f"{field.default:g}" if field.kind in ("number", "integer") else field.default
+        return "on" if value else "off"
+    return f"{value:g}" if field.kind in ("number", "integer") else str(value)
+
+
+def main(arguments: list[str]) -> int:
+    wanted = {curve_plot.FILE: curve_plot.svg()}
+    for document in TABLES:
+        wanted[ROOT / document] = documented(document, (ROOT / document).read_text(encoding="utf-8"))
+    stale = {file: text for file, text in wanted.items() if file.read_text(encoding="utf-8") != text}
+    if "--check" in arguments:
+        names = ", ".join(file.name for file in stale)
+        print(f"{names}: not as the code has it; run python -m tools.document" if stale else "all as the code has it")
+        return 1 if stale else 0
+    for file, text in stale.items():
+        file.write_text(text, encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    wanted = {README: documented(text), curve_plot.FILE: curve_plot.svg()}
-    if "--check" in sys.argv[1:]:
-        stale = [file.name for file, text in wanted.items() if file.read_text(encoding="utf-8") != text]
-        sys.exit(f"{', '.join(stale)}: not as the code has it; run python -m tools.document" if stale else 0)
-    for file, text in wanted.items():
-        file.write_text(text, encoding="utf-8")
+    sys.exit(main(sys.argv[1:]))

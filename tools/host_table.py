@@ -1,4 +1,4 @@
-"""README.md's table of the WebUIs that itermix was tested on, from the records that tools/hosts.py keeps."""
+"""The table of the WebUIs that itermix was tested on (docs/hosts.md), from the records that tools/hosts.py keeps."""
 
 from __future__ import annotations
 
