@@ -115,6 +115,7 @@ def render_sequence(
 ) -> None:
     """Writes each frame as it comes, then the video. Raises StudioError."""
     from itermix.pictures import films as media
+    from itermix.pictures.fit import fitted
     from itermix.sequence.state import StateError
     from itermix.studio import loading, pictures
     from itermix.studio.sequence import make_sequence
@@ -122,8 +123,8 @@ def render_sequence(
     out, model = Path(options.out), loading.name_of(options.checkpoint)
     init, files = None, []
     if source.image is not None:
-        fitted = pictures.fitted(source.image, (request.height, request.width))
-        init = studio.network.encode(pictures.tensor_of(fitted))
+        picture = fitted(source.image, (request.height, request.width))
+        init = studio.network.encode(pictures.tensor_of(picture))
     if source.mask is not None:
         raise StudioError("mask: a sequence takes none here; the WebUI's script does")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from itermix.studio import pictures
+from itermix.pictures.uploads import read_mask, read_picture
 from itermix.studio.pipeline import OnProgress, Result, Studio
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
@@ -22,8 +22,8 @@ class Source:
 
     @classmethod
     def read(cls, image: str | None, mask: str | None) -> Source:
-        """From files. Raises StudioError."""
-        return cls(*(pictures.read_picture(path) if path else None for path in (image, mask)))
+        """From files. Raises SettingsError."""
+        return cls(read_picture(image, "image") if image else None, read_mask(mask, "mask") if mask else None)
 
     def __str__(self) -> str:
         """As the infotext says it."""

@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from itermix.mixing.mixer import MixingReport
+from itermix.pictures import uploads
+from itermix.pictures.fit import enlargement, fitted
 from itermix.studio import pictures
 from itermix.studio.loading import device_of, load_components, silence
 from itermix.studio.networks import Network, network_of
@@ -52,6 +54,7 @@ class Studio:
 
     def __init__(self, network: Network, traced_steps: int = 0):
         self.network, self.traced_steps = network, traced_steps
+        self._uploads = uploads.Uploads("reference_image")
 
     @classmethod
     def open(cls, checkpoint: str | Path | None = None, device: str | None = None, config: str | None = None) -> Studio:
@@ -97,7 +100,7 @@ class Studio:
         if request.hires_upscaler == "latent":
             init, reference = enlarged(latent, latent_size, request.mixing)
         else:
-            picture = pictures.fitted(self.picture(latent), size, "stretch")
+            picture = fitted(self.picture(latent), size, "stretch")
             init = self.network.encode(pictures.tensor_of(picture))
             reference = Reference(init, tuple(new / old for new, old in zip(latent_size, latent.shape[-2:])))
         task = self._pass(request, seed, size, "hires pass", on_progress, is_cancelled)
@@ -120,12 +123,13 @@ class Studio:
     ) -> Iterator[Result]:
         """The picture sampled at the request's size and strength; with a mask, only where that is white."""
         size = request.height, request.width
-        original = pictures.tensor_of(pictures.fitted(picture, size))
+        picture = uploads.rgb(picture, "image")
+        original = pictures.tensor_of(fitted(picture, size))
         init = self.network.encode(original)
-        reference = Reference(init, tuple(max(s, 1.0) for s in pictures.enlargement(picture, size, "crop")))
+        reference = Reference(init, enlargement((picture.height, picture.width), size, "crop"))
         pixel_mask = latent_mask = None
         if mask is not None:
-            pixel_mask = pictures.mask_of(pictures.fitted(mask, size))
+            pixel_mask = pictures.mask_of(fitted(uploads.mask(mask, "mask"), size))
             # A latent pixel belongs to the hole as far as the hole covers it.
             latent_mask = interpolate(pixel_mask, size=init.shape[-2:], mode="area").to(init.device)
         for seed in range(request.seed, request.seed + request.count):
@@ -170,10 +174,9 @@ class Studio:
         settings = request.mixing
         if not settings.enabled or settings.reference_image is None:
             return None
-        picture = pictures.decoded(settings.reference_image)
-        fitted = pictures.fitted(picture, size, settings.reference_fit)
-        scale = pictures.enlargement(picture, size, settings.reference_fit)
-        return Reference(self.network.encode(pictures.tensor_of(fitted)), tuple(max(s, 1.0) for s in scale))
+        picture, fit = self._uploads.of(settings.reference_image).picture(), settings.reference_fit
+        latent = self.network.encode(pictures.tensor_of(fitted(picture, size, fit)))
+        return Reference(latent, enlargement((picture.height, picture.width), size, fit))
 
     def _chosen(self, request: Resolved, size: tuple[int, int], own: Reference) -> Reference | None:
         """The pass's own reference, unless the settings want the uploaded one."""

@@ -18,7 +18,7 @@ def build_field(field: Field, prefix: str) -> Any:
     """prefix: of the element id. The component begins at the field's default."""
     common = {"label": field.label, "elem_id": f"{prefix}_{field.name}"}
     if field.kind == "image":  # the one component that has no help of its own
-        picture = gr.Image(type="pil", **common)
+        picture = gr.Image(type="pil", image_mode=None, **common)  # all that the file has: alpha, 16 bits
         build_help(html.escape(field.help))
         return picture
     common["info"] = field.help

@@ -12,10 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from itermix.mixing.noising import VE, VP, Flow, Noising
+from itermix.pictures import uploads
+from itermix.pictures.fit import enlargement as enlargement_of
+from itermix.pictures.fit import fitted
 
 LATENT_PIXELS = 8  # image pixels per latent pixel, in height and in width
 ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
 RESIZE_LATENT = 3  # img2img's resize mode "just resize (latent upscale)"
+RESIZE_FITS = {1: "crop", 2: "fill"}  # what img2img's resize modes do, by their number; the others stretch
 MASKED_CONTENT_WITHOUT_PICTURE = (2, 3)  # inpainting fill "latent noise" and "latent nothing"
 
 
@@ -82,21 +86,24 @@ def seeds(p: Any, batch_size: int) -> list[int]:
     return [int(seed) for seed in p.seeds[:batch_size]]
 
 
+def background() -> str:
+    """The colour that the host lays transparent pictures on."""
+    return getattr(shared.opts, "img2img_background_color", uploads.BACKGROUND)
+
+
 def enlargement(p: Any) -> tuple[float, float]:
     """How many times the pass's reference was enlarged to the pass's size: (height, width), at least 1."""
     if is_hires_pass(p):
         first_pass = getattr(p, "firstpass_image", None)
         width, height = first_pass.size if first_pass is not None else (p.width, p.height)
-        factors = p.hr_upscale_to_y / height, p.hr_upscale_to_x / width
-    elif getattr(p, "paste_to", None):  # inpainting of the masked area only: that area is enlarged
+        return enlargement_of((height, width), (p.hr_upscale_to_y, p.hr_upscale_to_x), "stretch")
+    if getattr(p, "paste_to", None):  # inpainting of the masked area only: the host fills the pass's size with it
         _, _, width, height = p.paste_to
-        factors = p.height / height, p.width / width
-    elif is_img2img(p) and p.init_images and isinstance(p.init_images[0], Image.Image):
+        return enlargement_of((height, width), (p.height, p.width), "fill")
+    if is_img2img(p) and p.init_images and isinstance(p.init_images[0], Image.Image):
         width, height = p.init_images[0].size
-        factors = p.height / height, p.width / width
-    else:
-        factors = 1.0, 1.0
-    return max(factors[0], 1.0), max(factors[1], 1.0)
+        return enlargement_of((height, width), (p.height, p.width), RESIZE_FITS.get(p.resize_mode, "stretch"))
+    return 1.0, 1.0
 
 
 def latent_interpolation(p: Any) -> str | None:
@@ -125,8 +132,7 @@ def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
 
     fit: "crop" keeps the proportions, "stretch" does not. The host's random numbers stay as they were.
     """
-    size = like.shape[-1] * LATENT_PIXELS, like.shape[-2] * LATENT_PIXELS
-    pixels = np.asarray(fitted(picture, size, fit), dtype=np.float32) / 255.0
+    pixels = np.asarray(fitted(picture, _pixels_of(like), fit), dtype=np.float32) / 255.0
     image = torch.from_numpy(np.moveaxis(pixels, 2, 0)[None].copy()).to(shared.device, dtype=devices.dtype_vae)
     method = sd_samplers_common.approximation_indexes.get(shared.opts.sd_vae_encode_method)
     with torch.random.fork_rng():
@@ -137,22 +143,12 @@ def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
 
 def fitting_scale(picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:
     """How many times `encode` enlarges a picture: (height, width), at least 1."""
-    height, width = (side * LATENT_PIXELS for side in like.shape[-2:])
-    factors = height / picture.height, width / picture.width
-    if fit == "crop":
-        factors = (max(factors),) * 2
-    return max(factors[0], 1.0), max(factors[1], 1.0)
+    return enlargement_of((picture.height, picture.width), _pixels_of(like), fit)
 
 
-def fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
-    """An RGB picture of this size (width, height)."""
-    picture = picture.convert("RGB")
-    if fit == "crop":
-        scale = max(size[0] / picture.width, size[1] / picture.height)
-        width, height = size[0] / scale, size[1] / scale
-        left, top = (picture.width - width) / 2, (picture.height - height) / 2
-        return picture.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + width, top + height))
-    return picture.resize(size, Image.Resampling.LANCZOS)
+def _pixels_of(latent: Tensor) -> tuple[int, int]:
+    """The size, (height, width), of the picture of a latent."""
+    return tuple(side * LATENT_PIXELS for side in latent.shape[-2:])
 
 
 def preview(latent: Tensor) -> Image.Image:

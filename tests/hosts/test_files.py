@@ -87,20 +87,20 @@ def test_nothing_of_the_extension_unpickles_evaluates_or_asks_the_network(path):
 
 
 def test_a_reference_is_decoded_from_its_text_alone(canary, server, fake_host):
-    from itermix.webui.mixing.arguments import decode_picture
+    from itermix.pictures.uploads import Upload
 
     port, callers = server
     for name in names(canary, port):
         with pytest.raises(SettingsError, match="are no picture; it takes a PNG, JPEG or WebP as base64 text"):
-            decode_picture(name)
+            Upload(name, "reference_image").picture()
     assert not callers
-    assert decode_picture(as_base64(Image.open(canary))).getpixel((0, 0)) == (200, 10, 10)
+    assert Upload(as_base64(Image.open(canary)), "reference_image").picture().getpixel((0, 0)) == (200, 10, 10)
 
 
 @pytest.mark.parametrize("kind", [b"gAMA", b"cHRM", b"tRNS"])
 def test_a_png_with_a_cut_chunk_behind_its_pixels_is_refused(fake_host, kind):
     """Pillow reads those chunks after the picture and unpacks what is not there."""
-    from itermix.webui.mixing.arguments import decode_picture
+    from itermix.pictures.uploads import Upload
 
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "PNG")
@@ -109,21 +109,21 @@ def test_a_png_with_a_cut_chunk_behind_its_pixels_is_refused(fake_host, kind):
     data = buffer.getvalue()
     end = data.index(b"IEND") - 4
     with pytest.raises(SettingsError, match="are no picture"):
-        decode_picture(base64.b64encode(data[:end] + cut + data[end:]).decode())
+        Upload(base64.b64encode(data[:end] + cut + data[end:]).decode(), "reference_image").picture()
 
 
 def test_a_picture_for_which_a_program_would_be_started_is_refused(fake_host, monkeypatch):
     """Pillow hands EPS to Ghostscript."""
     from PIL import EpsImagePlugin
 
-    from itermix.webui.mixing.arguments import decode_picture
+    from itermix.pictures.uploads import Upload
 
     started = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **kwargs: started.append(args))
     script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(out) (w) file\nshowpage\n"
     assert Image.open(io.BytesIO(script)).format == "EPS"
     with pytest.raises(SettingsError, match="are no picture"):
-        decode_picture(base64.b64encode(script).decode())
+        Upload(base64.b64encode(script).decode(), "reference_image").picture()
     assert not started
 
 

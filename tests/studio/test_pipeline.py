@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from itermix.mixing.settings import MixingSettings
+from itermix.pictures import uploads
 from itermix.studio import networks
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import packed, unpacked
@@ -110,10 +111,37 @@ def test_inpainting_keeps_every_pixel_outside_of_the_mask(name, studios):
     assert not np.array_equal(after[mask > 0], before[mask > 0])
 
 
-def test_an_uploaded_reference_is_mixed_into_the_first_pass(studios):
+def test_a_mask_drawn_by_its_alpha_channel_keeps_what_is_transparent(studios):
+    """Black everywhere: by its brightness nothing would be painted."""
+    studio, picture = studios["sd15"], photo()
+    mask = Image.new("RGBA", (64, 48), (0, 0, 0, 0))
+    mask.paste((0, 0, 0, 255), (20, 10, 50, 30))
+    before, after = np.array(picture), pixels(next(studio.inpaint(request_for(studio, strength=1.0), picture, mask)))
+    is_painted = np.array(mask.getchannel("A")) > 0
+    assert np.array_equal(after[~is_painted], before[~is_painted])
+    assert not np.array_equal(after[is_painted], before[is_painted])
+
+
+def encoded(picture):
     file = io.BytesIO()
-    photo().save(file, format="PNG")
-    text = base64.b64encode(file.getvalue()).decode()
+    picture.save(file, format="PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_an_uploaded_reference_is_decoded_once_for_all_passes_and_pictures(studios, monkeypatch):
+    calls, rgb = [], uploads.rgb
+    monkeypatch.setattr(uploads, "rgb", lambda *arguments: calls.append(1) or rgb(*arguments))
+    mixing = MixingSettings(
+        enabled=True, passes="all", reference="uploaded image", reference_image=encoded(photo((98, 77)))
+    )
+    request = request_for(studios["sd15"], hires=2.0, count=2, mixing=mixing)
+    results = list(studios["sd15"].text_to_image(request))
+    assert all(report.steps == 3 for result in results for report in result.reports.values())
+    assert len(calls) == 1
+
+
+def test_an_uploaded_reference_is_mixed_into_the_first_pass(studios):
+    text = encoded(photo())
     request = request_for(studios["sd15"], mixing=MixingSettings(enabled=True, reference_image=text))
     assert next(studios["sd15"].text_to_image(request)).reports["first pass"].steps == 3
 

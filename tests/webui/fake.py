@@ -92,6 +92,7 @@ class Processing:
         self.hr_upscale_to_x, self.hr_upscale_to_y = self.width * 2, self.height * 2
         if tab == "img2img":
             self.init_images = [_picture(text) for text in request.init_images]
+            self.resize_mode = 0  # the host's own default: stretched
 
     def comment(self, text: str) -> None:
         self.comments.append(text)

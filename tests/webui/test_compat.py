@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from tests.webui import fake_modules
 
@@ -41,3 +42,19 @@ def test_a_batch_has_a_picture_for_each_of_several_init_images(compat, batch_siz
 def test_a_host_is_stopping_where_either_interrupt_was_asked_for(compat, monkeypatch, state, expected):
     monkeypatch.setattr(compat.shared, "state", SimpleNamespace(**state))
     assert compat.is_stopping() == expected
+
+
+@pytest.mark.parametrize("resize_mode, expected", [
+    (0, (2.0, 1.0)), (1, (2.0, 2.0)), (2, (1.0, 1.0)), (3, (2.0, 1.0)),
+])  # fmt: skip
+def test_each_resize_mode_of_img2img_enlarges_in_its_own_way(compat, resize_mode, expected):
+    """A picture 128 wide and 64 high, into 128 x 128: stretched, cropped, filled, or as a latent."""
+    p = SimpleNamespace(
+        init_images=[Image.new("RGB", (128, 64))], width=128, height=128, resize_mode=resize_mode, paste_to=None
+    )
+    assert compat.enlargement(p) == expected
+
+
+def test_the_masked_area_alone_is_enlarged_until_it_fills_one_side(compat):
+    p = SimpleNamespace(init_images=[Image.new("RGB", (512, 512))], width=128, height=128, paste_to=(0, 0, 32, 64))
+    assert compat.enlargement(p) == (2.0, 2.0)

@@ -78,9 +78,9 @@ def test_a_fault_while_setting_up_makes_the_pass_without_mixing(fake, monkeypatc
 
 
 def read_picture(text):
-    from itermix.webui.mixing.arguments import decode_picture
+    from itermix.pictures.uploads import Upload
 
-    return decode_picture(text)
+    return Upload(text, "reference_image").picture()
 
 
 def broken_in_the_hires_pass(monkeypatch, name, batch=0):

@@ -163,8 +163,10 @@ def _hires(request: dict[str, Any]) -> Any:
 def _source(request: dict[str, Any]) -> tuple[Any, Any]:
     with gr.Accordion("Start from a picture (img2img, inpainting)", open=False, elem_id="itermix_source"):
         with gr.Row():
-            image = gr.Image(type="pil", label="Picture", elem_id="itermix_image", height=220)
-            mask = gr.Image(type="pil", label="Mask: white is made anew", elem_id="itermix_mask", height=220)
+            image = gr.Image(type="pil", image_mode=None, label="Picture", elem_id="itermix_image", height=220)
+            mask = gr.Image(
+                type="pil", image_mode=None, label="Mask: white is made anew", elem_id="itermix_mask", height=220
+            )
         build_help("The picture takes the first pass's place. The mask says which part of it is made anew.")
         request["strength"] = gr.Slider(
             0.05, 1.0, Request().strength, step=0.05, label="Denoising strength (fraction)",

@@ -180,6 +180,8 @@ def base64_of(picture: Any) -> str:
     import base64
     import io
 
+    from itermix.pictures.uploads import rgb
+
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    rgb(picture, PICTURE_FIELD).save(buffer, "PNG", compress_level=1)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -10,11 +10,10 @@ from typing import Any
 from PIL import Image
 
 from itermix.mixing.settings import MixingSettings
-from itermix.settings import SettingsError
+from itermix.pictures.uploads import Upload, Uploads, rgb
 from itermix.webui import presets
 
-LONGEST_PICTURE = 64 * 2**20  # characters of base64 text
-PICTURE_FORMATS = ("PNG", "JPEG", "WEBP")  # for others Pillow may start programs: Ghostscript for EPS
+PICTURE_FIELD = "reference_image"
 
 
 @dataclass(frozen=True)
@@ -22,14 +21,21 @@ class Request:
     """One run's settings, and the uploaded picture if there is one."""
 
     settings: MixingSettings
-    picture: Image.Image | None
+    upload: Upload | None
+
+    def uses_upload(self, has_own: bool) -> bool:
+        """Whether a pass of the run mixes the upload. has_own: every pass has a reference of its own, as in img2img."""
+        settings = self.settings
+        is_chosen = settings.reference == "uploaded image" or (not has_own and settings.passes != "hires pass")
+        return self.upload is not None and is_chosen
 
 
-def read(args: tuple, axes: dict[str, Any]) -> Request | None:
+def read(args: tuple, axes: dict[str, Any], uploads: Uploads) -> Request | None:
     """Settings from a script's arguments: positional in the order of the fields, or one object as the first.
 
     An object stands for switched-on mixing unless it says otherwise. Missing arguments take their default. axes:
     values by field name that come before the arguments (an X/Y/Z plot's); any of them switches mixing on, too.
+    uploads: those of the run; a picture is looked at here, and decoded by who uses it.
     None where mixing is not asked for, whatever else is wrong. Raises SettingsError.
     """
     if not axes and not _is_enabled(args):
@@ -42,15 +48,13 @@ def read(args: tuple, axes: dict[str, Any]) -> Request | None:
     values = presets.MIXING.resolved(values)
     if axes:
         values = {**values, "enabled": True, **axes}
-    picture = values.get("reference_image")
-    if isinstance(picture, Image.Image):
-        values["reference_image"] = None
+    given = values.get(PICTURE_FIELD)
+    if isinstance(given, Image.Image):
+        values[PICTURE_FIELD] = None
     settings = MixingSettings.from_dict(values)
     if not settings.enabled:
         return None
-    if settings.reference_image is not None:
-        picture = decode_picture(settings.reference_image)
-    return Request(settings, picture)
+    return Request(settings, None if given is None else uploads.of(given))
 
 
 def written_down(args: tuple) -> list[Any]:
@@ -63,24 +67,8 @@ def _as_text(picture: Image.Image, is_wanted: bool) -> str | None:
     if not is_wanted:
         return None
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)
+    rgb(picture, PICTURE_FIELD).save(buffer, "PNG", compress_level=1)
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def decode_picture(text: str) -> Image.Image:
-    """A picture from base64 text, with or without a data URL's head. Raises SettingsError."""
-    if len(text) > LONGEST_PICTURE:
-        raise SettingsError(f"reference_image: {len(text)} characters are too many; at most {LONGEST_PICTURE} are read")
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=PICTURE_FORMATS)
-        picture.load()
-    except Exception:  # whatever a decoder makes of damaged data, struct.error among it
-        raise SettingsError(
-            f"reference_image: {len(text)} characters are no picture; it takes a PNG, JPEG or WebP as base64 text"
-        ) from None
-    return picture
 
 
 def _is_enabled(args: tuple) -> bool:

@@ -69,7 +69,7 @@ def detach(p: Any) -> None:
 def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
     settings, name, sampler = request.settings, pass_name(p), p.sampler.config.name
     is_frame = hasattr(p, "itermix_reference")
-    if not is_frame and compat.hires_follows(p) and (request.picture is None or settings.passes == "hires pass"):
+    if not is_frame and compat.hires_follows(p) and (request.upload is None or settings.passes == "hires pass"):
         return  # nobody expects this pass to be mixed; the hires pass says what was done
     if not is_frame and settings.passes != "all" and (settings.passes == "hires pass") != compat.is_hires_pass(p):
         raise NothingToMix(f"passes is set to {settings.passes}")
@@ -118,19 +118,19 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
 
 def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Reference:
     """The reference of the pass that is about to start from x. Raises NothingToMix where there is none."""
-    settings, picture = request.settings, request.picture
+    settings, upload = request.settings, request.upload
     if hasattr(p, "itermix_reference"):  # a later frame of a sequence, which has chosen for itself
         if p.itermix_reference is None:
             raise NothingToMix("mixing_reference is off")
         return Reference(p.itermix_reference, "Latent Sequence", (settings.reference_scale or 1.0,) * 2)
     has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
     scale = (settings.reference_scale,) * 2 if settings.reference_scale else None
-    if picture is not None and (settings.reference == "uploaded image" or not has_own):
+    if upload is not None and (settings.reference == "uploaded image" or not has_own):
         fit = settings.reference_fit
         key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
         if key not in encoded:
-            encoded[key] = compat.encode(p, picture, fit, x)
-        return Reference(encoded[key], "uploaded image", scale or compat.fitting_scale(picture, fit, x))
+            encoded[key] = compat.encode(p, upload.picture(), fit, x)
+        return Reference(encoded[key], "uploaded image", scale or compat.fitting_scale(upload.picture(), fit, x))
     if settings.reference == "uploaded image":
         raise NothingToMix("reference is set to uploaded image, but none was uploaded")
     if not has_own:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modules import scripts
 
 from itermix.mixing.settings import INFOTEXT_KEY
+from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion
 from itermix.webui import api, infotext, options, presets, xyz
@@ -23,11 +24,11 @@ def register() -> None:
 
 
 class IterativeMixing(scripts.Script):
-    """Stateless but for the pictures that were encoded for the run under way."""
+    """Stateless but for the pictures that were decoded and encoded for the run under way."""
 
     def __init__(self):
         super().__init__()
-        self.encoded = {}
+        self.uploads, self.encoded = Uploads(arguments.PICTURE_FIELD), {}
 
     def title(self):
         return INFOTEXT_KEY
@@ -52,11 +53,16 @@ class IterativeMixing(scripts.Script):
             p.script_args = [*p.script_args[:start], *arguments.written_down(args), *p.script_args[end:]]
 
     def process(self, p, *args):
+        from itermix.webui import compat
+
         self.encoded.clear()
+        self.uploads.background = compat.background()
         for key in (INFOTEXT_KEY, REFUSED_KEY):  # of an earlier run: the cells of a plot share them
             p.extra_generation_params.pop(key, None)
         try:
-            request = arguments.read(args, xyz.values_of(p))
+            request = arguments.read(args, xyz.values_of(p), self.uploads)
+            if request is not None and request.uses_upload(has_own=compat.is_img2img(p)):
+                request.upload.picture()  # damaged data are refused now, not in the middle of the run
         except SettingsError as error:
             text = f"{INFOTEXT_KEY} is off for this run: {error}"
             log.error(text)
@@ -75,7 +81,7 @@ class IterativeMixing(scripts.Script):
 
             sequence_host.capture(p)
         try:
-            request = arguments.read(args, xyz.values_of(p))
+            request = arguments.read(args, xyz.values_of(p), self.uploads)
         except SettingsError:
             return  # said in process
         if request is not None:
@@ -94,4 +100,5 @@ class IterativeMixing(scripts.Script):
         from itermix.webui.mixing import passes
 
         self.encoded.clear()
+        self.uploads.clear()
         passes.detach(p)

@@ -34,13 +34,13 @@ class Probe(scripts.Script):
 
     def setup(self, p, *args):
         if armed.get("page"):
-            from itermix.webui.mixing.arguments import decode_picture
+            from itermix.pictures.uploads import Upload
 
             ours = next(script for script in p.scripts.alwayson_scripts if script.title() == "Iterative Mixing")
             given, start, end = list(p.script_args), ours.args_from, ours.args_to
             for place in range(start, end):
                 if isinstance(given[place], str) and len(given[place]) > LONGEST_CHOICE:
-                    given[place] = decode_picture(given[place])
+                    given[place] = Upload(given[place], "reference_image").picture()
             p.script_args = given
 
     def before_process(self, p, *args):
