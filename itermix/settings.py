@@ -35,6 +35,7 @@ class Field:
     maximum: float | None = None
     step: float | None = None
     choices: tuple[str, ...] = ()
+    axis: str = ""  # its name in an X/Y/Z plot, where old plots know it by another one than the label
 
     @property
     def allowed(self) -> str:
@@ -86,10 +87,11 @@ def switch(label: str, default: bool, help: str) -> Any:
     return _declare(kind="switch", default=default, label=label, help=help)
 
 
-def number(label: str, default: float, minimum: float, maximum: float, step: float, help: str) -> Any:
+def number(label: str, default: float, minimum: float, maximum: float, step: float, help: str, axis: str = "") -> Any:
     return _declare(
-        kind="number", default=float(default), label=label, help=help, minimum=minimum, maximum=maximum, step=step
-    )
+        kind="number", default=float(default), label=label, help=help, minimum=minimum, maximum=maximum, step=step,
+        axis=axis,
+    )  # fmt: skip
 
 
 def integer(label: str, default: int, minimum: int, maximum: int, help: str) -> Any:

@@ -8,7 +8,6 @@
     "use strict";
 
     const STEEPNESS_PER_ALPHA = 5; // the node pack's logistic
-    const NYQUIST = 0.5; // cycles per latent pixel
     const FREQUENCY_BLENDS = ["two bands", "low-pass"];
     const LARGEST_DENOISE = 0.999; // what the hosts take a denoising strength of 1 for
 
@@ -55,7 +54,7 @@
     /** Why these settings would be refused, in the words of settings.py; null where they are allowed. */
     function fault(settings) {
         if (settings.start >= settings.stop) {
-            return `Start, ${settings.start}, must be below Stop, which is ${settings.stop}.`;
+            return `Curve start, ${settings.start}, must be below Curve stop, which is ${settings.stop}.`;
         }
         if (settings.minimum > settings.maximum) {
             return `Minimum weight, ${settings.minimum}, must not exceed Maximum weight, which is ${settings.maximum}.`;
@@ -135,15 +134,14 @@
         if (!FREQUENCY_BLENDS.includes(blend)) {
             return `${blend}: mixes all frequencies.`;
         }
-        const rest = blend === "two bands" ? "; above, by the dashed line" : "";
+        const rest = blend === "two bands" ? "; finer detail by the dashed line" : "";
         if (scale === null) {
             return `${blend}: mixes what the reference can know, found from its size${rest}.`;
         }
         if (scale <= 1) {
             return `${blend}: mixes all frequencies, as the reference is not enlarged.`;
         }
-        const [cutoff, times] = [(NYQUIST / scale).toPrecision(3), +scale.toFixed(2)];
-        return `${blend}: mixes up to ${cutoff} cycles per latent pixel (reference enlarged ${times} times)${rest}.`;
+        return `${blend}: mixes what a reference enlarged ${+scale.toFixed(2)} times can know${rest}.`;
     }
 
     function between(value, low, high) {

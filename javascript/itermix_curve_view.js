@@ -59,6 +59,8 @@
         for (const [name, field] of Object.entries(fields)) {
             settings[name] = valueOf(`#itermix_${tab}_${name}`, field);
         }
+        const isOn = root().querySelector(`#itermix_${tab}-visible-checkbox`); // of the host's accordion
+        settings.enabled = isOn ? isOn.checked : settings.enabled;
         return settings;
     }
 

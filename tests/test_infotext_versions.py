@@ -34,6 +34,7 @@ RECORDED = {
             "node_seeds": "off", "mixing_reference": "off", "colour_anchor": 0.0, "video_format": "mp4", "fps": 12.0,
             "hold_first": 0, "hold_last": 0, "ping_pong": False, "finish_interrupted": True, "resume": False,
         },
+        2: {"travel": "automatic"},
     },
 }  # fmt: skip
 # What each version wrote: text, and what is not at that version's default. Taken from pictures, never rewritten.
@@ -50,6 +51,7 @@ WRITTEN = {
         (1, '{"frames": 12}', {}),
         (1, '{"frames": 2, "prompts": "0: a \\"cat\\", (sat:1.2)\\n1: b", "denoise_seq": 0.3, "video_format": "none"}',
          {"frames": 2, "prompts": '0: a "cat", (sat:1.2)\n1: b', "denoise_seq": 0.3, "video_format": "none"}),
+        (2, '{"frames": 2, "prompts": "0: a\\n1: b", "version": 2}', {"frames": 2, "prompts": "0: a\n1: b"}),
     ],
 }  # fmt: skip
 
@@ -162,7 +164,7 @@ def test_pictures_and_switches_in_the_text_are_not_taken():
     text = '{"alpha_1": 1, "enabled": false, "reference_image": "aGVsbG8=", "version": 2}'
     settings, messages = MixingSettings.read_infotext(text)
     assert settings == MixingSettings(enabled=True, alpha_1=1.0) and len(messages) == 2
-    assert SequenceSettings.from_infotext('{"frames": 3, "resume": true}') == SequenceSettings(frames=3)
+    assert SequenceSettings.from_infotext('{"frames": 3, "resume": true, "version": 2}') == SequenceSettings(frames=3)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "2", None, True, [], {}])

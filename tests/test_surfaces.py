@@ -50,14 +50,21 @@ def documented(part):
     return (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
 
 
+def shown_as(field, key):
+    """The label on the page: the switch of a script is an accordion with the script's name."""
+    return key if field.name == "enabled" else field.label
+
+
 @pytest.mark.parametrize("part, field", FIELDS)
 def test_a_field_is_on_every_surface(shown, part, field):
     key, model = MODELS[part]
     names = [field.name for field in model.fields()]
-    assert shown["page"][part][names.index(field.name)] == field.label, "page, and the order of the API's arguments"
-    assert (field.label in shown["pasted"][part]) == (field.name not in NOT_PASTED), "paste-back"
+    label = shown_as(field, key)
+    assert shown["page"][part][names.index(field.name)] == label, "page, and the order of the API's arguments"
+    assert (label in shown["pasted"][part]) == (field.name not in NOT_PASTED), "paste-back"
     assert shown["schema"][part]["properties"][field.name]["title"] == field.label, "API schema"
-    assert shown["axes"].count(f"[{key}] {field.label}") == (field.name not in WITHOUT_AXIS), "X/Y/Z plot"
+    axis = f"[{key}] {field.axis or field.label}"
+    assert shown["axes"].count(axis) == (field.name not in WITHOUT_AXIS), "X/Y/Z plot"
     changed = model.from_dict({**model.defaults(), field.name: another_value(field)})
     assert (field.name in json.loads(changed.to_infotext())) == (field.name not in NOT_WRITTEN), "infotext"
     assert f"| {field.label} | `{field.name}` |" in documented(part), "docs/settings.md: run python -m tools.document"

@@ -23,7 +23,7 @@ from typing import Any
 
 from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence import settings as sequence
-from itermix.settings import Settings
+from itermix.settings import Field, Settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "localizations"
 REFERENCE = "en_US"
@@ -32,7 +32,7 @@ MODELS: dict[str, type[Settings]] = {INFOTEXT_KEY: MixingSettings, sequence.INFO
 
 # The same in every language: names of things and of file formats.
 NAMES = {
-    "alpha_1", "itermix", "mp4", "webp", "gif", "slerp", "KSampler Sequence", "KSampler Sequence (v2)",
+    "itermix", "mp4", "webp", "gif", "slerp", "KSampler Sequence", "KSampler Sequence (v2)",
     "0: a rose\n6: a rose in snow",
 }  # fmt: skip
 # What A1111's and Forge's own pages show: theirs to translate (checked by tests/hosts/test_localization.py).
@@ -60,8 +60,12 @@ def axes(translated: dict[str, str]) -> dict[str, str]:
     page_texts()  # puts up what the axes' module imports
     from itermix.webui.xyz import axis_label, fields_with_axis
 
+    def shown(field: Field) -> str:
+        label = translated.get(field.label, field.label)
+        return field.axis or label if label == field.label else label
+
     return {
-        axis_label(key, field.label): axis_label(translated.get(key, key), translated.get(field.label, field.label))
+        axis_label(key, field): f"[{translated.get(key, key)}] {shown(field)}"
         for key, model in MODELS.items()
         for field in fields_with_axis(model)
     }
@@ -83,12 +87,15 @@ def page_texts() -> list[str]:
         sys.modules["modules.paths"].data_path = folder
         from itermix.presets import Presets
         from itermix.ui.accordion import build_mixing_accordion
-        from itermix.ui.sequence import build_sequence_fields
+        from itermix.ui.plan import COLUMNS
+        from itermix.ui.sequence import DRAWN, build_sequence_fields
         from itermix.webui import options
 
         file = Path(folder) / "presets.json"
-        build_mixing_accordion("txt2img", Presets(file, MixingSettings, "mixing"))
+        for tab in ("txt2img", "img2img"):
+            build_mixing_accordion(tab, Presets(file, MixingSettings, "mixing"))
         build_sequence_fields("txt2img", lambda *values: [], Presets(file, sequence.SequenceSettings, "sequence"))
+        shown += [DRAWN, *(title for title, _, _ in COLUMNS)]
         options.add()
     return shown
 

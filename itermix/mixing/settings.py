@@ -27,8 +27,9 @@ class MixingSettings(Settings):
 
     enabled: bool = switch("Enable", False, "Mixes a noised reference latent into every sampling step.")
     alpha_1: float = number(
-        "alpha_1", 0.5, 0.0, 10.0, 0.01,
+        "Freedom (alpha_1)", 0.5, 0.0, 10.0, 0.01,
         "How early the picture is let go from its reference: larger is earlier and freer (cosine and logistic).",
+        axis="alpha_1",
     )  # fmt: skip
     curve: str = choice("Curve", CURVES, "How the weight of the reference falls over the run.")
     blend: str = choice(
@@ -36,27 +37,40 @@ class MixingSettings(Settings):
         "How the two latents are mixed; two bands and low-pass tell what the reference can know from what it cannot.",
     )  # fmt: skip
     hires_denoise: float = number(
-        "Hires denoising strength (fraction)", 0.7, 0.0, 1.0, 0.05,
+        "Hires denoising strength", 0.7, 0.0, 1.0, 0.05,
         "Replaces the denoising strength of hires fix while mixing; 0 keeps the host's own value.",
+        axis="Hires denoising strength (fraction)",
     )  # fmt: skip
     passes: str = choice("Passes", PASSES, "Which sampling passes are mixed; img2img has one pass, the first.")
-    start: float = number("Start (fraction of the run)", 0.0, 0.0, 1.0, 0.01, "Up to here the weight stays at its top.")
-    stop: float = number("Stop (fraction of the run)", 1.0, 0.0, 1.0, 0.01, "From here on the weight has come down.")
-    clamp: float = number("Clamp (fraction of the run)", 1.0, 0.0, 1.0, 0.01, "From here on nothing is mixed at all.")
+    start: float = number(
+        "Curve start", 0.0, 0.0, 1.0, 0.01, "Up to this share of the run the weight stays at its top.",
+        axis="Start (fraction of the run)",
+    )  # fmt: skip
+    stop: float = number(
+        "Curve stop", 1.0, 0.0, 1.0, 0.01, "From this share of the run on the weight has come down.",
+        axis="Stop (fraction of the run)",
+    )  # fmt: skip
+    clamp: float = number(
+        "Curve clamp", 1.0, 0.0, 1.0, 0.01, "From this share of the run on nothing is mixed at all.",
+        axis="Clamp (fraction of the run)",
+    )  # fmt: skip
     minimum: float = number(
-        "Minimum weight (fraction)", 0.0, 0.0, 1.0, 0.01, "Share of the reference at the end of the curve."
-    )
+        "Minimum weight", 0.0, 0.0, 1.0, 0.01, "Share of the reference at the end of the curve.",
+        axis="Minimum weight (fraction)",
+    )  # fmt: skip
     maximum: float = number(
-        "Maximum weight (fraction)", 1.0, 0.0, 1.0, 0.01, "Share of the reference at the top of the curve."
-    )
+        "Maximum weight", 1.0, 0.0, 1.0, 0.01, "Share of the reference at the top of the curve.",
+        axis="Maximum weight (fraction)",
+    )  # fmt: skip
     progress: str = choice(
         "Progress by", PROGRESS, "What moves along the curve: the noise level (same on every schedule) or the steps."
     )
     noise: str = choice("Noise", NOISES, "Noise put on the reference: the run's own, or new noise at every step.")
     timing: str = choice("Timing", TIMINGS, "When a step is mixed; the node pack mixes after it, one noise level late.")
     reference_scale: float = number(
-        "Reference scale (times enlarged)", 0.0, 0.0, 16.0, 0.25,
-        "How much larger the reference is than its original, for two bands and low-pass; 0 finds out by itself.",
+        "Reference scale", 0.0, 0.0, 16.0, 0.25,
+        "How many times larger the reference is than its original, for two bands and low-pass; 0 finds out by itself.",
+        axis="Reference scale (times enlarged)",
     )  # fmt: skip
     reference: str = choice(
         "Reference", REFERENCES, "Automatic: upscaled first pass, or img2img's picture. Or always the uploaded image."

@@ -118,9 +118,9 @@ def _passage(settings: SequenceSettings, keyframes: prompts.Keyframes, index: in
     if settings.conditioning_slerp and index:
         weight = settings.conditioning_slerp_strength if here == index else 0.0
         return Passage(keyframes[here], None, weight, "step")
-    if settings.travel == "off" or following is None or here == index or keyframes[here] == keyframes[following]:
+    if settings.way_of_travel == "off" or following is None or here == index or keyframes[here] == keyframes[following]:
         return Passage(keyframes[here])
-    return Passage(keyframes[following], keyframes[here], (index - here) / (following - here), settings.travel)
+    return Passage(keyframes[following], keyframes[here], (index - here) / (following - here), settings.way_of_travel)
 
 
 def _unsamples(settings: SequenceSettings, index: int) -> bool:

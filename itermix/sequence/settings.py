@@ -15,7 +15,7 @@ MOST_FRAMES = 1024
 SEED_MODES = ("increment", "decrement", "random", "fixed")
 SEED_KEYINGS = ("off", "sine", "modulo")
 NODE_SEEDS = ("off", "KSampler Sequence", "KSampler Sequence (v2)")
-TRAVELS = ("off", "slerp", "linear")
+TRAVELS = ("automatic", "off", "slerp", "linear")
 INTERPOLATIONS = ("off", "blend", "slerp", "cosine")
 MIXING_REFERENCES = ("off", "previous frame", "first frame", "init image")
 VIDEO_FORMATS = ("mp4", "webp", "gif", "none")
@@ -28,50 +28,45 @@ class SequenceSettings(Settings):
     frames: int = integer("Frames", 12, 1, MOST_FRAMES, "How many frames are made, the first one included.")
     prompts: str = text(
         "Prompts",
-        "Keyframes: `frame: prompt`, each from its frame on; or one prompt per line, spaced. Empty: the host's own.",
+        'Keyframes such as "8: a fox", each from its frame on; or one prompt per line, spaced. Empty: the host\'s own.',
     )
     negative_prompts: str = text("Negative prompts", "The same for the negative prompt.")
     keyframes: str = choice(
         "Keyframes", SPACINGS, "Prompts with their frame numbers, or a plain list spaced over the frames."
     )
     travel: str = choice(
-        "Travel", TRAVELS, "Between two keyframes the conditioning moves from one to the next, and arrives."
-    )
+        "Travel", TRAVELS,
+        "Between two keyframes the prompt moves from one to the next, and arrives. Automatic: slerp, but off together "
+        "with Conditioning slerp or Node-compatible seeds.",
+    )  # fmt: skip
     conditioning_slerp: bool = switch(
         "Conditioning slerp", False, "As in the node: one step towards each keyframe, and no further."
     )
     conditioning_slerp_strength: float = number(
-        "Conditioning slerp strength (fraction)",
-        0.5,
-        0.0,
-        1.0,
-        0.001,
+        "Conditioning slerp strength", 0.5, 0.0, 1.0, 0.001,
         "How far that one step goes; 1 is the new prompt.",
-    )
+        axis="Conditioning slerp strength (fraction)",
+    )  # fmt: skip
     latent_interpolation: str = choice(
         "Latent interpolation", INTERPOLATIONS, "Mixes each new frame with the one before it."
     )
     latent_interpolation_strength: float = number(
-        "Latent interpolation strength (fraction)",
-        0.5,
-        0.0,
-        1.0,
-        0.001,
+        "Latent interpolation strength", 0.5, 0.0, 1.0, 0.001,
         "Share of the new frame; 0 repeats the one before.",
-    )
+        axis="Latent interpolation strength (fraction)",
+    )  # fmt: skip
     denoise_start: float = number(
-        "Denoise of the first frame (fraction)",
-        1.0,
-        0.0,
-        1.0,
-        0.01,
-        "How much of an init image the first frame replaces.",
-    )
+        "Denoise of the first frame", 1.0, 0.0, 1.0, 0.01, "How much of an init image the first frame replaces.",
+        axis="Denoise of the first frame (fraction)",
+    )  # fmt: skip
     denoise_seq: float = number(
-        "Denoise (fraction)", 0.5, 0.0, 1.0, 0.01, "How much of the frame before each later frame replaces."
-    )
+        "Denoise of later frames", 0.5, 0.0, 1.0, 0.01, "How much of the frame before each later frame replaces.",
+        axis="Denoise (fraction)",
+    )  # fmt: skip
     denoise_sine: bool = switch("Denoise sine", False, "Denoise swings between its value and its maximum, once.")
-    denoise_max: float = number("Denoise maximum (fraction)", 0.9, 0.0, 1.0, 0.001, "The other end of that swing.")
+    denoise_max: float = number(
+        "Denoise maximum", 0.9, 0.0, 1.0, 0.001, "The other end of that swing.", axis="Denoise maximum (fraction)"
+    )
     unsample: bool = switch(
         "Unsample", False, "Each frame starts from the one before it, sampled backwards, instead of from new noise."
     )
@@ -80,13 +75,10 @@ class SequenceSettings(Settings):
     )
     inject_noise: bool = switch("Inject noise", False, "Adds noise to the frame before, so that a still one moves on.")
     noise_strength: float = number(
-        "Noise strength (standard deviation)",
-        0.1,
-        0.0,
-        1.0,
-        0.001,
+        "Noise strength", 0.1, 0.0, 1.0, 0.001,
         "How strong that noise is; the latent's own is about 1.",
-    )
+        axis="Noise strength (standard deviation)",
+    )  # fmt: skip
     seed_mode: str = choice("Seed mode", SEED_MODES, "How the seed goes on from frame to frame.")
     alternate: bool = switch(
         "Alternate seeds", False, "Every other frame goes back to the first seed; the ones between take the next."
@@ -102,13 +94,10 @@ class SequenceSettings(Settings):
         "Mixing reference", MIXING_REFERENCES, "What Iterative Mixing mixes into every frame after the first."
     )
     colour_anchor: float = number(
-        "Colour anchor (fraction)",
-        0.0,
-        0.0,
-        1.0,
-        0.01,
+        "Colour anchor", 0.0, 0.0, 1.0, 0.01,
         "Holds the colours and the contrast of the first frame; 0 lets them go.",
-    )
+        axis="Colour anchor (fraction)",
+    )  # fmt: skip
     video_format: str = choice("Video", VIDEO_FORMATS, "What the frames are put together to, besides single pictures.")
     fps: float = number("Frames per second", 12.0, 1.0, 120.0, 1.0, "Of the video.")
     hold_first: int = integer(
@@ -121,8 +110,18 @@ class SequenceSettings(Settings):
     finish_interrupted: bool = switch("Finish when interrupted", True, "Writes grid and video of what there is.")
     resume: bool = switch("Resume last sequence", False, "Goes on from the last finished frame of the sequence before.")
 
+    @property
+    def way_of_travel(self) -> str:
+        """How the conditioning moves between two keyframes: "slerp", "linear" or, not at all, "off".
+
+        Automatic is slerp, but for those who ask for what a ComfyUI node makes.
+        """
+        if self.travel != "automatic":
+            return self.travel
+        return "off" if self.conditioning_slerp or self.node_seeds != "off" else "slerp"
+
     def check_together(self) -> None:
-        if self.travel != "off" and self.conditioning_slerp:
+        if self.way_of_travel != "off" and self.conditioning_slerp:
             raise SettingsError(
                 f'travel: "{self.travel}" is not allowed together with conditioning_slerp; switch one of them off'
             )
@@ -137,4 +136,4 @@ class SequenceSettings(Settings):
         return SEQUENCE_INFOTEXT
 
 
-SEQUENCE_INFOTEXT = Infotext(always=("frames",), never={"resume": False}, versions={})
+SEQUENCE_INFOTEXT = Infotext(always=("frames",), never={"resume": False}, versions={1: {"travel": "off"}})

@@ -1,16 +1,18 @@
-"""The accordion of Iterative Mixing, built from the field list: three controls first, the rest in folded groups."""
+"""The accordion of Iterative Mixing, built from the field list: few controls first, the rest in folded groups."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
-from itermix.mixing.settings import MixingSettings
+from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.presets import Presets
 from itermix.ui.curve import build_curve
-from itermix.ui.fields import build_field
+from itermix.ui.fields import build_field, build_help
 from itermix.ui.presets import PresetControls
 
 GROUPS = {
@@ -19,36 +21,60 @@ GROUPS = {
     "Curve": ("curve", "progress", "start", "stop", "clamp", "minimum", "maximum"),
     "Blend and noise": ("blend", "high_exponent", "noise", "timing"),
 }
+# img2img has one pass, at the host's own denoising strength. Nothing on its page sets these: they keep their defaults.
+WITHOUT = {"img2img": GROUPS["Passes"]}
+STRENGTH = "Mixing holds the composition by itself: use a denoising strength of 0.7 to 1 with it."
+
+# Called as (value, label=, elem_id=): what is opened to build inside of it; its value is whether mixing is on.
+Switch = Callable[..., Any]
+
+
+@contextlib.contextmanager
+def plain_switch(value: bool, label: str, elem_id: str) -> Iterator[Any]:
+    """An open accordion with a checkbox in it, where the host has no accordion that is a switch itself."""
+    field = next(field for field in MixingSettings.fields() if field.name == "enabled")
+    with gr.Accordion(label, open=True, elem_id=elem_id):
+        yield gr.Checkbox(value, label=field.label, info=field.help, elem_id=f"{elem_id}_enabled")
 
 
 def build_mixing_accordion(
-    tab: str, presets: Presets, start: MixingSettings | None = None, is_open: bool = False
+    tab: str, presets: Presets, start: MixingSettings | None = None, switch: Switch = plain_switch
 ) -> dict[str, Any]:
     """The accordion's components by field name, in the order of the field list.
 
-    tab: prefix of the element ids; start: the settings that the page begins with.
+    tab: prefix of the element ids; start: the settings that the page begins with; switch: the host's own accordion
+    that shows, closed, whether it is on.
     """
     values = (start or MixingSettings()).to_dict()
     prefix = f"itermix_{tab}"
     fields = {field.name: dataclasses.replace(field, default=values[field.name]) for field in MixingSettings.fields()}
+    without = WITHOUT.get(tab, ())
+    controls = PresetControls(prefix, "Mixing preset", presets, values, without)
     built: dict[str, Any] = {}
 
-    def build(name: str) -> None:
-        built[name] = build_field(fields[name], prefix)
+    def build(names: tuple[str, ...]) -> None:
+        built.update({name: build_field(fields[name], prefix, name not in without) for name in names})
 
-    controls = PresetControls(prefix, presets, values)
-    with gr.Accordion("Iterative Mixing", open=is_open, elem_id=prefix):
-        with gr.Row():
-            build("enabled")
-            controls.build_choice()
+    with switch(values["enabled"], label=INFOTEXT_KEY, elem_id=prefix) as built["enabled"]:
+        build_help(fields["enabled"].help)
+        if without:
+            build_help(STRENGTH)
+        controls.build_choice()
         controls.build_trouble()
-        build("alpha_1")
+        build(("alpha_1",))
         build_curve(tab)
         for title, names in GROUPS.items():
-            with gr.Accordion(title, open=False, elem_id=f"{prefix}_{title.split()[0].lower()}_group"):
-                for name in names:
-                    build(name)
+            is_shown = not set(names) <= set(without)
+            with gr.Accordion(
+                title, open=False, visible=is_shown, elem_id=f"{prefix}_{title.split()[0].lower()}_group"
+            ):
+                build(names)
         controls.build_own()
     components = {name: built[name] for name in fields}
     controls.connect(components)
     return components
+
+
+def pasted(tab: str, components: dict[str, Any]) -> dict[str, Any]:
+    """The components that a pasted infotext sets."""
+    return {name: component for name, component in components.items() if name not in WITHOUT.get(tab, ())}

@@ -15,6 +15,9 @@ def in_browser(event: Callable, script: str, inputs: list[Any], outputs: list[An
     event(None, inputs, outputs, show_progress="hidden", **{SCRIPT: script})
 
 
-def on_server(event: Callable, function: Callable, inputs: list[Any], outputs: list[Any]) -> None:
-    """At once: not behind the pictures that are being made."""
-    event(function, inputs, outputs, show_progress="hidden", queue=False)
+def on_server(
+    event: Callable, function: Callable, inputs: list[Any], outputs: list[Any], script: str | None = None
+) -> None:
+    """At once: not behind the pictures that are being made. script: JavaScript that the inputs go through first."""
+    more = {SCRIPT: script} if script else {}
+    event(function, inputs, outputs, show_progress="hidden", queue=False, **more)

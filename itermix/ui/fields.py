@@ -9,19 +9,23 @@ import gradio as gr
 
 from itermix.settings import Field
 
+# Fields whose useful values fill a logarithmic slider: its ends, and what they are like. The number takes all values.
+LOGARITHMIC = {"alpha_1": ((0.02, "more faithful"), (3.0, "freer"))}
 PROMPTS_SHOWN = "0: a rose\n6: a rose in snow"
 LINES = {"prompts": 3}
 AS_INFO = "font-size: var(--text-sm); color: var(--block-info-text-color);"  # as the help of other components
 
 
-def build_field(field: Field, prefix: str) -> Any:
+def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
     """prefix: of the element id. The component begins at the field's default."""
-    common = {"label": field.label, "elem_id": f"{prefix}_{field.name}"}
+    common = {"label": field.label, "elem_id": f"{prefix}_{field.name}", "visible": visible}
     if field.kind == "image":  # the one component that has no help of its own
         picture = gr.Image(type="pil", image_mode=None, **common)  # all that the file has: alpha, 16 bits
         build_help(html.escape(field.help))
         return picture
     common["info"] = field.help
+    if field.name in LOGARITHMIC:
+        return _build_logarithmic(field, common)
     if field.kind == "switch":
         return gr.Checkbox(value=field.default, **common)
     if field.kind in ("number", "integer"):
@@ -29,6 +33,31 @@ def build_field(field: Field, prefix: str) -> Any:
     if field.kind == "choice":
         return gr.Dropdown(list(field.choices), value=field.default, **common)
     return gr.Textbox(field.default, lines=LINES.get(field.name, 2), placeholder=PROMPTS_SHOWN, **common)
+
+
+def _build_logarithmic(field: Field, common: dict[str, Any]) -> Any:
+    """A number, which is the field, and a slider that javascript/itermix_slider.js ties to it.
+
+    A WebUI's own slider has even steps alone, and what it shows is what a script is given.
+    """
+    with gr.Row():
+        with gr.Column(scale=1, min_width=160):
+            number = gr.Number(
+                field.default, minimum=field.minimum, maximum=field.maximum, step=field.step, **common
+            )  # fmt: skip
+        with gr.Column(scale=2, min_width=200):
+            gr.HTML(_slider(field, common["elem_id"]), elem_id=f"{common['elem_id']}_slider")
+    return number
+
+
+def _slider(field: Field, elem_id: str) -> str:
+    (low, first), (high, last) = LOGARITHMIC[field.name]
+    ends = f"<span>{first}</span><span>{last}</span>"
+    return (
+        f'<div class="itermix-slider" data-number="{elem_id}" data-low="{low:g}" data-high="{high:g}">'
+        f'<input type="range" min="0" max="1" step="any" aria-label="{html.escape(field.label)}" style="width: 100%">'
+        f'<div style="display: flex; justify-content: space-between; gap: 1em; {AS_INFO}">{ends}</div></div>'
+    )
 
 
 def build_help(text: str) -> None:

@@ -6,6 +6,7 @@ slider asks the server nothing. The server is asked when the page is loaded, and
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections.abc import Callable
 from typing import Any
@@ -25,18 +26,21 @@ HELP = (
 
 
 class PresetControls:
-    """The controls of one page's presets. prefix: of the element ids; values: the fields' first ones, by name."""
+    """The controls of one page's presets. prefix: of the element ids; label: of the choice; values: the fields'
+    first ones, by name; without: the fields that this page does not have, which its presets leave alone."""
 
-    def __init__(self, prefix: str, presets: Presets, values: dict[str, Any]):
-        self.prefix, self.presets = prefix, presets
-        self.names = [field.name for field in presets.fields()]
-        self.offer = presets.offer()
+    def __init__(
+        self, prefix: str, label: str, presets: Presets, values: dict[str, Any], without: tuple[str, ...] = ()
+    ):
+        self.prefix, self.label, self.presets = prefix, label, presets
+        self.names = [field.name for field in presets.fields() if field.name not in without]
+        self.offer = self._offered()
         self.first = self.offer.name_of({name: values[name] for name in self.names})
 
     def build_choice(self) -> None:
         self.choice = _unsaved(
             gr.Dropdown(
-                label="Preset",
+                label=self.label,
                 choices=choices(self.offer),
                 value=self.first,
                 elem_id=f"{self.prefix}_preset",
@@ -93,9 +97,16 @@ class PresetControls:
         on_server(self.delete.click, self._delete, [self.own, *fields], changed)
         gr.context.Context.root_block.load(self._refresh, fields, shown, show_progress="hidden", queue=False)
 
+    def _offered(self) -> Offer:
+        """What there is, as far as this page has the fields."""
+        offer = self.presets.offer()
+        values = {name: {field: of[field] for field in self.names} for name, of in offer.values.items()}
+        return dataclasses.replace(offer, values=values)
+
     def _save(self, name: str, *values: Any) -> list[Any]:
         def write() -> tuple[str, str]:
-            saved = self.presets.save(name, dict(zip(self.names, values)))
+            kept = self.presets.offer().values.get(str(name).strip(), {})  # of the fields that this page has not
+            saved = self.presets.save(name, {**kept, **dict(zip(self.names, values))})
             return saved, f'Saved "{saved}".'
 
         return self._changed(write, name, values)
@@ -125,7 +136,7 @@ class PresetControls:
 
     def _refresh(self, *values: Any, prefer: str | None = None) -> list[Any]:
         """Updates of the choice, of what the browser knows, of the trouble and of the list of own presets."""
-        offer = self.presets.offer()
+        offer = self._offered()
         name = offer.name_of(dict(zip(self.names, values)), prefer)
         return [
             gr.update(choices=choices(offer), value=name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.events import on_server
 from itermix.ui.fields import build_field, build_help
+from itermix.ui.plan import plan_table
 from itermix.ui.presets import PresetControls
 
 FIRST = ("frames", "prompts", "travel", "denoise_seq")
@@ -27,13 +29,10 @@ GROUPS = {
     "Seeds": ("seed_mode", "alternate", "seed_keying", "seed_divisor", "node_seeds"),
     "Video": ("video_format", "fps", "hold_first", "hold_last", "ping_pong", "finish_interrupted", "resume"),
 }  # fmt: skip
-COLUMNS = {  # of the plan's table: the names that a row has, and that the page shows
-    "frame": "frame", "seed": "seed", "denoise": "denoise", "prompt": "prompt", "negative": "negative",
-    "interpolation": "latent",
-}  # fmt: skip
-PLAN_HELP = "Lists the frames that the fields above give, before they are made; here the first seed is 0."
+PLAN_HELP = "Lists the frames that the fields above give with the page's own prompt and seed, before they are made."
+DRAWN = "The seed is drawn when the sequence starts; here it is 0."
 
-PlanRows = Callable[..., list[dict[str, Any]]]
+PlanRows = Callable[[tuple[Any, ...], int, str, str], list[dict[str, Any]]]
 
 
 def build_sequence_fields(
@@ -41,13 +40,14 @@ def build_sequence_fields(
 ) -> dict[str, Any]:
     """The components by field name, in the order of the field list. tab: prefix of the element ids.
 
-    plan_rows(*values of the fields): the table of the plan, for the button that shows it; may raise SettingsError.
+    plan_rows(values of the fields, seed, prompt, negative prompt): the table of the plan, for the button that shows
+    it; may raise SettingsError.
     start: the settings that the page begins with.
     """
     values = (start or SequenceSettings()).to_dict()
     prefix = f"itermix_sequence_{tab}"
     fields = {field.name: dataclasses.replace(field, default=values[field.name]) for field in SequenceSettings.fields()}
-    controls = PresetControls(prefix, presets, values)
+    controls = PresetControls(prefix, "Sequence preset", presets, values)
     controls.build_choice()
     controls.build_trouble()
     built = {name: build_field(fields[name], prefix) for name in FIRST}
@@ -66,16 +66,18 @@ def _add_plan(tab: str, components: dict[str, Any], plan_rows: PlanRows) -> None
     """A button that shows the frames before they are made."""
     show = gr.Button("Show the plan", elem_id=f"itermix_sequence_{tab}_plan")
     build_help(PLAN_HELP)
+    page = gr.Textbox(visible=False, elem_id=f"itermix_sequence_{tab}_page")  # filled by the script below
     problem = gr.HTML(elem_id=f"itermix_sequence_{tab}_problem")
-    table = gr.Dataframe(
-        headers=list(COLUMNS.values()), interactive=False, wrap=True, elem_id=f"itermix_sequence_{tab}_table"
-    )
+    table = gr.HTML(visible=False, elem_id=f"itermix_sequence_{tab}_table")
 
     def fill(*values: Any) -> tuple[Any, str]:
+        *fields, own = values
+        seed, prompt, negative = json.loads(own or '[0, "", ""]')
         try:
-            rows = plan_rows(*values)
+            rows = plan_rows(tuple(fields), max(seed, 0), prompt, negative)
         except SettingsError as error:
-            return [], f"<p>{html.escape(str(error))}</p>"
-        return [[str(row[name]) for name in COLUMNS] for row in rows], ""
+            return gr.update(visible=False), f"<p>{html.escape(str(error))}</p>"
+        return gr.update(value=plan_table(rows), visible=True), f"<p>{DRAWN}</p>" if seed < 0 else ""
 
-    on_server(show.click, fill, list(components.values()), [table, problem])
+    script = f"(...values) => itermix.withPage({tab!r}, ...values)"
+    on_server(show.click, fill, [*components.values(), page], [table, problem], script)

@@ -41,6 +41,15 @@ def is_flow_model() -> bool:
     return hasattr(shared.sd_model, "add_noise_to_latent")  # A1111: SD3
 
 
+def input_accordion() -> Any | None:
+    """The host's accordion that is a switch as well, and shows it when closed; None in hosts from before it."""
+    try:
+        from modules.ui_components import InputAccordion
+    except ImportError:
+        return None
+    return InputAccordion
+
+
 def is_interrupted() -> bool:
     return shared.state.interrupted or shared.state.skipped
 

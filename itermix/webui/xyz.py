@@ -41,8 +41,8 @@ def values_of(p: Any) -> dict[str, Any]:
     return getattr(p, ATTRIBUTE, {})
 
 
-def axis_label(key: str, label: str) -> str:
-    return f"[{key}] {label}"
+def axis_label(key: str, field: Field) -> str:
+    return f"[{key}] {field.axis or field.label}"
 
 
 def fields_with_axis(model: type[Settings]) -> list[Field]:
@@ -59,7 +59,7 @@ def _add() -> None:
     parts = (INFOTEXT_KEY, MixingSettings, ATTRIBUTE), (SEQUENCE_KEY, SequenceSettings, SEQUENCE_ATTRIBUTE)
     for key, model, attribute in parts:
         for field in fields_with_axis(model):
-            label = axis_label(key, field.label)
+            label = axis_label(key, field)
             if label not in present:
                 plot.axis_options.append(_axis(plot, label, field, attribute))
     if not hasattr(plot.process_images, SEQUENCE_ATTRIBUTE):

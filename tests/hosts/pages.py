@@ -14,6 +14,7 @@ SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put 
 # A1111's page raises this while loading, with no extension installed.
 HOSTS_OWN_FAULT = "Cannot read properties of undefined (reading 'props')"
 TAB = "#itermix_txt2img"
+SWITCH = f"{TAB}-visible-checkbox, {TAB}_enabled input"  # in the accordion's head, or in hosts without such in it
 # What the page shows before anything is changed.
 FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_of({
     field.name: field.default for field in MixingSettings.fields() if field.kind != "image" and field.name != "enabled"
@@ -98,6 +99,11 @@ def wait_for_choice(page, selector, choice):
 
 def open_accordion(page, selector):
     page.locator(f"{selector} > .label-wrap, {selector} > button.label-wrap").first.click()
+
+
+def switch_mixing(page, on):
+    """With the host's own switch the accordion opens when it is switched on, and opening it switches it on."""
+    page.locator(SWITCH).first.set_checked(on)
 
 
 def open_hires(page):

@@ -209,7 +209,9 @@ def test_every_field_but_the_picture_has_an_axis_and_alpha_1_is_the_first(host):
     for info in host.get("/sdapi/v1/script-info"):
         if info["name"] == "x/y/z plot":
             axes = [label for label in info["args"][0]["choices"] if label.startswith(f"[{KEY}]")]
-            wanted = {f"[{KEY}] {field.label}" for field in MixingSettings.fields() if field.kind != "image"}
+            wanted = {
+                f"[{KEY}] {field.axis or field.label}" for field in MixingSettings.fields() if field.kind != "image"
+            }
             assert axes[0] == f"[{KEY}] alpha_1" and set(axes) == wanted and len(axes) == len(wanted)
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.hosts import battery
-from tests.hosts.pages import TAB, ask_for_little, choose, open_accordion, open_hires, opened, set_number
+from tests.hosts.pages import TAB, ask_for_little, choose, open_accordion, open_hires, opened, set_number, switch_mixing
 
 pytestmark = pytest.mark.real_host
 
@@ -65,7 +65,7 @@ def test_a_page_closed_in_a_mixed_run_leaves_nothing(host, browser, as_before):
     ask_for_little(page, STEPS)
     open_hires(page)
     open_accordion(page, TAB)
-    page.locator(f"{TAB}_enabled input").check()
+    switch_mixing(page, True)
     mark = len(host.log)
     close_while_it_generates(host, page)
     (line,) = [line for line in host.lines_since(mark) if "hires pass" in line]

@@ -13,6 +13,7 @@ from itermix.mixing.settings import MixingSettings
 from tests.hosts.conftest import VARIABLE
 from tests.hosts.host import READY, START_TIMEOUT, Host
 from tests.hosts.pages import (
+    SWITCH,
     TAB,
     choose,
     open_accordion,
@@ -56,7 +57,7 @@ def test_the_page_begins_as_the_options_say(host, page):
     open_accordion(page, TAB)
     wait_for_choice(page, f"{TAB}_preset", "Creative")
     wait_for_number(page, f"{TAB}_alpha_1", MixingSettings.presets()["Creative"]["alpha_1"])
-    assert page.locator(f"{TAB}_enabled input").is_checked()
+    assert page.locator(SWITCH).first.is_checked()
     choose(page, "#tab_txt2img #script_list", "Latent Sequence")
     wait_for_choice(page, "#itermix_sequence_txt2img_video_format", "gif")
     assert not page.faults

@@ -27,11 +27,15 @@ def quick(host, disarmed):
 
 
 def mixing_axis(name):
-    return next(f"[{INFOTEXT_KEY}] {field.label}" for field in MixingSettings.fields() if field.name == name)
+    return next(
+        f"[{INFOTEXT_KEY}] {field.axis or field.label}" for field in MixingSettings.fields() if field.name == name
+    )
 
 
 def sequence_axis(name):
-    return next(f"[{SEQUENCE_KEY}] {field.label}" for field in SequenceSettings.fields() if field.name == name)
+    return next(
+        f"[{SEQUENCE_KEY}] {field.axis or field.label}" for field in SequenceSettings.fields() if field.name == name
+    )
 
 
 def ours(labels):
@@ -67,7 +71,7 @@ def sheet_of(frames, columns):
 def test_every_field_of_both_scripts_has_one_axis_and_alpha_1_is_the_first(host, tab):
     found = ours(axes_of(host, tab))
     wanted = [
-        f"[{key}] {field.label}"
+        f"[{key}] {field.axis or field.label}"
         for key, model in ((INFOTEXT_KEY, MixingSettings), (SEQUENCE_KEY, SequenceSettings))
         for field in model.fields()
         if field.name not in WITHOUT_AXIS

@@ -82,7 +82,7 @@ def test_every_seed_is_a_whole_number_of_64_bits(seed, mode, keying, alternate, 
 
 
 def test_prompts_carry_on_and_frame_0_has_the_hosts():
-    frames = plan(Settings(frames=6, prompts="2: a\n4: b", negative_prompts="3: n"), 0, "own", "none")
+    frames = plan(Settings(frames=6, prompts="2: a\n4: b", negative_prompts="3: n", travel="off"), 0, "own", "none")
     assert [str(frame.positive) for frame in frames] == ["own", "own", "a", "a", "b", "b"]
     assert [str(frame.negative) for frame in frames] == ["none"] * 3 + ["n"] * 3
     assert [frame.keyframe for frame in frames] == [True, False, True, True, True, False]
@@ -93,6 +93,19 @@ def test_travel_arrives_at_the_keyframe(method):
     frames = plan(Settings(frames=6, prompts="0: a\n4: b", travel=method))
     assert [frame.positive.weight for frame in frames] == [1.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     assert [frame.positive.prompts for frame in frames] == [("a",), *[("a", "b")] * 3, ("b",), ("b",)]
+
+
+def test_between_two_keyframes_it_travels_unless_the_nodes_frames_are_asked_for():
+    keyed = dict(frames=6, prompts="0: a\n4: b")
+    assert plan(Settings(**keyed)) == plan(Settings(**keyed, travel="slerp"))
+    for asked in ({"conditioning_slerp": True}, {"node_seeds": "KSampler Sequence"}):
+        assert plan(Settings(**keyed, **asked)) == plan(Settings(**keyed, **asked, travel="off"))
+    assert plan(Settings(frames=6, prompts="0: a")) == plan(Settings(frames=6, prompts="0: a", travel="off"))
+
+
+def test_a_picture_from_before_travel_was_the_default_does_not_travel():
+    old = Settings.from_infotext('{"frames": 6, "prompts": "0: a\\n4: b"}')
+    assert old.travel == "off" and [str(frame.positive) for frame in plan(old)] == ["a"] * 4 + ["b"] * 2
 
 
 def test_the_nodes_conditioning_slerp_is_one_step_at_each_keyframe():
@@ -158,7 +171,8 @@ def test_more_prompts_than_frames_are_refused():
 
 
 def test_a_shorter_negative_list_changes_together_with_the_prompts_and_stays():
-    frames = plan(Settings(frames=6, prompts="a\nb\nc", negative_prompts="m\nn", keyframes="linear"))
+    settings = Settings(frames=6, prompts="a\nb\nc", negative_prompts="m\nn", keyframes="linear", travel="off")
+    frames = plan(settings)
     assert "".join(str(frame.positive) for frame in frames) == "aabbcc"
     assert "".join(str(frame.negative) for frame in frames) == "mmnnnn"
 
@@ -212,7 +226,7 @@ def test_impossible_numbers_of_frames_are_refused(value):
 def test_infotext_gives_equal_settings_back():
     settings = Settings(frames=30, prompts="0: a,\n b: c\n5: d", travel="linear", seed_divisor=7, fps=24)
     assert Settings.from_infotext(settings.to_infotext()) == settings
-    assert json.loads(Settings().to_infotext()) == {"frames": 12}
+    assert json.loads(Settings().to_infotext()) == {"frames": 12, "version": 2}
     assert "resume" not in Settings(resume=True).to_infotext()
 
 

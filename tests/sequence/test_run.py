@@ -77,7 +77,7 @@ def test_unsampling_and_sampling_again_gives_the_frame_before():
 
 def test_unsampling_with_another_prompt_moves_the_frame():
     """Backwards with the old prompt, forwards with the new one: by less than the distance of their two means."""
-    host, _ = made(init=INIT, denoise_start=0.0, unsample=True, frames=3, prompts="0: own\n2: much else")
+    host, _ = made(init=INIT, denoise_start=0.0, unsample=True, frames=3, prompts="0: own\n2: much else", travel="off")
     assert_close(host.emitted[1], INIT, rtol=0, atol=1e-9)
     moved, whole = host.emitted[2] - INIT, host.mean(host.jobs[2]) - host.mean(host.jobs[1])
     share = moved / whole

@@ -8,7 +8,7 @@ from itermix.sequence.settings import SequenceSettings
 from tests.webui import fake_modules
 
 MODELS = {"mixing": MixingSettings, "sequence": SequenceSettings}
-CONTROLS = ("Checkbox", "Slider", "Dropdown", "Textbox", "Image", "Button")
+CONTROLS = ("Checkbox", "Slider", "Number", "Dropdown", "Textbox", "Image", "Button")
 
 
 class Recorder:
@@ -87,11 +87,95 @@ def test_iterative_mixing_shows_three_controls_at_first(page):
         pytest.skip("it is chosen from a list, and shows its most used fields")
     first = [control for control in built if control.kind in CONTROLS and control.depth == 1]
     labels = [control.kwargs["label"] for control in first if control.kwargs.get("visible") is not False]
-    assert labels == ["Enable", "Preset", "alpha_1"]
+    assert labels == ["Enable", "Mixing preset", "Freedom (alpha_1)"]
 
 
-def test_fractions_say_of_what_kind_they_are(page):
-    model, _, _ = page
-    for field in model.fields():
-        if field.kind == "number" and field.maximum == 1.0:
-            assert "fraction" in field.label or "standard deviation" in field.label
+def test_labels_and_helps_are_for_people(page):
+    model, _, built = page
+    texts = [text for field in model.fields() for text in (field.label, field.help)]
+    texts += [text for control in built for text in control.kwargs.values() if isinstance(text, str)]
+    for jargon in ("(fraction", "`", "cycles per latent pixel", "standard deviation"):
+        assert not [text for text in texts if jargon in text]
+
+
+def test_an_axis_keeps_the_name_that_old_plots_know():
+    names = {field.name: field.axis or field.label for model in MODELS.values() for field in model.fields()}
+    assert names["alpha_1"] == "alpha_1" and names["clamp"] == "Clamp (fraction of the run)"
+    assert names["denoise_seq"] == "Denoise (fraction)" and names["frames"] == "Frames"
+
+
+@pytest.fixture
+def img2img(monkeypatch, tmp_path):
+    """(the components by field, all that was built, the presets) of img2img's accordion, in the host's own switch."""
+    fake_modules.install()
+    import gradio
+
+    from itermix.ui.accordion import build_mixing_accordion
+
+    recorder = Recorder()
+    for kind in fake_modules.COMPONENTS:
+        monkeypatch.setattr(gradio, kind, recorder.component(kind))
+    monkeypatch.setattr(gradio.context.Context, "root_block", fake_modules.Component())
+    presets = Presets(tmp_path / "presets.json", MixingSettings, "mixing")
+    start = MixingSettings(enabled=True)
+    components = build_mixing_accordion("img2img", presets, start, fake_modules.InputAccordion)
+    return components, recorder.built, presets
+
+
+def test_the_hosts_own_switch_is_the_first_component_and_has_the_title(img2img):
+    components, built, _ = img2img
+    switch = next(iter(components.values()))
+    assert isinstance(switch, fake_modules.InputAccordion) and switch.value is True
+    assert switch.kwargs == {"value": True, "label": "Iterative Mixing", "elem_id": "itermix_img2img"}
+    assert "Enable" not in [control.kwargs.get("label") for control in built]
+
+
+def test_img2img_hides_what_does_nothing_there(img2img):
+    from itermix.ui.accordion import pasted
+
+    components, built, _ = img2img
+    hidden = {name for name, component in components.items() if component.kwargs.get("visible") is False}
+    assert hidden == {"passes", "hires_denoise"} and list(components) == [f.name for f in MixingSettings.fields()]
+    group = next(part for part in built if part.kwargs.get("elem_id") == "itermix_img2img_passes_group")
+    assert group.kwargs["visible"] is False
+    assert set(components) - set(pasted("img2img", components)) == hidden
+    assert not set(components) - set(pasted("txt2img", components))
+
+
+def test_img2img_says_which_denoising_strength_mixing_wants(img2img):
+    _, built, _ = img2img
+    assert any("denoising strength of 0.7 to 1" in str(part.args) for part in built if part.kind == "HTML")
+
+
+def test_a_preset_saved_in_img2img_keeps_what_its_page_does_not_show(img2img, tmp_path):
+    from itermix.ui.presets import PresetControls
+
+    *_, presets = img2img
+    presets.save("mine", {"passes": "hires pass", "hires_denoise": 0.4, "alpha_1": 1.0})
+    controls = PresetControls("x", "Preset", presets, MixingSettings().to_dict(), ("passes", "hires_denoise"))
+    values = {**MixingSettings().to_dict(), "alpha_1": 2.0}
+    controls._save("mine", *(values[name] for name in controls.names))
+    saved = MixingSettings.from_dict(presets.values("mine"))
+    assert (saved.alpha_1, saved.passes, saved.hires_denoise) == (2.0, "hires pass", 0.4)
+
+
+ROWS = [
+    {"frame": 0, "seed": 7, "denoise": 1.0, "prompt": "<b>", "negative": "", "interpolation": "off"},
+    {"frame": 1, "seed": 8, "denoise": 0.5, "prompt": "b", "negative": "", "interpolation": "off"},
+]
+
+
+def test_the_plans_table_has_no_column_that_says_nothing():
+    from itermix.ui.plan import plan_table
+
+    table = plan_table(ROWS)
+    assert table.count("<th") - table.count("<thead") == 4 and table.count("<td") == 8 and "&lt;b&gt;" in table
+    assert "latent" in plan_table([*ROWS, {**ROWS[0], "interpolation": "slerp 0.5"}])
+
+
+def test_the_plan_is_hidden_until_asked_for_and_is_of_the_pages_own_seed(page):
+    model, _, built = page
+    if model is MixingSettings:
+        pytest.skip("it has no plan")
+    table = next(part for part in built if part.kwargs.get("elem_id", "").endswith("_table"))
+    assert table.kind == "HTML" and table.kwargs["visible"] is False

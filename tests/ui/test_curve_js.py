@@ -80,7 +80,7 @@ def test_weights_on_a_given_schedule_equal_those_of_the_mixer():
 def test_settings_that_are_refused_have_a_fault_that_names_the_field():
     values = MixingSettings().to_dict()
     faults = calls("fault", [[values | changed] for changed in ({}, {"start": 1.0}, {"minimum": 0.7, "maximum": 0.2})])
-    assert faults[0] is None and "Start" in faults[1] and "Minimum weight" in faults[2]
+    assert faults[0] is None and "Curve start" in faults[1] and "Minimum weight" in faults[2]
 
 
 def passed(host, **changed):
@@ -125,10 +125,10 @@ def test_the_summary_counts_the_mixed_steps_and_gives_their_weights():
 
 
 @pytest.mark.parametrize("blend", FREQUENCY_BLENDS)
-def test_the_split_is_half_a_cycle_over_the_scale(blend):
+def test_the_split_says_how_many_times_the_reference_is_enlarged(blend):
     values = MixingSettings(blend=blend).to_dict()
     known, unknown, other = calls("split", [[values, 2], [values, None], [values | {"blend": "slerp"}, 2]])
-    assert "up to 0.250 cycles per latent pixel" in known and known.startswith(blend)
+    assert "a reference enlarged 2 times can know" in known and known.startswith(blend)
     assert "found" in unknown and "all frequencies" in other
     assert [("dashed line" in text) for text in (known, unknown)] == [blend == "two bands"] * 2
 

@@ -12,7 +12,20 @@ from types import SimpleNamespace
 import torch
 from PIL import ImageFont
 
-COMPONENTS = ("Accordion", "Row", "Checkbox", "Slider", "Dropdown", "Image", "HTML", "Textbox", "Button", "Dataframe")
+COMPONENTS = (
+    "Accordion",
+    "Row",
+    "Column",
+    "Checkbox",
+    "Slider",
+    "Number",
+    "Dropdown",
+    "Image",
+    "HTML",
+    "Textbox",
+    "Button",
+    "Dataframe",
+)
 
 
 def install() -> None:
@@ -47,6 +60,7 @@ def install() -> None:
     )
     modules.rng = _module("modules.rng", ImageRNG=ImageRNG)
     modules.sd_samplers = _module("modules.sd_samplers")  # create_sampler: a test's own
+    modules.ui_components = _module("modules.ui_components", InputAccordion=InputAccordion)
     if "gradio" not in sys.modules:
         _module(
             "gradio",
@@ -89,7 +103,7 @@ class Component:
 
     def __init__(self, *args, **kwargs):
         self.args, self.kwargs = args, kwargs
-        self.value = kwargs.get("value", args[2] if len(args) > 2 else None)
+        self.value = kwargs.get("value", args[2] if len(args) > 2 else args[0] if args else None)
 
     def __enter__(self):
         return self
@@ -105,6 +119,14 @@ class Component:
 
 def _record(*fields: str) -> type:
     return make_dataclass("Record", fields)
+
+
+class InputAccordion(Component):
+    """A hidden checkbox with an accordion at its side, which the host's settings know as a component of its own."""
+
+    def __init__(self, value, **kwargs):
+        super().__init__(value=value, **kwargs)
+        self.accordion = Component(**kwargs)
 
 
 def _module(name: str, **contents) -> types.ModuleType:

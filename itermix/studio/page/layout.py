@@ -56,7 +56,7 @@ def build(native: tuple[int, int], multiple: int, prompt: str, presets: Presets)
                 interrupt = gr.Button("Interrupt", elem_id="itermix_interrupt")
             request |= _sampling(native, multiple)
             uses_hires = _hires(request)
-            mixing = build_mixing_accordion(TAB, presets, MixingSettings(enabled=True), is_open=True)
+            mixing = build_mixing_accordion(TAB, presets, MixingSettings(enabled=True))
             compares = gr.Checkbox(
                 True, label="Compare", elem_id="itermix_compare",
                 info="Makes each picture a second time without mixing, for the slider beside it.",

@@ -7,7 +7,7 @@ from modules import scripts
 from itermix.mixing.settings import INFOTEXT_KEY
 from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
-from itermix.ui.accordion import build_mixing_accordion
+from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
 from itermix.webui import api, infotext, options, presets, xyz
 from itermix.webui.log import log
 from itermix.webui.mixing import arguments
@@ -37,10 +37,13 @@ class IterativeMixing(scripts.Script):
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img):
+        from itermix.webui import compat  # late: a host's start waits for every import
+
         tab = "img2img" if is_img2img else "txt2img"
-        components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings())
+        switch = compat.input_accordion() or plain_switch
+        components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings(), switch)
         options.keep_out_of_defaults(components.values())
-        self.infotext_fields = infotext.fields(components)
+        self.infotext_fields = infotext.fields(pasted(tab, components))
         self.paste_field_names = [INFOTEXT_KEY]
         return list(components.values())
 

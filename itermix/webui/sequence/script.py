@@ -74,11 +74,11 @@ def settings_of(args: tuple) -> SequenceSettings:
     return SequenceSettings.from_dict({f.name: value for f, value in zip(SequenceSettings.fields(), args)})
 
 
-def plan_rows(*values: Any) -> list[dict[str, Any]]:
-    """The table of the plan for the page's fields, with seed 0 and the host's prompt as such. Raises SettingsError."""
+def plan_rows(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> list[dict[str, Any]]:
+    """The table of the plan for the page's fields and the host's own seed and prompts. Raises SettingsError."""
     from itermix.sequence.plan import plan, table
 
-    return table(plan(settings_of(values), 0, "(prompt)", ""))
+    return table(plan(settings_of(values), seed, prompt, negative))
 
 
 def reader(name: str):
