@@ -59,8 +59,8 @@ def run(command: str, parser: Parser, arguments: list[str], action: Callable[[ar
     except (StudioError, SettingsError) as error:
         print(f"itermix {command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except (Cancelled, KeyboardInterrupt):
-        print(f"\nitermix {command}: interrupted", file=sys.stderr)
+    except (Cancelled, KeyboardInterrupt) as interrupt:
+        print(f"\nitermix {command}: {interrupt or 'interrupted'}", file=sys.stderr)
         return 130
     except RuntimeError as error:
         if "out of memory" not in str(error):

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
+from itermix.commands import frames
 from itermix.commands.progress import show
 from itermix.mixing.settings import MOST_TRACED
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.studio.errors import StudioError
-from itermix.studio.request import Request, Resolved, read_json
+from itermix.studio.request import Request, Resolved
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
     from itermix.mixing.mixer import MixingReport
+    from itermix.sequence.settings import SequenceSettings
     from itermix.studio.jobs import Source
     from itermix.studio.pipeline import Studio
 
@@ -54,6 +54,7 @@ def parser() -> command_line.Parser:
     command_line.add_model(made)
     command_line.add_request(made)
     made.add_argument("--sequence", help="JSON file with Latent Sequence's settings: makes its frames and the video")
+    made.add_argument("--resume", action="store_true", help="go on with a --sequence that was interrupted")
     made.add_argument(
         "--trace", type=int, default=0, metavar="STEPS",
         help=f"save a strip of so many steps beside each mixed picture, up to {MOST_TRACED} (default 0)",
@@ -64,22 +65,38 @@ def parser() -> command_line.Parser:
 
 def render(options: argparse.Namespace) -> None:
     """Makes the pictures and writes them, each as soon as it is done. Raises StudioError and SettingsError."""
-    request = Request.from_dict(command_line.values_of(options))
+    request, sequence = checked(options)
+    command_line.require_writable(Path(options.out))
     if options.save_settings:
         command_line.write_json("save-settings", Path(options.save_settings), request.to_dict())
-    if not 0 <= options.trace <= MOST_TRACED:
-        raise StudioError(f"trace: {options.trace} is not allowed; it takes a whole number from 0 to {MOST_TRACED}")
-    command_line.require_writable(Path(options.out))
-    from itermix.studio import loading, pictures  # torch and diffusers take seconds to import
-    from itermix.studio.jobs import Source, results_of
+    from itermix.studio.jobs import Source  # torch and diffusers take seconds to import
 
-    sequence = SequenceSettings.from_dict(read_json(options.sequence)) if options.sequence else None
     source = Source.read(options.image, options.mask)
     studio = command_line.open_studio(options)
-    request = studio.network.resolved(request)
     studio.traced_steps = options.trace
+    resolved = studio.network.resolved(request)
     if sequence is not None:
-        return render_sequence(studio, request, sequence, source, options)
+        frames.render(studio, resolved, sequence, source, options)
+    else:
+        render_pictures(studio, resolved, source, options)
+
+
+def checked(options: argparse.Namespace) -> tuple[Request, SequenceSettings | None]:
+    """What is asked for. Raises StudioError and SettingsError."""
+    request = Request.from_dict(command_line.values_of(options))
+    if not 0 <= options.trace <= MOST_TRACED:
+        raise StudioError(f"trace: {options.trace} is not allowed; it takes a whole number from 0 to {MOST_TRACED}")
+    sequence = frames.settings_of(options)
+    if sequence is not None:
+        frames.require_suitable(request, sequence, options)
+    return request, sequence
+
+
+def render_pictures(studio: Studio, request: Resolved, source: Source, options: argparse.Namespace) -> None:
+    """Writes each picture and its traces, and says what was mixed."""
+    from itermix.studio import loading, pictures
+    from itermix.studio.jobs import results_of, why_unmixed
+
     for result, infotext in results_of(studio, request, source, loading.name_of(options.checkpoint), show):
         path = Path(options.out)
         if request.count > 1:
@@ -91,6 +108,8 @@ def render(options: argparse.Namespace) -> None:
                 print(f"{name}: mixed {report.steps} steps, {weights}", file=sys.stderr)
             if report.trace is not None:
                 print(save_trace(studio, path, name, report))
+        if request.mixing.enabled and not result.is_mixed:
+            print(f"nothing was mixed: {why_unmixed(request, source)}", file=sys.stderr)
         print(path)
 
 
@@ -108,43 +127,3 @@ def save_trace(studio: Studio, path: Path, name: str, report: MixingReport) -> P
     file = path.with_name(f"{path.stem}-trace-{name.replace(' ', '-')}.png")
     strip.save(file)
     return file
-
-
-def render_sequence(
-    studio: Studio, request: Resolved, settings: SequenceSettings, source: Source, options: argparse.Namespace
-) -> None:
-    """Writes each frame as it comes, then the video. Raises StudioError."""
-    from itermix.pictures import films as media
-    from itermix.pictures.fit import fitted
-    from itermix.sequence.state import StateError
-    from itermix.studio import loading, pictures
-    from itermix.studio.sequence import make_sequence
-
-    out, model = Path(options.out), loading.name_of(options.checkpoint)
-    init, files = None, []
-    if source.image is not None:
-        picture = fitted(source.image, (request.height, request.width))
-        init = studio.network.encode(pictures.tensor_of(picture))
-    if source.mask is not None:
-        raise StudioError("mask: a sequence takes none here; the WebUI's script does")
-
-    def keep(frame, result) -> None:
-        text = request.infotext(result.seed, (result.picture.height, result.picture.width), model, str(source))
-        path = out.with_name(f"{out.stem}-{frame.index:05}{out.suffix or '.png'}")
-        written = json.dumps(settings.to_infotext())
-        pictures.write_png(
-            path, result.picture, f"{text}, {INFOTEXT_KEY}: {written}, {INFOTEXT_KEY} frame: {frame.index}"
-        )
-        files.append(path)
-        print(path)
-
-    try:
-        make_sequence(studio, request, settings, keep, init, out.with_suffix(".state"), show)
-    except StateError as error:
-        raise StudioError(f"resume: {error}") from None
-    timing = media.Timing(settings.fps, settings.hold_first, settings.hold_last, settings.ping_pong)
-    film = media.save_film(files, out.with_suffix(""), settings.video_format, timing)
-    for line in film.messages:
-        print(line, file=sys.stderr)
-    for path in film.files:
-        print(path)

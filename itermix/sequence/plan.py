@@ -36,6 +36,11 @@ class Passage:
             return (self.goal,) if self.weight > 0.0 else ()
         return (self.start, self.goal) if self.weight > 0.0 else (self.start,)
 
+    @property
+    def prompt(self) -> str:
+        """The one prompt that a frame is written down under, and whose extra networks are on."""
+        return self.goal if self.weight > 0.0 or self.start is None else self.start
+
     def __str__(self) -> str:
         if self.weight == 1.0 or self.start is None:
             return self.goal

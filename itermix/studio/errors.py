@@ -8,7 +8,7 @@ class StudioError(ValueError):
 
 
 class Cancelled(Exception):
-    """The run was ended by its caller between two steps; there is no picture."""
+    """The run was ended by its caller between two steps; there is no picture. A message says how to go on."""
 
 
 def one_line(error: BaseException, longest: int = 160) -> str:

@@ -7,7 +7,9 @@ latents here are [1, C, H, W], float32, scaled as the network wants them; pictur
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ from itermix.studio.request import AUTOMATIC, Request, Resolved
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 Cond = tuple[Tensor, dict[str, Tensor]]  # hidden states [1, tokens, width], and what else a network is told
+FINGERPRINTED = 64  # numbers of each tensor: all of them would take seconds for a large model
 T5_TOKENS = 512  # Flux's longest prompt
 
 
@@ -73,6 +76,17 @@ class Network:
                 problem = f"is not allowed; for this model it must be a multiple of {self.multiple}"
                 raise StudioError(f"{name}: {values[name]} {problem}")
         return Resolved(**values)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A name for the weights: other ones have another, wherever they lie."""
+        digest = hashlib.sha256()
+        for name, part in sorted(self.parts.items()):
+            if isinstance(part, torch.nn.Module):
+                for key, value in part.state_dict().items():
+                    few = value.flatten()[:: max(value.numel() // FINGERPRINTED, 1)].cpu().double()
+                    digest.update(f"{name} {key} {tuple(value.shape)}".encode() + few.numpy().tobytes())
+        return digest.hexdigest()
 
     def tokens(self, height: int, width: int) -> int:
         """How many tokens a latent of this size is, for Flux's shift."""

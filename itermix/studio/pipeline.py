@@ -43,6 +43,11 @@ class Result:
     reports: dict[str, MixingReport]
     native: Tensor | None = None
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether any step of any pass was mixed."""
+        return any(report.steps for report in self.reports.values())
+
 
 class Studio:
     """A loaded checkpoint. Its `network.resolved` makes of a Request what the calls take.

@@ -111,9 +111,21 @@ class Resolved(Request):
         """(height, width) of the hires pass, to the next multiple of what the model takes."""
         return tuple(max(round(side * self.hires / multiple), 1) * multiple for side in (self.height, self.width))
 
-    def infotext(self, seed: int, size: tuple[int, int], model: str = "", source: str = "") -> str:
-        """The parameters as WebUIs write them into a PNG. size: (height, width) of the picture; model: the
-        checkpoint's name; source: "image" or "image and mask" where the picture was made from one."""
+    def infotext(
+        self,
+        seed: int,
+        size: tuple[int, int],
+        model: str = "",
+        source: str = "",
+        denoise: float | None = None,
+        is_mixed: bool = True,
+    ) -> str:
+        """The parameters as WebUIs write them into a PNG.
+
+        size: (height, width) of the picture. model: the checkpoint's name. source: what the picture was made from, such
+        as "image and mask"; "" for none. denoise: how much of that was replaced, where it is not the strength.
+        is_mixed: whether anything was mixed; the settings of mixing are left out where nothing was.
+        """
         items: dict[str, Any] = {
             "Steps": self.steps, "Sampler": self.sampler, "Schedule type": self.schedule.capitalize(),
             "CFG scale": f"{self.guidance:g}", "Seed": seed,
@@ -122,13 +134,13 @@ class Resolved(Request):
         if model:
             items["Model"] = _quoted(model)
         if source:
-            items |= {"Denoising strength": f"{self.strength:g}", "Source": source}
+            items |= {"Denoising strength": f"{self.strength if denoise is None else denoise:g}", "Source": source}
         elif self.hires > 1.0:
             items |= {
                 "Denoising strength": f"{self.effective_hires_strength():g}", "Hires upscale": f"{self.hires:g}",
                 "Hires upscaler": self.hires_upscaler, "Hires steps": self.hires_steps or self.steps,
             }  # fmt: skip
-        if self.mixing.enabled:
+        if self.mixing.enabled and is_mixed:
             items[INFOTEXT_KEY] = _quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]
         return "\n".join([*head, ", ".join(f"{key}: {value}" for key, value in items.items())])

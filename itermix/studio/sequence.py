@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from itermix.mixing.mixer import MixingReport
 from itermix.mixing.noising import timesteps_of
 from itermix.sequence.conditioning import TOKENS, Conditioning
 from itermix.sequence.host import Job
@@ -47,11 +48,12 @@ class StudioHost:
         self.device = self.network.device
         self.on_frame, self.on_progress, self.is_cancelled = on_frame, on_progress, is_cancelled
         self.was_cancelled = False
+        self.report = MixingReport()  # of the frame that was sampled last
 
     @property
     def identity(self) -> str:
         request = dataclasses.replace(self.request, prompt="", negative="", seed=0, count=1)
-        return repr((self.network.scheduler_config, request.to_dict()))
+        return repr((self.network.fingerprint, self.network.scheduler_config, request.to_dict()))
 
     @torch.inference_mode()
     def encode(self, prompt: str, negative: bool) -> Conditioning:
@@ -59,12 +61,13 @@ class StudioHost:
         return Conditioning.of({TOKENS: hidden[0], **{name: value[0] for name, value in added.items()}})
 
     def sample(self, job: Job, latent: Tensor | None, noised: bool) -> Tensor:
+        self.report = MixingReport()
         if latent is not None and job.frame.denoise == 0.0:
             return latent
         task = self._pass(job, latent)
         if noised:
             task = dataclasses.replace(task, init=self._before, state=latent)
-        return self._or_cancelled(lambda: passes.run(self.network, task)[0], latent, task.shape)
+        return self._or_cancelled(task, latent)
 
     @torch.inference_mode()
     def unsample(self, job: Job, latent: Tensor, steps: int) -> Tensor:
@@ -101,7 +104,8 @@ class StudioHost:
         return torch.randn(like.shape, generator=generator).to(like)
 
     def emit(self, job: Job, latent: Tensor) -> None:
-        self.on_frame(job.frame, Result(self.studio.picture(latent), job.seeds[0], latent, {}))
+        reports = {"frame": self.report}
+        self.on_frame(job.frame, Result(self.studio.picture(latent), job.seeds[0], latent, reports))
 
     def stopped(self) -> bool:
         return self.was_cancelled or (self.is_cancelled is not None and self.is_cancelled())
@@ -127,13 +131,14 @@ class StudioHost:
             is_cancelled=self.is_cancelled,
         )  # fmt: skip
 
-    def _or_cancelled(self, make: Callable[[], Tensor], latent: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    def _or_cancelled(self, task: Pass, latent: Tensor | None) -> Tensor:
         """What is sampled; after an interrupt anything of that shape, which nobody will look at."""
         try:
-            return make()
+            sampled, self.report = passes.run(self.network, task)
+            return sampled
         except Cancelled:
             self.was_cancelled = True
-            return torch.zeros(shape, device=self.device) if latent is None else latent
+            return torch.zeros(task.shape, device=self.device) if latent is None else latent
 
 
 def make_sequence(

@@ -210,3 +210,16 @@ def test_a_trace_is_a_strip_beside_the_same_picture(folders, tmp_path, capsys, s
 
 def test_more_looks_than_there_may_be_are_refused(folders, tmp_path, capsys):
     refused(capsys, "trace: 21 is not allowed; it takes", *tiny(folders, tmp_path / "a.png", "--trace", "21"))
+
+
+@pytest.mark.parametrize("arguments, why", [
+    (["--mixing", "{}"], "there is no second pass and no picture to mix with; add --hires 2, --image, or"),
+    (["--hires", "2", "--mixing", '{"passes": "first pass"}'], 'passes is "first pass", and only the hires pass could'),
+    (["--hires", "2", "--mixing", '{"minimum": 0, "maximum": 0}'], "the weight is 0 at every step"),
+    (["--hires", "2", "--mixing", '{"reference": "uploaded image"}'], "the reference is an uploaded image, and there"),
+])  # fmt: skip
+def test_where_nothing_was_mixed_it_is_said_and_not_claimed(arguments, why, folders, tmp_path, capsys):
+    code, _, err = run(capsys, *tiny(folders, tmp_path / "a.png", *arguments))
+    assert code == 0 and f"nothing was mixed: {why}" in err
+    with Image.open(tmp_path / "a.png") as picture:
+        assert "Iterative Mixing" not in picture.info["parameters"]

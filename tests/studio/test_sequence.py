@@ -125,7 +125,7 @@ def test_the_command_writes_frames_and_video_and_resumes(folders, tmp_path, caps
     assert capsys.readouterr().out.split() == [*map(str, frames), str(tmp_path / "morph.webp")]
     assert Image.open(tmp_path / "morph.webp").n_frames == 3
     text = Image.open(frames[2]).info["parameters"]
-    assert text.startswith("a cat\n") and "Seed: 2," in text and text.endswith("Latent Sequence frame: 2")
+    assert text.startswith("a dog\n") and "Seed: 2," in text and text.endswith("Latent Sequence frame: 2")
     written, _ = json.JSONDecoder().raw_decode(text.split("Latent Sequence: ")[1])
     assert SequenceSettings.from_infotext(written) == SequenceSettings.from_dict(json.loads(file.read_text()))
 

@@ -400,4 +400,4 @@ class Sequence:
 
 def text_of(passage: Any) -> str:
     """The prompt that a frame is shown under, and whose extra networks are on."""
-    return passage.goal if passage.weight > 0.0 or passage.start is None else passage.start
+    return passage.prompt

@@ -1,0 +1,168 @@
+"""What `render --sequence` does: each frame as it comes, then the video, and how to go on after an interrupt."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from itermix.commands.interrupts import Interrupts
+from itermix.commands.progress import show
+from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.studio.errors import Cancelled, StudioError
+from itermix.studio.request import Request, Resolved, read_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from itermix.sequence.plan import Frame
+    from itermix.sequence.run import SequenceReport
+    from itermix.studio.jobs import Source
+    from itermix.studio.pipeline import Result, Studio
+
+
+def settings_of(options: argparse.Namespace) -> SequenceSettings | None:
+    """The settings in the file of --sequence, None without one. Raises StudioError and SettingsError."""
+    if not options.sequence:
+        if options.resume:
+            raise StudioError("resume: there is nothing to go on with; add the --sequence that was interrupted")
+        return None
+    settings = SequenceSettings.from_dict(read_json(options.sequence))
+    return dataclasses.replace(settings, resume=True) if options.resume else settings
+
+
+def require_suitable(request: Request, settings: SequenceSettings, options: argparse.Namespace) -> None:
+    """Refuses by name what frames have no use for, and a resume without a beginning. Raises StudioError."""
+    for name, value, without, why in (
+        ("hires", request.hires, 1.0, "a frame has one pass"),
+        ("count", request.count, 1, "the sequence's own frames say how many pictures there are"),
+        ("trace", options.trace, 0, "a frame has no trace"),
+        ("mask", options.mask, None, "frames take none here; the WebUI's script does"),
+        ("strength", options.strength, None, "set denoise_start and denoise_seq in the sequence's settings"),
+    ):
+        if value != without:
+            raise StudioError(f"{name}: {value} is not allowed together with --sequence: {why}")
+    state = state_file(Path(options.out))
+    if settings.resume and not state.is_file():
+        raise StudioError(f"resume: there is no sequence to resume: {state} is not there")
+
+
+def frame_file(out: Path, index: int) -> Path:
+    """Where a frame is written: beside --out, with its number."""
+    return out.with_name(f"{out.stem}-{index:05}{out.suffix or '.png'}")
+
+
+def state_file(out: Path) -> Path:
+    """Where what an interrupted sequence needs is kept until it is finished."""
+    return out.with_suffix(".state")
+
+
+def render(
+    studio: Studio, request: Resolved, settings: SequenceSettings, source: Source, options: argparse.Namespace
+) -> None:
+    """Writes each frame as it comes, then the video of all that are there.
+
+    Raises StudioError, and Cancelled where the user ended it, with how to go on.
+    """
+    from itermix.sequence.state import StateError
+    from itermix.studio.sequence import make_sequence
+
+    out = Path(options.out)
+    writer = Writer(request, settings, source, out, options.checkpoint)
+    with Interrupts() as interrupts:
+        try:
+            report = make_sequence(
+                studio, request, settings, writer.write, init_of(studio, request, source), state_file(out), show,
+                interrupts.asked,
+            )  # fmt: skip
+        except KeyboardInterrupt:  # the second one: not even the video is waited for
+            raise Cancelled(how_to_go_on(writer.done, settings, out)) from None
+        except StateError as error:
+            raise StudioError(f"resume: {error}") from None
+    if request.mixing.enabled and report.emitted and not writer.is_mixed:
+        print(f"nothing was mixed: {why_unmixed(settings)}", file=sys.stderr)
+    for line in report.messages:
+        print(line, file=sys.stderr)
+    is_whole = finish(writer, report, settings, out)
+    if report.interrupted:
+        raise Cancelled(how_to_go_on(report.next, settings, out))
+    if is_whole:
+        state_file(out).unlink(missing_ok=True)
+
+
+class Writer:
+    """Writes the frames of one sequence, each with the parameters of its own."""
+
+    def __init__(
+        self, request: Resolved, settings: SequenceSettings, source: Source, out: Path, checkpoint: str | None
+    ):
+        from itermix.studio import loading
+
+        self.request, self.settings, self.source, self.out = request, settings, source, out
+        self.model = loading.name_of(checkpoint)
+        self.done, self.is_mixed = 0, False
+
+    def write(self, frame: Frame, result: Result) -> None:
+        from itermix.studio import pictures
+
+        path = frame_file(self.out, frame.index)
+        pictures.write_png(path, result.picture, self.infotext(frame, result))
+        self.done, self.is_mixed = frame.index + 1, self.is_mixed or result.is_mixed
+        print(path, flush=True)
+
+    def infotext(self, frame: Frame, result: Result) -> str:
+        """The parameters of a frame: its own prompts, seed, source and denoising strength."""
+        request = dataclasses.replace(self.request, prompt=frame.positive.prompt, negative=frame.negative.prompt)
+        source = "previous frame" if frame.index else str(self.source)
+        size = result.picture.height, result.picture.width
+        text = request.infotext(
+            result.seed, size, self.model, source, denoise=frame.denoise if source else None, is_mixed=result.is_mixed
+        )
+        written = json.dumps(self.settings.to_infotext())
+        return f"{text}, {INFOTEXT_KEY}: {written}, {INFOTEXT_KEY} frame: {frame.index}"
+
+
+def init_of(studio: Studio, request: Resolved, source: Source) -> Tensor | None:
+    """The latent of the picture that the first frame starts from."""
+    from itermix.pictures.fit import fitted
+    from itermix.studio.pictures import tensor_of
+
+    if source.image is None:
+        return None
+    return studio.network.encode(tensor_of(fitted(source.image, (request.height, request.width))))
+
+
+def finish(writer: Writer, report: SequenceReport, settings: SequenceSettings, out: Path) -> bool:
+    """Makes the video of all frames that lie beside --out, those of an earlier run too. Whether nothing is missing."""
+    from itermix.pictures import films
+
+    if report.interrupted and not settings.finish_interrupted:
+        return False
+    files = [frame_file(out, index) for index in range(report.next)]
+    timing = films.Timing(settings.fps, settings.hold_first, settings.hold_last, settings.ping_pong)
+    film = films.save_film(files, out.with_suffix(""), settings.video_format, timing)
+    for line in film.messages:
+        print(line, file=sys.stderr)
+    for path in film.files:
+        print(path)
+    return bool(film.files) or settings.video_format == "none"
+
+
+def why_unmixed(settings: SequenceSettings) -> str:
+    """Why a sequence with mixing switched on has mixed nothing, and what to do."""
+    if settings.mixing_reference == "off":
+        return 'the sequence\'s mixing_reference is "off"; set it to "previous frame" or "first frame"'
+    return "there was no frame after the first, or the weight is 0 at every step"
+
+
+def how_to_go_on(done: int, settings: SequenceSettings, out: Path) -> str:
+    """The line after an interrupt."""
+    if not done:
+        return "interrupted before the first frame was finished"
+    return (
+        f"interrupted after {done} of {settings.frames} frames; the same command with --resume goes on from there "
+        f"({state_file(out)} holds what it needs)"
+    )
