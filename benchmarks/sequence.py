@@ -98,7 +98,7 @@ def measure(host: Any, frames: int, steps: int, size: int, rounds: int) -> tuple
     """The long runs, and the seconds of each way's short ones; sampling and decoding alone first."""
     from PIL import Image
 
-    from tests.hosts.host import as_base64
+    from tools.real_host import as_base64
 
     picture = as_base64(Image.new("RGB", (size, size), (90, 120, 150)))
     for request in requests(host, 2, steps, size, picture).values():
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if VARIABLE not in os.environ:
         parser.error(f"{VARIABLE} is not set; set it to the folder of an installed WebUI (A1111 or Forge)")
-    from tests.hosts.host import Host
+    from tools.real_host import Host
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         host = Host(Path(os.environ[VARIABLE]).resolve(), Path(folder))

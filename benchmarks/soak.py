@@ -84,7 +84,7 @@ def soak(host: Any, count: int, seed: int = 0, installed: bool = True) -> list[R
     """
     from PIL import Image
 
-    from tests.hosts.host import as_base64
+    from tools.real_host import as_base64
 
     draw, readings = random.Random(seed), []
     picture = as_base64(Image.new("RGB", (64, 64), (90, 120, 150)))
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if VARIABLE not in os.environ:
         parser.error(f"{VARIABLE} is not set; set it to the folder of an installed WebUI (A1111 or Forge)")
-    from tests.hosts.host import PROBE, Host
+    from tools.real_host import PROBE, Host
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         host = Host(Path(os.environ[VARIABLE]).resolve(), Path(folder), extensions=PROBE if options.without else None)

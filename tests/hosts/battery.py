@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tests.hosts import plots
-from tests.hosts.host import Generation, Host, as_base64
+from tools.real_host import Generation, Host, as_base64
 
 SAMPLERS = ("Euler a", "DPM++ 2M", "DPM++ SDE", "Heun", "DDIM", "UniPC", "LMS", "Restart")
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", hr_second_pass_steps=3, denoising_strength=0.6)

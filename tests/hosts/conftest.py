@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def host(tmp_path_factory):
     if os.environ.get(VARIABLE):
-        from tests.hosts.host import Host
+        from tools.real_host import Host
 
         running = Host(Path(os.environ[VARIABLE]).resolve(), tmp_path_factory.mktemp("host"))
     else:

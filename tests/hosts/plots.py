@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.hosts.host import Generation, Host
+from tools.real_host import Generation, Host
 
 TITLE = "x/y/z plot"
 NOTHING = ("Nothing", "")

@@ -18,7 +18,7 @@ from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field
-from tests.hosts.host import as_base64
+from tools.real_host import as_base64
 
 MOST_FRAMES = 3  # where a number of frames is allowed at all
 MOST_OF_OTHERS = 6  # above the least

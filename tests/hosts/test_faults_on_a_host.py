@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.hosts import battery
-from tests.hosts.host import as_base64
+from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from itermix.settings import SettingsError
-from tests.hosts.host import REPOSITORY, as_base64
+from tools.real_host import REPOSITORY, as_base64
 
 EXTENSION = ("mixing", "sequence", "ui", "webui", "settings.py", "presets.py", "pictures")
 NOT_FOR_US = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "urllib", "http", "requests", "socket", "ftplib"}

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from itermix.mixing.settings import MixingSettings
-from tests.hosts.host import as_base64, largest_difference
 from tests.hosts.plots import plot
+from tools.real_host import as_base64, largest_difference
 
 ON = {"enabled": True}
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.5)

@@ -15,12 +15,12 @@ import pytest
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SEED_MODES
 from tests.hosts import battery
-from tests.hosts.host import REPOSITORY, Host
+from tools.real_host import REPOSITORY, Host
 
 RUNS_WITH_MIXING = 50
 SEQUENCES = 5
 TWINS = {"batch count": "batch size", "exponential": "DPM++ 2M"}  # one picture on Forge Classic: no schedulers
-NETWORK = {"zz_itermix_network": Path(__file__).parent / "probe" / "network"}
+NETWORK = {"zz_itermix_network": REPOSITORY / "tools" / "probe" / "network"}
 
 pytestmark = pytest.mark.real_host
 

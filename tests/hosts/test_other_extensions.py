@@ -15,7 +15,7 @@ import pytest
 
 from itermix.mixing.settings import MixingSettings
 from tests.hosts import battery
-from tests.hosts.host import PROBE, REPOSITORY, Host, as_base64, largest_difference
+from tools.real_host import PROBE, REPOSITORY, Host, as_base64, largest_difference
 
 VARIABLE = "ITERMIX_OTHER_EXTENSIONS"
 FOLDERS = {Path(name).name: Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name}

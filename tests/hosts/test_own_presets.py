@@ -13,7 +13,7 @@ from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.presets import Presets
 from itermix.sequence.plan import plan, table
 from itermix.sequence.settings import SequenceSettings
-from tests.hosts.host import as_base64
+from tools.real_host import as_base64
 
 
 @pytest.fixture

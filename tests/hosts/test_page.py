@@ -10,7 +10,6 @@ import torch
 
 from itermix.mixing import curve
 from itermix.mixing.settings import MixingSettings
-from tests.hosts.host import READY
 from tests.hosts.pages import (
     SWITCH,
     TAB,
@@ -30,6 +29,7 @@ from tests.hosts.pages import (
     wait_for_choice,
     wait_for_number,
 )
+from tools.real_host import READY
 
 pytestmark = pytest.mark.real_host
 

@@ -11,7 +11,6 @@ import pytest
 
 from itermix.mixing.settings import MixingSettings
 from tests.hosts.conftest import VARIABLE
-from tests.hosts.host import READY, START_TIMEOUT, Host
 from tests.hosts.pages import (
     SWITCH,
     TAB,
@@ -22,6 +21,7 @@ from tests.hosts.pages import (
     wait_for_choice,
     wait_for_number,
 )
+from tools.real_host import READY, START_TIMEOUT, Host
 
 pytestmark = pytest.mark.real_host
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.hosts.host import as_base64
+from tools.real_host import as_base64
 
 ALL = dict(minimum=1.0, maximum=1.0, blend="linear")  # weight 1 at every step
 NONE = dict(minimum=0.0, maximum=0.0)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
-from tests.hosts.host import as_base64
+from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 

@@ -7,7 +7,6 @@ import urllib.error
 import numpy as np
 import pytest
 
-from tests.hosts.host import as_base64
 from tests.hosts.test_faults_on_a_host import (  # noqa: F401
     HIRES,
     TEXT,
@@ -18,6 +17,7 @@ from tests.hosts.test_faults_on_a_host import (  # noqa: F401
     right,
     second_checkpoint,
 )
+from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.hosts.host import as_base64
 from tests.hosts.plots import plot
 from tests.hosts.test_sequence import folder_of, frames_of, frames_same, sequence
+from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 

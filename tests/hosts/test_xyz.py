@@ -165,7 +165,7 @@ def test_values_that_cannot_be_are_refused_before_the_first_cell(host, axis, mes
 
 
 def test_without_a_page_the_axes_are_there_and_work(host, tmp_path):
-    from tests.hosts.host import Host
+    from tools.real_host import Host
 
     bare = Host(host.tree, tmp_path, extra_flags=("--nowebui",))
     try:

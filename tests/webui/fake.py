@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 
 from itermix.mixing.noising import alphas_cumprod
-from tests.hosts.host import Generation, as_base64
 from tests.webui import fake_modules
 from tests.webui.fake_samplers import SAMPLERS
+from tools.real_host import Generation, as_base64
 
 SIGMA_MIN, SIGMA_MAX = 0.0292, 14.6146
 
@@ -251,7 +251,7 @@ def _call(scripts, method, p, **kwargs) -> None:
 
 
 def _load_probe():
-    path = Path(__file__).parents[1] / "hosts" / "probe" / "scripts" / "itermix_probe.py"
+    path = Path(__file__).parents[2] / "tools" / "probe" / "scripts" / "itermix_probe.py"
     spec = importlib.util.spec_from_file_location("itermix_probe", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

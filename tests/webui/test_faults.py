@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from itermix.mixing.settings import MixingSettings
-from tests.hosts.host import as_base64
 from tests.webui import fake_samplers
 from tests.webui.fake import FakeHost
+from tools.real_host import as_base64
 
 HIRES = dict(enable_hr=True, denoising_strength=0.5)
 ON = {"enabled": True}
@@ -331,6 +331,6 @@ def test_an_uploaded_picture_knows_how_many_times_it_is_enlarged(fake, size, fit
 def grey():
     from PIL import Image
 
-    from tests.hosts.host import as_base64
+    from tools.real_host import as_base64
 
     return as_base64(Image.new("RGB", (64, 64), (90, 120, 150)))

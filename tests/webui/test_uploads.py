@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from itermix.pictures import uploads
-from tests.hosts.host import as_base64
 from tests.pictures.test_uploads import KINDS, text
 from tests.webui.fake import FakeHost
+from tools.real_host import as_base64
 
 UPLOADED = {"enabled": True, "reference": "uploaded image"}
 HIRES = dict(enable_hr=True, denoising_strength=0.5)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 PROBE = {"zz_itermix_probe": Path(__file__).parent / "probe"}  # extensions: {name: folder}
 START_TIMEOUT = 300  # seconds
 REQUEST_TIMEOUT = 600
