@@ -12,7 +12,7 @@ pytest.importorskip("transformers", reason="the studio needs transformers, which
 from itermix.__main__ import main  # noqa: E402
 from itermix.commands import frames  # noqa: E402
 
-SETTINGS = {"frames": 4, "prompts": "0: a cat\n2: a dog", "video_format": "webp", "denoise_seq": 0.6}
+SETTINGS = {"frames": 4, "prompts": "0: a cat\n2: a dog", "travel": "off", "video_format": "webp", "denoise_seq": 0.6}
 
 
 @pytest.fixture
