@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from itermix.mixing import blend, curve
+from itermix.mixing.lowpass import LowPass
 from itermix.mixing.noising import VE, Noising
-from itermix.mixing.reference import NoiseSource, SharedNoise
+from itermix.mixing.reference import NoiseSource, Reference, SharedNoise, noise_source
 from itermix.mixing.settings import MixingSettings
 from itermix.mixing.trace import MIXED, REFERENCE, STATE, Trace
-
-NYQUIST = 0.5  # cycles per latent pixel
 
 
 @dataclass
@@ -68,8 +70,9 @@ class Mixer:
         self.noise = SharedNoise(noise) if isinstance(noise, Tensor) else noise
         self.steps = steps
         self.noising = noising or VE()
-        self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
+        self.lowpass = LowPass(scale)
         self.mask = mask
+        self._is_blank = mask is not None and not bool(mask.any())  # asked once: a device has to be waited for
         self.first_level = first_level
         self.trace = trace
         self.report = MixingReport(trace=trace)
@@ -92,7 +95,7 @@ class Mixer:
         if self.trace is not None:
             self.trace.begin(step, sigma, math.hypot(signal, std))
             self.trace.record(step, STATE, x)
-        if weight == 0.0 or (self.mask is not None and not bool(self.mask.any())):
+        if weight == 0.0 or self._is_blank:
             return x
         work = blend.working_dtype(x)
         z = self.noise.at(step).to(x.device, work, copy=True).mul_(std)
@@ -102,7 +105,7 @@ class Mixer:
         self.report.weights[step] = weight
         if self.trace is not None:
             self.trace.record(step, REFERENCE, z)
-        mixed = blend.blend_into(self.settings.blend, x, z, share, self.cutoff, rest).to(x.dtype)
+        mixed = blend.blend_into(self.settings.blend, x, z, share, self.lowpass, rest).to(x.dtype)
         if self.trace is not None:
             self.trace.record(step, MIXED, mixed)
         return mixed
@@ -120,3 +123,26 @@ class Mixer:
             return x
         last = max(self._levels)
         return self.mix(x, last, self._levels[last])
+
+
+def mixer_for(
+    settings: MixingSettings,
+    reference: Reference,
+    noise: Tensor,
+    seeds: Sequence[int],
+    state: Tensor,
+    steps: int | None,
+    noising: Noising,
+    **more: Any,
+) -> Mixer:
+    """The mixer of one pass, in every host.
+
+    noise: that the pass has started from, of the shape of `state`, its first state. seeds: of each image. steps: None
+    where the sampler decides as it goes; then progress is by noise level, whatever the settings say. more: mask,
+    first_level and trace of `Mixer`.
+    """
+    if not steps:
+        settings = dataclasses.replace(settings, progress="noise level")
+    reference = reference.prepared(settings)
+    source = noise_source(settings, noise, seeds, state)
+    return Mixer(settings, reference.latent, source, steps or 1, noising, reference.scale, **more)

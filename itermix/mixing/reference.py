@@ -1,4 +1,4 @@
-"""The reference: a clean latent, and what it looks like at every noise level of the run.
+"""The reference: a clean latent, how it is prepared for a pass, and what it looks like at every noise level.
 
 `noised_trajectory` gives one level at a time; `batch_unsample` gives all at once, as the node pack's
 "Batch Unsampler" does. Noise is one draw per image for the whole run, or a fresh one per step.
@@ -6,19 +6,46 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from itermix.mixing.blend import cosine_basis
+from itermix.mixing.lowpass import cosine_basis
 from itermix.mixing.noising import VE, Noising, noised
+from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
 
 # Spreads (seed, step) over the generator's 64-bit seeds, so that neighbouring seeds share no draw.
 SEED_STRIDE = 0x9E3779B97F4A7C15
 LARGEST_BOOST = 4.0  # of an enlarged reference's amplitude; bilinear asks for 2.8 at most
+
+
+@dataclass(frozen=True)
+class Reference:
+    """z_ref, clean, [B or 1, C, H, W], at the size being sampled.
+
+    scale: how many times it was enlarged, (height, width), at least 1. interpolation: torch's name of what enlarged
+    the latent; None where a picture was enlarged before it was encoded, or nothing was. source: what it is, in words.
+    """
+
+    latent: Tensor
+    scale: tuple[float, float] = (1.0, 1.0)
+    interpolation: str | None = None
+    source: str = ""
+
+    def prepared(self, settings: MixingSettings) -> Reference:
+        """As these settings mix it: equalised for a blend by frequency, with their own scale where they name one."""
+        latent, scale = self.latent, self.scale
+        if self.interpolation is not None and settings.blend in FREQUENCY_BLENDS:
+            size = tuple(round(side / factor) for side, factor in zip(latent.shape[-2:], scale))
+            latent = equalised(latent, size, self.interpolation)
+        if settings.reference_scale:
+            scale = (settings.reference_scale, settings.reference_scale)
+        return dataclasses.replace(self, latent=latent, scale=scale, interpolation=None)
 
 
 class NoiseSource(Protocol):
@@ -54,6 +81,17 @@ class FreshNoise:
             generator = torch.Generator("cpu").manual_seed((int(seed) + (step + 1) * SEED_STRIDE) % 2**64)
             draws.append(torch.randn(self.shape, generator=generator))
         return torch.stack(draws).to(self.device, self.dtype)
+
+
+def noise_source(settings: MixingSettings, noise: Tensor, seeds: Sequence[int], state: Tensor) -> NoiseSource:
+    """The noise that the settings put on the reference: the run's own, or a fresh one per step.
+
+    noise: that the run has started from. seeds: of each image. state: the sampler's first; a host may start its
+    sampler on the very tensor of the noise, which then changes under it, so that one is copied.
+    """
+    if settings.noise == "fresh per step":
+        return FreshNoise(seeds, state)
+    return SharedNoise(noise.clone() if noise.data_ptr() == state.data_ptr() else noise)
 
 
 def noised_trajectory(

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from itermix.mixing.mixer import Mixer, MixingReport
+from itermix.mixing.mixer import Mixer, MixingReport, mixer_for
 from itermix.mixing.noising import noised
-from itermix.mixing.reference import FreshNoise, SharedNoise, equalised
-from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
+from itermix.mixing.reference import Reference
+from itermix.mixing.settings import MixingSettings
 from itermix.mixing.trace import Trace
 from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
@@ -20,14 +20,6 @@ from itermix.studio.sampling import InpaintMask, IsCancelled, OnStep, sample
 from itermix.studio.schedules import Schedule, schedule_of
 
 INTERPOLATION = "bicubic"  # of latents: bilinear weakens what it carries over most
-
-
-@dataclass(frozen=True)
-class Reference:
-    """z_ref, clean, [1, C, H, W], and how many times it was enlarged, (height, width)."""
-
-    latent: Tensor
-    scale: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -91,26 +83,17 @@ def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
     """The run's mixer; None where mixing is off or has no reference."""
     if not task.mixing.enabled or task.reference is None:
         return None
-    fresh = task.mixing.noise == "fresh per step"
-    own = task.mixing.reference_scale
-    return Mixer(
-        task.mixing,
-        task.reference.latent,
-        FreshNoise([task.seed], noise) if fresh else SharedNoise(noise),
-        len(schedule.levels),
-        schedule.noising,
-        (own, own) if own else task.reference.scale,
-        task.mask,
-        trace=Trace(task.traced_steps, len(schedule.levels)) if task.traced_steps else None,
+    steps = len(schedule.levels)
+    trace = Trace(task.traced_steps, steps) if task.traced_steps else None
+    return mixer_for(
+        task.mixing, task.reference, noise, [task.seed], noise, steps, schedule.noising, mask=task.mask, trace=trace
     )
 
 
-def enlarged(latent: Tensor, size: tuple[int, int], mixing: MixingSettings) -> tuple[Tensor, Reference]:
-    """A latent at another size (height, width), and as a reference: equalised where only its low band is mixed."""
-    old = tuple(latent.shape[-2:])
+def enlarged(latent: Tensor, size: tuple[int, int]) -> tuple[Tensor, Reference]:
+    """A latent at another size (height, width), and as a reference."""
     large = interpolate(latent, size=size, mode=INTERPOLATION)
-    reference = equalised(large, old, INTERPOLATION) if mixing.blend in FREQUENCY_BLENDS else large
-    return large, Reference(reference, tuple(new / side for new, side in zip(size, old)))
+    return large, Reference(large, tuple(new / old for new, old in zip(size, latent.shape[-2:])), INTERPOLATION)
 
 
 def in_pass(mixing: MixingSettings, name: str) -> MixingSettings:

@@ -18,12 +18,13 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from itermix.mixing.mixer import MixingReport
+from itermix.mixing.reference import Reference
 from itermix.pictures import uploads
 from itermix.pictures.fit import enlargement, fitted
 from itermix.studio import pictures
 from itermix.studio.loading import device_of, load_components, silence
 from itermix.studio.networks import Network, network_of
-from itermix.studio.passes import Pass, Reference, enlarged, in_pass, run
+from itermix.studio.passes import Pass, enlarged, in_pass, run
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
 
@@ -103,7 +104,7 @@ class Studio:
         size = request.hires_size(self.network.multiple)
         latent_size = tuple(side // self.network.reduction for side in size)
         if request.hires_upscaler == "latent":
-            init, reference = enlarged(latent, latent_size, request.mixing)
+            init, reference = enlarged(latent, latent_size)
         else:
             picture = fitted(self.picture(latent), size, "stretch")
             init = self.network.encode(pictures.tensor_of(picture))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from itermix.mixing.mixer import MixingReport
 from itermix.mixing.noising import timesteps_of
+from itermix.mixing.reference import Reference
 from itermix.sequence.conditioning import TOKENS, Conditioning
 from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame, plan
@@ -21,7 +22,7 @@ from itermix.sequence.unsample import levels_upwards, unsample
 from itermix.studio import passes
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import Cond
-from itermix.studio.passes import Pass, Reference
+from itermix.studio.passes import Pass
 from itermix.studio.pipeline import OnProgress, Result, Studio
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled

@@ -3,7 +3,7 @@ import torch
 from torch.nn.functional import interpolate
 from torch.testing import assert_close
 
-from itermix.mixing.blend import cosine_basis
+from itermix.mixing.lowpass import cosine_basis
 from itermix.mixing.reference import equalised
 
 MODES = ("bilinear", "bicubic", "nearest", "nearest-exact")

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from itermix.mixing.blend import blend, filter_, gain
+from itermix.mixing.blend import blend
+from itermix.mixing.lowpass import LowPass, gain
 
 
 def cosine(frequency, size=32):
@@ -14,7 +15,7 @@ def cosine(frequency, size=32):
 
 
 def filtered(latent, cutoff):
-    return filter_(latent.clone(), (cutoff, cutoff))
+    return LowPass.of_cutoff((cutoff, cutoff)).filter_(latent.clone())
 
 
 def random(shape=(2, 4, 12, 10), seed=0):
@@ -42,7 +43,7 @@ def test_height_and_width_have_their_own_cutoffs():
     along_width = cosine(6 / 32)
     along_height = along_width.transpose(-1, -2)
     both = along_width + along_height
-    assert_close(filter_(both.clone(), (0.5, 0.1)), along_height, rtol=0, atol=1e-12)
+    assert_close(LowPass.of_cutoff((0.5, 0.1)).filter_(both), along_height, rtol=0, atol=1e-12)
 
 
 def test_is_linear():

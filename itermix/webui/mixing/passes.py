@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from itermix.mixing.mixer import Mixer
+from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.noising import VP, Noising
-from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise, equalised
-from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
+from itermix.mixing.reference import Reference
 from itermix.webui import compat
 from itermix.webui.log import log
 from itermix.webui.mixing import hook, trace
@@ -23,15 +21,6 @@ HOST_DENOISE = "itermix_host_denoise"  # on p, while a hires pass has ours: the 
 LEVEL_TOLERANCE = 1e-3  # share of a state that its own reference and noise may leave unexplained
 
 Encoded = dict[tuple, Tensor]
-
-
-@dataclasses.dataclass(frozen=True)
-class Reference:
-    """z_ref, clean, [B or 1, C, H, W]; what it is, in words; and how many times it was enlarged, (height, width)."""
-
-    latent: Tensor
-    source: str
-    scale: tuple[float, float]
 
 
 class NothingToMix(Exception):
@@ -93,16 +82,17 @@ def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded
     def mixer_of(model: torch.nn.Module, state: Tensor, schedule: Schedule, pattern: Pattern) -> Mixer:
         noising = compat.noising_of(function, model)
         steps = pattern.steps(schedule)
-        return Mixer(
-            settings if steps else dataclasses.replace(settings, progress="noise level"),
-            reference.latent,
-            noise_source(p, settings, noise, state),
-            steps or 1,
+        return mixer_for(
+            settings,
+            reference,
+            noise,
+            compat.seeds(p, len(state)),
+            state,
+            steps,
             noising,
-            reference.scale,
-            mask,
-            first_level(noising, state, x, noise),
-            trace.requested(steps),
+            mask=mask,
+            first_level=first_level(noising, state, x, noise),
+            trace=trace.requested(steps),
         )
 
     def done(mixer: Mixer, pattern: Pattern, schedule: Schedule, fault: str | None) -> None:
@@ -122,15 +112,14 @@ def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Ref
     if hasattr(p, "itermix_reference"):  # a later frame of a sequence, which has chosen for itself
         if p.itermix_reference is None:
             raise NothingToMix("mixing_reference is off")
-        return Reference(p.itermix_reference, "Latent Sequence", (settings.reference_scale or 1.0,) * 2)
+        return Reference(p.itermix_reference, source="Latent Sequence")
     has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
-    scale = (settings.reference_scale,) * 2 if settings.reference_scale else None
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
         fit = settings.reference_fit
         key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
         if key not in encoded:
             encoded[key] = compat.encode(p, upload.picture(), fit, x)
-        return Reference(encoded[key], "uploaded image", scale or compat.fitting_scale(upload.picture(), fit, x))
+        return Reference(encoded[key], compat.fitting_scale(upload.picture(), fit, x), source="uploaded image")
     if settings.reference == "uploaded image":
         raise NothingToMix("reference is set to uploaded image, but none was uploaded")
     if not has_own:
@@ -140,16 +129,7 @@ def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Ref
             "the masked content holds no picture; set it to fill or original, or upload a reference image"
         )
     source = "upscaled first pass" if compat.is_hires_pass(p) else "init latent"
-    enlarged = compat.enlargement(p)
-    return Reference(_equalised(p, settings, x, enlarged), source, scale or enlarged)
-
-
-def _equalised(p: Any, settings: MixingSettings, x: Tensor, enlarged: tuple[float, float]) -> Tensor:
-    interpolation = compat.latent_interpolation(p)
-    if settings.blend not in FREQUENCY_BLENDS or interpolation is None:
-        return x
-    size = tuple(round(side / factor) for side, factor in zip(x.shape[-2:], enlarged))
-    return equalised(x, size, interpolation)
+    return Reference(x, compat.enlargement(p), compat.latent_interpolation(p), source)
 
 
 def pass_name(p: Any) -> str:
@@ -158,13 +138,6 @@ def pass_name(p: Any) -> str:
     if compat.is_img2img(p):
         return "img2img"
     return "hires pass" if compat.is_hires_pass(p) else "first pass"
-
-
-def noise_source(p: Any, settings: MixingSettings, noise: Tensor, state: Tensor) -> NoiseSource:
-    if settings.noise == "fresh per step":
-        return FreshNoise(compat.seeds(p, len(state)), state)
-    # Some hosts start the sampler on the very tensor that they gave us as noise.
-    return SharedNoise(noise.clone() if noise.data_ptr() == state.data_ptr() else noise)
 
 
 def first_level(noising: Noising, state: Tensor, x: Tensor, noise: Tensor) -> tuple[float, float] | None:

@@ -1,0 +1,96 @@
+"""The low-pass behind "low-pass" and "two bands": what an enlarged reference still knows, and what it does not.
+
+Separable, in the basis of the cosine transform, which continues a picture by its mirror image: nothing comes in from
+the opposite border.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+NYQUIST = 0.5  # cycles per sample: the highest frequency that a latent holds
+# Mixed in full up to PASS times the cutoff and not at all from STOP times the cutoff on. In the octave below the cutoff
+# an enlarged picture is what its interpolation made of it, and a soft edge rings less; a little short of the cutoff,
+# so that at a picture's borders, too, nothing above it is touched.
+PASS, STOP = 0.5, 0.9
+# Enlarged by less than this a reference has lost little, so the edge comes in from above Nyquist with the scale: a
+# picture that had to be fitted by a pixel is mixed as one that fits.
+WHOLE_SPLIT = 1.25
+
+
+class LowPass:
+    """L for one run: x -> B^T B x along the height and the width, B being the cosines below the cutoff.
+
+    scale: how many times the reference was enlarged, (height, width). What it was enlarged from knew frequencies up
+    to the cutoff, 1 / (2 scale) cycles per sample. The bases are brought to the device once for each size.
+    """
+
+    def __init__(self, scale: tuple[float, float]):
+        self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
+        self._bases: dict[tuple, tuple[Tensor, Tensor]] = {}
+
+    @classmethod
+    def of_cutoff(cls, cutoff: tuple[float, float]) -> LowPass:
+        """cutoff: (height, width), in cycles per sample; 0.5 passes all."""
+        return cls(tuple(NYQUIST / share for share in cutoff))
+
+    def filter_(self, d: Tensor, rest: float = 0.0) -> Tensor:
+        """(L + rest (1 - L)) d, in place. d: [..., H, W], float32 or float64, of any memory layout.
+
+        One plane at a time, so that no second latent is held.
+        """
+        if min(self.cutoff) >= NYQUIST:  # the reference knows everything
+            return d
+        rows, columns = self._bases_for(d)
+        for index in itertools.product(*map(range, d.shape[:-2])):
+            plane = d[index]
+            low = rows.T @ (rows @ plane @ columns.T)
+            if rest:
+                plane.addmm_(low, columns, beta=rest, alpha=1.0 - rest)
+            else:
+                torch.mm(low, columns, out=plane)
+        return d
+
+    def _bases_for(self, d: Tensor) -> tuple[Tensor, Tensor]:
+        key = (*d.shape[-2:], d.dtype, d.device)
+        if key not in self._bases:
+            self._bases[key] = tuple(
+                _basis(size, share).to(d.dtype).to(d.device)  # in this order: not every device has float64
+                for size, share in zip(d.shape[-2:], self.cutoff)
+            )
+        return self._bases[key]
+
+
+def gain(frequency: Tensor, cutoff: float) -> Tensor:
+    """1 up to PASS * cutoff, 0 from STOP * cutoff on, half a cosine between. A cutoff of 0.5 passes all.
+
+    With s = 0.5 / cutoff below WHOLE_SPLIT both edges lie higher, by PASS (WHOLE_SPLIT - s) / (WHOLE_SPLIT - 1) of
+    the cutoff: continuous in s, down to s = 1 where the edge begins at Nyquist.
+    """
+    if cutoff >= NYQUIST:
+        return torch.ones_like(frequency)
+    raised = PASS * max((WHOLE_SPLIT - NYQUIST / cutoff) / (WHOLE_SPLIT - 1.0), 0.0)
+    edge = ((STOP + raised) * cutoff - frequency) / ((STOP - PASS) * cutoff)
+    return 0.5 - 0.5 * torch.cos(torch.pi * edge.clamp(0.0, 1.0))
+
+
+def cosine_basis(size: int, count: int | None = None) -> Tensor:
+    """[count, size], float64: the first `count` (or all) orthonormal DCT-II cosines of a signal of `size` samples."""
+    position = (torch.arange(size, dtype=torch.float64) + 0.5) * torch.pi / size
+    order = torch.arange(size if count is None else count, dtype=torch.float64)
+    basis = torch.cos(order[:, None] * position) * (2.0 / size) ** 0.5
+    basis[0] /= 2.0**0.5
+    return basis
+
+
+@lru_cache(maxsize=16)
+def _basis(size: int, cutoff: float) -> Tensor:
+    """[K, size], float64: the K cosines below the cutoff, each times the root of its gain; B^T B is the low-pass."""
+    frequency = torch.arange(size, dtype=torch.float64) / (2 * size)  # cycles per sample
+    share = gain(frequency, cutoff)
+    kept = int((share > 0.0).sum())
+    return share[:kept, None].sqrt() * cosine_basis(size, kept)
