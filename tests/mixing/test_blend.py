@@ -43,6 +43,19 @@ def test_weight_0_gives_x_to_the_bit(name, shape):
     assert torch.equal(blend(name, x, z, 0.0), x)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("name", EVERY_BLEND)
+def test_where_a_mask_is_0_x_stays_to_the_bit(name, dtype):
+    """Low-pass and two bands are linear in the mask, so they, too, leave what it leaves out."""
+    for seed in range(20):
+        x, z = latents((2, 4, 8, 8), dtype, seed)
+        mask = torch.zeros(1, 1, 8, 8)
+        mask[..., :4] = 0.8
+        mixed = blend(name, x, z, mask)
+        assert torch.equal(mixed[..., 4:], x[..., 4:])
+        assert not torch.equal(mixed[..., :4], x[..., :4])
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["linear", "slerp", "norm only"])
 def test_weight_1_gives_z(name, shape):

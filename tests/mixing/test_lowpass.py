@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -104,3 +105,63 @@ def test_gain_falls_from_1_at_half_the_cutoff_to_0_a_little_below_it():
 def test_the_smallest_latents_keep_their_mean(size):
     latent = random((1, 4, size, size))
     assert_close(filtered(latent, 0.125).mean(dim=(-2, -1)), latent.mean(dim=(-2, -1)))
+
+
+@pytest.mark.parametrize(
+    "name, rest, power", [("low-pass", 0.0, 0.81), ("two bands", 0.81, 0.81), ("linear", 0.0, 0.81)]
+)
+def test_a_reference_that_hardly_needed_fitting_is_mixed_as_one_that_fits(name, rest, power):
+    """White noise, weight .9: .81 of its power. Of the split alone .353 and .670 were left at a scale of 1.0001."""
+    x, z = torch.zeros(1, 4, 64, 64, dtype=torch.float64), random((1, 4, 64, 64))
+    found = [
+        float(blend(name, x, z, 0.9, (0.5 / scale, 0.5 / scale), rest).square().mean() / z.square().mean())
+        for scale in (1.0, 1.0001, 1.01)
+    ]
+    assert found == pytest.approx([0.81] * 3, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["low-pass", "two bands"])
+def test_nothing_jumps_while_a_reference_is_enlarged_more_and_more(name):
+    """By a thousandth each time, up to double size: nowhere does the blend change by more than 3 % of the reference."""
+    x, z = random((1, 1, 32, 32), 0), random((1, 1, 32, 32), 1)
+    scales = [1.0 + i / 1000 for i in range(1001)]
+    blends = [blend(name, x, z, 0.9, (0.5 / scale, 0.5 / scale), 0.3) for scale in scales]
+    steps = [float((after - before).norm() / (z - x).norm()) for before, after in pairwise(blends)]
+    assert max(steps) < 0.03
+
+
+@pytest.mark.parametrize("scale", [1.25, 1.5, 2.0, 4.0])
+def test_from_a_quarter_more_on_the_edge_is_that_of_the_cutoff_alone(scale):
+    """Half a cosine from .5 to .9 of 1 / (2 scale), written out."""
+    frequency = torch.linspace(0.0, 0.5, 101, dtype=torch.float64)
+    cutoff = 0.5 / scale
+    edge = ((0.9 * cutoff - frequency) / (0.4 * cutoff)).clamp(0.0, 1.0)
+    assert_close(gain(frequency, cutoff), (1.0 - torch.cos(math.pi * edge)) / 2.0, rtol=0, atol=1e-12)
+
+
+def test_the_less_a_reference_was_enlarged_the_more_of_it_passes():
+    frequency = torch.linspace(0.0, 0.5, 101, dtype=torch.float64)
+    gains = [gain(frequency, 0.5 / scale) for scale in (1.0, 1.0001, 1.05, 1.1, 1.2, 1.25, 1.5, 2.0)]
+    assert all(bool((more >= less - 1e-12).all()) for more, less in pairwise(gains))
+    assert_close(gains[1], torch.ones_like(frequency), rtol=0, atol=1e-4)
+
+
+LAYOUTS = {
+    "channels last": lambda t: t.to(memory_format=torch.channels_last),
+    "transposed": lambda t: t.transpose(-1, -2).contiguous().transpose(-1, -2),
+    "every second row": lambda t: t.repeat_interleave(2, dim=-2)[..., ::2, :],
+    "expanded": lambda t: t[:1].expand(t.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["low-pass", "two bands"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_layout_of_a_latent_in_memory_is_nothing_to_the_blend(name, layout, batch):
+    x, z = random((batch, 4, 12, 10), 0), random((batch, 4, 12, 10), 1)
+    if layout == "expanded":
+        x, z = x[:1].repeat(batch, 1, 1, 1), z[:1].repeat(batch, 1, 1, 1)
+    change = LAYOUTS[layout]
+    expected = blend(name, x, z, 0.7, (0.2, 0.3), 0.4)
+    for pair in ((change(x), z), (x, change(z)), (change(x), change(z))):
+        assert_close(blend(name, *pair, 0.7, (0.2, 0.3), 0.4), expected, rtol=0, atol=1e-13)
