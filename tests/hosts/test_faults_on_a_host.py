@@ -88,7 +88,7 @@ def test_a_script_method_that_raises_costs_no_picture(host, method):
 
 POINTS = [
     ("Euler", "passes._attach", 1), ("Euler", "passes.find_reference", 0),
-    ("Euler", "passes.noise_source", 0), ("DDIM", "passes.first_level", 0), ("Euler", "passes.summary", 0),
+    ("Euler", "passes.mixer_for", 0), ("DDIM", "passes.first_level", 0), ("Euler", "passes.summary", 0),
     ("Euler", "hook.attach", 0), ("Euler", "hook.pattern_of", 0), ("Euler", "hook.Run.hook_into", 0),
     ("Euler", "compat.noising_of", 0), ("Euler", "compat.is_interrupted", 0), ("Euler", "compat.is_interrupted", 5),
     ("Euler", "compat.inpaint_mask", 0), ("Euler", "compat.enlargement", 0),

@@ -67,10 +67,10 @@ def test_a_fault_while_mixing_ends_the_mixing_and_not_the_picture(fake, monkeypa
 def test_a_fault_while_setting_up_makes_the_pass_without_mixing(fake, monkeypatch):
     from itermix.webui.mixing import passes
 
-    def broken(*args):
+    def broken(*args, **more):
         raise RuntimeError("no")
 
-    monkeypatch.setattr(passes, "noise_source", broken)
+    monkeypatch.setattr(passes, "mixer_for", broken)
     settings = {"enabled": True, "hires_denoise": 0.0}
     generation = fake.generate(mixing=settings, **HIRES)
     assert generation.same_as(fake.generate(**HIRES))
@@ -111,7 +111,7 @@ def test_a_pass_that_cannot_be_mixed_keeps_the_hosts_own_denoising_strength(fake
 
 
 def test_a_pass_that_fails_too_late_says_which_denoising_strength_it_has(fake, monkeypatch):
-    broken_in_the_hires_pass(monkeypatch, "noise_source")
+    broken_in_the_hires_pass(monkeypatch, "mixer_for")
     made = fake.generate(mixing={"enabled": True, "hires_denoise": 0.8}, **HIRES)
     assert "Denoising strength: 0.8" in made.infotexts[0] and fake.p.denoising_strength == 0.5
     assert any("at the denoising strength that was meant for it, 0.8" in line for line in made.log)
