@@ -1,6 +1,6 @@
 """X/Y/Z plot axes for the fields of both scripts, "[Iterative Mixing] alpha_1" first.
 
-The cells of a plot share their script arguments, so a cell's values travel on an attribute of its own `p`.
+The cells of a plot share their script arguments, so a cell's values travel in the state of its own `p`.
 
 The plot is itself a selectable script, and a host runs one of those at a time: a cell is a plain picture, whatever the
 hidden fields of Latent Sequence say. So a cell with a sequence's axis is given to Latent Sequence in the one place
@@ -18,11 +18,10 @@ from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings, SettingsError
-from itermix.webui import callbacks
+from itermix.webui import callbacks, run_state
 
 MODULES = ("xyz_grid.py", "scripts.xyz_grid")  # the plot's module, as A1111 and as Forge name it
-ATTRIBUTE = "itermix_mixing_axes"
-SEQUENCE_ATTRIBUTE = "itermix_sequence_axes"
+OURS = "itermix_cell_maker"  # on the plot's `process_images`: that it is ours
 FIRST = "alpha_1"
 WITHOUT_AXIS = ("reference_image", "resume")  # a picture has no text; a plot does not go on with an old sequence
 ON_OFF = {"on": True, "off": False}
@@ -38,7 +37,7 @@ def register() -> None:
 
 def values_of(p: Any) -> dict[str, Any]:
     """What the axes of Iterative Mixing say for this cell, by field name."""
-    return getattr(p, ATTRIBUTE, {})
+    return run_state.of(p).mixing_axes
 
 
 def axis_label(key: str, field: Field) -> str:
@@ -56,22 +55,22 @@ def _add() -> None:
     if plot is None:
         return
     present = {option.label for option in plot.axis_options}
-    parts = (INFOTEXT_KEY, MixingSettings, ATTRIBUTE), (SEQUENCE_KEY, SequenceSettings, SEQUENCE_ATTRIBUTE)
-    for key, model, attribute in parts:
+    parts = (INFOTEXT_KEY, MixingSettings, "mixing_axes"), (SEQUENCE_KEY, SequenceSettings, "sequence_axes")
+    for key, model, axes in parts:
         for field in fields_with_axis(model):
             label = axis_label(key, field)
             if label not in present:
-                plot.axis_options.append(_axis(plot, label, field, attribute))
-    if not hasattr(plot.process_images, SEQUENCE_ATTRIBUTE):
+                plot.axis_options.append(_axis(plot, label, field, axes))
+    if not hasattr(plot.process_images, OURS):
         plot.process_images = _cell_maker(plot.process_images)
 
 
-def _axis(plot: Any, label: str, field: Field, attribute: str) -> Any:
+def _axis(plot: Any, label: str, field: Field, axes: str) -> Any:
     names = {"choice": field.choices, "switch": tuple(ON_OFF)}.get(field.kind)
     return plot.AxisOption(
         label,
         TYPES.get(field.kind, str),
-        _apply(field, attribute),
+        _apply(field, axes),
         confirm=_confirm(label, field),
         choices=(lambda: list(names)) if names else None,
     )
@@ -90,12 +89,14 @@ def _confirm(label: str, field: Field) -> Callable:
     return confirm
 
 
-def _apply(field: Field, attribute: str) -> Callable:
+def _apply(field: Field, axes: str) -> Callable:
+    """axes: the attribute of the run's state that holds the values, by field name."""
+
     def apply(p: Any, value: Any, values: list[Any]) -> None:
-        # new dicts: copies of p share the old ones
-        setattr(p, attribute, {**getattr(p, attribute, {}), field.name: field.check(_value(field, value))})
+        before = getattr(run_state.of(p), axes) or {}
+        run_state.change(p, **{axes: {**before, field.name: field.check(_value(field, value))}})
         if field.name == "frames":
-            p.itermix_longest = max(values)
+            run_state.change(p, longest=max(values))
 
     return apply
 
@@ -110,11 +111,12 @@ def _cell_maker(process_images: Callable) -> Callable:
     """The plot's `process_images`, with a way round it for cells that are sequences."""
 
     def make_cell(p: Any) -> Any:
-        if not hasattr(p, SEQUENCE_ATTRIBUTE):
+        state = run_state.of(p)
+        if state.sequence_axes is None:
             return process_images(p)
         from itermix.webui.sequence import plot as sequence_cell  # late: a host's start waits for every import
 
-        return sequence_cell.make(p, getattr(p, SEQUENCE_ATTRIBUTE), getattr(p, "itermix_longest", 0))
+        return sequence_cell.make(p, state.sequence_axes, state.longest)
 
-    setattr(make_cell, SEQUENCE_ATTRIBUTE, True)
+    setattr(make_cell, OURS, True)
     return make_cell

@@ -24,7 +24,7 @@ STEPS = 4
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.99, steps=STEPS)
 TEXT = "broken by the test"
 WEBUI, MIXER = "itermix.webui", "itermix.mixing.mixer.Mixer"
-SCRIPT = f"{WEBUI}.mixing_script.IterativeMixing"
+SCRIPT = f"{WEBUI}.mixing.script.IterativeMixing"
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ def disturb(host, how, evaluation, passes=0):
 
 METHODS = (
     *(f"{SCRIPT}.{name}" for name in ("process", "process_before_every_sampling", "postprocess", "postprocess_image")),
-    f"{SCRIPT}.postprocess_image_after_composite", f"{WEBUI}.passes.attach", f"{WEBUI}.passes.detach",
-    f"{WEBUI}.arguments.read",
+    f"{SCRIPT}.postprocess_image_after_composite", f"{WEBUI}.mixing.passes.attach",
+    f"{WEBUI}.mixing.passes.detach", f"{WEBUI}.mixing.arguments.read",
 )  # fmt: skip
 
 
@@ -87,16 +87,21 @@ def test_a_script_method_that_raises_costs_no_picture(host, method):
 
 
 POINTS = [
-    ("Euler", "passes._attach", 1), ("Euler", "passes.find_reference", 0),
-    ("Euler", "passes.mixer_for", 0), ("DDIM", "passes.first_level", 0), ("Euler", "passes.summary", 0),
-    ("Euler", "hook.attach", 0), ("Euler", "hook.pattern_of", 0), ("Euler", "hook.Run.hook_into", 0),
+    ("Euler", "mixing.passes.prepared", 0), ("Euler", "mixing.passes.find_reference", 0),
+    ("Euler", "mixing.passes.mixer_for", 0), ("DDIM", "mixing.passes.first_level", 0),
+    ("Euler", "mixing.passes.summary", 0),
+    ("Euler", "mixing.hook.Attachment.__init__", 0), ("Euler", "mixing.hook.pattern_of", 0),
+    ("Euler", "mixing.hook.MixedRun.hook_into", 0),
     ("Euler", "compat.noising_of", 0), ("Euler", "compat.is_interrupted", 0), ("Euler", "compat.is_interrupted", 5),
     ("Euler", "compat.inpaint_mask", 0), ("Euler", "compat.enlargement", 0),
-    *(("Euler", f"hook.AtEvaluation.{name}", at) for name in ("evaluated", "reported") for at in (0, 2, STEPS - 1)),
-    ("PLMS", "hook.AtEvaluation.predicted", 1), ("PLMS", "hook.AtEvaluation._shift_predictions", 1),
-    ("LMS", "hook.InSegments._segments", 0), ("LMS", "hook.AtEvaluation.evaluated", 2),
-    *(("UniPC", f"hook.AtCallback.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
-    *(("DPM adaptive", f"hook.AtAcceptance.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
+    *(
+        ("Euler", f"mixing.hook.AtEvaluation.{name}", at)
+        for name in ("evaluated", "reported") for at in (0, 2, STEPS - 1)
+    ),
+    ("PLMS", "mixing.hook.AtEvaluation.predicted", 1), ("PLMS", "mixing.hook.AtEvaluation._shift_predictions", 1),
+    ("LMS", "mixing.hook.InSegments._segments", 0), ("LMS", "mixing.hook.AtEvaluation.evaluated", 2),
+    *(("UniPC", f"mixing.hook.AtCallback.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
+    *(("DPM adaptive", f"mixing.hook.AtAcceptance.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
 ]  # fmt: skip
 
 

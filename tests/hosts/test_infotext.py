@@ -75,9 +75,9 @@ def test_the_accordions_fields_come_back_from_a_picture(host, values):
 @settings(**RANDOM)
 @given(sequence_values())
 def test_the_fields_of_a_sequence_come_back_from_a_picture(host, values):
-    from itermix.webui.sequence import script as sequence_script
+    from itermix.webui.sequence.arguments import settings_of
 
-    made = sequence_script.settings_of(as_on_the_page(SequenceSettings, values))
+    made = settings_of(as_on_the_page(SequenceSettings, values))
     found = carried(host, SEQUENCE_KEY, made.to_infotext())
     assert pasted(SequenceSettings, SEQUENCE_KEY, found) == {**values, "resume": False}
 

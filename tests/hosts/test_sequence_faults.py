@@ -34,8 +34,8 @@ def sequence(host, tab="txt2img", settings=(), **body):
 
 AFTERWARDS = [
     "itermix.pictures.films.save_film", "itermix.pictures.films.save_frame", "itermix.pictures.films.new_folder",
-    "itermix.webui.sequence.run.Sequence._write_video", "itermix.webui.sequence.run.Sequence._add_grid",
-    "itermix.webui.sequence.run.Sequence.keep",
+    "itermix.webui.sequence.results.Results._write_video", "itermix.webui.sequence.results.Results._add_grid",
+    "itermix.webui.sequence.results.Results.keep",
 ]  # fmt: skip
 
 

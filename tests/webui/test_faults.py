@@ -162,17 +162,21 @@ def test_what_could_not_be_set_up_is_not_kept_in_memory_while_the_host_samples(m
 
     alive = []
 
-    def make_mixer(*args):
-        heavy = Heavy()
-        alive.append(weakref.ref(heavy))
-        raise RuntimeError("no")
+    class Broken:
+        def mixer(self, *args):
+            heavy = Heavy()
+            alive.append(weakref.ref(heavy))
+            raise RuntimeError("no")
+
+        def failed(self, error):
+            pass
 
     def sample_euler(model, x, sigmas=None, callback=None):
         assert alive[0]() is None
         return x
 
     sampler = SimpleNamespace(func=sample_euler)
-    hook.attach(sampler, make_mixer, lambda: False, lambda *args: None)
+    hook.Attachment(sampler, Broken())
     assert sampler.func(None, "x", sigmas=[1.0, 0.0]) == "x" and len(alive) == 1
 
 
@@ -208,56 +212,64 @@ def test_an_interrupted_run_is_not_mixed_further(fake, monkeypatch):
     assert "nothing mixed" in generation.log[-1]
 
 
+class Counted:
+    """Says that it was asked for a mixer, and has none."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def mixer(self, *args):
+        self.calls.append("ours")
+        raise RuntimeError("no")
+
+    def failed(self, error):
+        pass
+
+
 def wrapped_sampler():
-    """A sampler whose function we have wrapped and somebody else has wrapped again, and what has been called."""
+    """A sampler whose function we have wrapped and somebody else has wrapped again; ours; and what has been called."""
+    from itermix.webui.mixing import hook
+
     sampler, calls = SimpleNamespace(), []
 
     def sample_euler(model, x, **kwargs):
         return x
 
-    def wrap():
-        inner = sampler.func
-
-        @functools.wraps(inner)
-        def foreign(*args, **kwargs):
-            calls.append("foreign")
-            return inner(*args, **kwargs)
-
-        sampler.func = foreign
-
     sampler.func = sample_euler
-    attach(sampler, calls)
-    wrap()
-    return sampler, calls
+    ours = hook.Attachment(sampler, Counted(calls))
+    inner = sampler.func
 
+    @functools.wraps(inner)
+    def foreign(*args, **kwargs):
+        calls.append("foreign")
+        return inner(*args, **kwargs)
 
-def attach(sampler, calls):
-    from itermix.webui.mixing import hook
-
-    hook.attach(sampler, lambda *args: calls.append("ours") or 1 / 0, lambda: False, None)
+    sampler.func = foreign
+    return sampler, ours, calls
 
 
 def test_a_wrapper_that_somebody_put_around_ours_stays_and_ours_acts_once():
-    sampler, calls = wrapped_sampler()
+    sampler, _, calls = wrapped_sampler()
     foreign = sampler.func
     assert [sampler.func(None, 5, sigmas=[1.0, 0.0]) for _ in range(2)] == [5, 5]
     assert calls == ["foreign", "ours", "foreign"] and sampler.func is foreign
 
 
 def test_ours_does_not_act_in_somebodys_wrapper_after_it_was_taken_off():
-    from itermix.webui.mixing import hook
-
-    sampler, calls = wrapped_sampler()
+    sampler, ours, calls = wrapped_sampler()
     foreign = sampler.func
-    hook.detach(sampler)
+    ours.detach()
     assert sampler.func is foreign and sampler.func(None, 5, sigmas=[1.0, 0.0]) == 5
     assert calls == ["foreign"]
 
 
 def test_attached_again_around_somebodys_wrapper_ours_acts_once():
     """As in Forge, which calls twice before a hires pass."""
-    sampler, calls = wrapped_sampler()
-    attach(sampler, calls)
+    from itermix.webui.mixing import hook
+
+    sampler, ours, calls = wrapped_sampler()
+    ours.detach()
+    hook.Attachment(sampler, Counted(calls))
     assert [sampler.func(None, 5, sigmas=[1.0, 0.0]) for _ in range(2)] == [5, 5]
     assert calls == ["ours", "foreign", "foreign"]
 
@@ -279,7 +291,7 @@ def test_a_mixed_run_is_forgotten_at_once(fake):
 
 @pytest.mark.parametrize("sampler, broken", [
     ("Euler", "compat.is_interrupted"), ("Euler", "passes.find_reference"), ("LMS", "hook.InSegments._segments"),
-    ("Euler", "hook.pattern_of"), ("Euler", "compat.noising_of"), ("Euler", "hook.Run.hook_into"),
+    ("Euler", "hook.pattern_of"), ("Euler", "compat.noising_of"), ("Euler", "hook.MixedRun.hook_into"),
 ])  # fmt: skip
 def test_a_fault_of_ours_anywhere_costs_no_picture(fake, monkeypatch, sampler, broken):
     from itermix.webui import compat

@@ -17,7 +17,7 @@ PICTURE_FIELD = "reference_image"
 
 
 @dataclass(frozen=True)
-class Request:
+class MixingRequest:
     """One run's settings, and the uploaded picture if there is one."""
 
     settings: MixingSettings
@@ -30,7 +30,7 @@ class Request:
         return self.upload is not None and is_chosen
 
 
-def read(args: tuple, axes: dict[str, Any], uploads: Uploads) -> Request | None:
+def read(args: tuple, axes: dict[str, Any], uploads: Uploads) -> MixingRequest | None:
     """Settings from a script's arguments: positional in the order of the fields, or one object as the first.
 
     An object stands for switched-on mixing unless it says otherwise. Missing arguments take their default. axes:
@@ -54,7 +54,7 @@ def read(args: tuple, axes: dict[str, Any], uploads: Uploads) -> Request | None:
     settings = MixingSettings.from_dict(values)
     if not settings.enabled:
         return None
-    return Request(settings, None if given is None else uploads.of(given))
+    return MixingRequest(settings, None if given is None else uploads.of(given))
 
 
 def written_down(args: tuple) -> list[Any]:

@@ -8,10 +8,9 @@ is logged once, and never stops the sampling. What the hosts do is in `samplers.
 from __future__ import annotations
 
 import functools
-import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,80 +18,88 @@ from torch import Tensor
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.trace import DENOISED
 from itermix.webui.log import log
-from itermix.webui.mixing.samplers import Pattern, Schedule, pattern_of
+from itermix.webui.mixing.samplers import Pattern, SamplerCall, pattern_of
 
-OURS = "itermix_wrapper"
-LATEST = "itermix_latest"  # on a sampler: which of our wrappers may act, where somebody has wrapped an earlier one
+OURS = "itermix_wrapper"  # on a wrapper: that it is one of ours
 PLMS_HISTORY = 3  # noise predictions that PLMS keeps
 END_TOLERANCE = 1e-4  # DPM adaptive works in log sigma and arrives at its last level up to rounding
 
-MakeMixer = Callable[[torch.nn.Module, Tensor, Schedule, Pattern], Mixer]
-Done = Callable[[Mixer, "Pattern", Schedule, "str | None"], None]
+
+class Pass(Protocol):
+    """What is to be mixed into a run, as `Attachment` asks for it."""
+
+    def mixer(self, model: torch.nn.Module, x: Tensor, call: SamplerCall, pattern: Pattern) -> Mixer:
+        """The mixer, when the run's state x and its schedule are known."""
+
+    def is_interrupted(self) -> bool:
+        """Whether the host is about to throw the evaluation away."""
+
+    def done(self, mixer: Mixer, pattern: Pattern, call: SamplerCall, fault: str | None) -> None:
+        """The run has ended, however it ended. fault: what went wrong on our side, or None."""
+
+    def failed(self, error: Exception) -> None:
+        """The mixing could not be set up; the run goes on without it."""
 
 
-def attach(sampler: Any, make_mixer: MakeMixer, is_interrupted: Callable[[], bool], done: Done) -> None:
-    """Mixes the next run of this sampler object, and that run only.
+class Attachment:
+    """Mixes the next run of a sampler object, and that run only. sampler: the host's, with the attribute `func`."""
 
-    sampler: the host's, with the attribute `func`. make_mixer(model, x, schedule, pattern) builds the mixer when
-    the run's state x and schedule are known. is_interrupted: whether the host is about to throw the evaluation
-    away. done(mixer, pattern, schedule, fault) is called when the run has ended, however it ended; fault is what
-    went wrong on our side, or None.
-    """
-    detach(sampler)
-    original, token = sampler.func, object()
+    def __init__(self, sampler: Any, to_mix: Pass):
+        self.sampler, self.to_mix, self.original = sampler, to_mix, sampler.func
+        self.is_spent = False
 
-    @functools.wraps(original)  # the host reads the signature
-    def mixed(model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if getattr(sampler, LATEST, None) is not token:  # spent, or replaced, and kept by somebody who wrapped it
-            return original(model, x, *args, **kwargs)
-        detach(sampler)
-        run = set_up(model, x, kwargs)
+        @functools.wraps(self.original)  # the host reads the signature
+        def mixed(model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            return self._call(model, x, *args, **kwargs)
+
+        setattr(mixed, OURS, True)
+        self.wrapper = sampler.func = mixed
+
+    def detach(self) -> None:
+        """Takes the wrapper off. Safe to call at any time; one that somebody has wrapped stays, and does nothing."""
+        self.is_spent = True
+        if self.sampler is not None and self.sampler.func is self.wrapper:
+            self.sampler.func = self.original
+        self.sampler = self.wrapper = self.to_mix = None  # no circles: they would keep the reference in memory
+
+    def _call(self, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if self.is_spent:  # and kept by somebody who wrapped it
+            return self.original(model, x, *args, **kwargs)
+        to_mix = self.to_mix
+        self.detach()
+        run = self._set_up(to_mix, model, x, kwargs)
         if run is None:  # not said within an `except`, which would keep what was set up in memory meanwhile
-            return original(model, x, *args, **kwargs)
+            return self.original(model, x, *args, **kwargs)
         try:
-            return run.sample(original, model, x, *args, **kwargs)
+            return run.sample(self.original, model, x, *args, **kwargs)
         finally:
             run.unhook()
             try:
-                done(run.mixer, run.pattern, run.schedule, run.fault)
+                to_mix.done(run.mixer, run.pattern, run.call, run.fault)
             except Exception:
                 log.exception("a mixed pass could not be reported")
 
-    def set_up(model: torch.nn.Module, x: Tensor, kwargs: dict[str, Any]) -> Run | None:
+    def _set_up(self, to_mix: Pass, model: torch.nn.Module, x: Tensor, kwargs: dict[str, Any]) -> MixedRun | None:
         run = None
         try:
-            pattern = pattern_of(original)
-            schedule = Schedule.of_call(kwargs)
-            mixer = make_mixer(model, x, schedule, pattern)
-            run = RUNS[pattern.state](mixer, pattern, schedule, is_interrupted)
+            pattern = pattern_of(self.original)
+            call = SamplerCall.of(kwargs)
+            run = RUNS[pattern.state](to_mix.mixer(model, x, call, pattern), pattern, call, to_mix.is_interrupted)
             run.hook_into(model)
             return run
-        except Exception:
+        except Exception as error:
             log.exception("mixing could not be set up; this pass is made without it")
             if run is not None:
                 run.unhook()
+            to_mix.failed(error)
             return None
 
-    setattr(mixed, OURS, weakref.ref(mixed))  # not itself: a circle would keep the reference until memory is swept
-    mixed.original = original
-    setattr(sampler, LATEST, token)
-    sampler.func = mixed
 
-
-def detach(sampler: Any) -> None:
-    """Takes our wrapper off a sampler that has not run. Safe to call at any time."""
-    sampler.__dict__.pop(LATEST, None)
-    function = getattr(sampler, "func", None)
-    # Somebody else's wrapper may have copied our attributes: only ours names itself.
-    if function is not None and getattr(function, OURS, lambda: None)() is function:
-        sampler.func = function.original
-
-
-class Run:
+class MixedRun:
     """One call of a sampler function with a mixer at its side. Subclasses say where the state can be changed."""
 
-    def __init__(self, mixer: Mixer, pattern: Pattern, schedule: Schedule, is_interrupted: Callable[[], bool]):
-        self.mixer, self.pattern, self.schedule, self.is_interrupted = mixer, pattern, schedule, is_interrupted
+    def __init__(self, mixer: Mixer, pattern: Pattern, call: SamplerCall, is_interrupted: Callable[[], bool]):
+        self.mixer, self.pattern, self.call, self.is_interrupted = mixer, pattern, call, is_interrupted
         self.fault: str | None = None
         self.handles: list[Any] = []
 
@@ -123,7 +130,7 @@ class Run:
     def sample(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The sampler function's result, mixed."""
         kwargs["callback"] = self._watched(kwargs.get("callback"))
-        x = self._call(function, model, x, *args, **kwargs)
+        x = self._sampled(function, model, x, *args, **kwargs)
         self._guarded(lambda: self._write(x, self.mixer.end(x)))
         return x
 
@@ -131,7 +138,7 @@ class Run:
         """Makes x, the sampler's own tensor, what the mixer makes of it."""
         self._write(x, self.mixer.begin(x, step, level))
 
-    def _call(self, function: Callable, *args: Any, **kwargs: Any) -> Tensor:
+    def _sampled(self, function: Callable, *args: Any, **kwargs: Any) -> Tensor:
         return function(*args, **kwargs)
 
     def _before_evaluation(self, model: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
@@ -165,7 +172,7 @@ class Run:
             x.copy_(mixed)
 
 
-class AtEvaluation(Run):
+class AtEvaluation(MixedRun):
     """The state is changed at the first evaluation of each step; the callback tells which one that was."""
 
     def __init__(self, *args: Any):
@@ -194,7 +201,7 @@ class AtEvaluation(Run):
             raise RuntimeError(f"the sampler reported step {d['i']} at an evaluation that was not its first")
         self.reporting = False
         self.step = d["i"] + 1
-        self.solver_evaluations = self.pattern.extra(self.schedule, d)
+        self.solver_evaluations = self.pattern.extra(self.call, d)
 
     def _shift_predictions(self, change: Tensor, level: float) -> None:
         """Moves PLMS's remembered noise predictions with the state: as if x0 had stayed and the noise had changed."""
@@ -206,7 +213,7 @@ class AtEvaluation(Run):
 class InSegments(AtEvaluation):
     """For samplers that remember derivatives: each mixed step is a fresh start of the sampler function."""
 
-    def _call(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def _sampled(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         sigmas, callback = kwargs.pop("sigmas"), kwargs.pop("callback")
         segments: list[tuple[int, int]] = []
         self._guarded(lambda: segments.extend(self._segments()))
@@ -223,14 +230,14 @@ class InSegments(AtEvaluation):
 
     def _segments(self) -> list[tuple[int, int]]:
         """Runs of steps (first, one after the last) such that only the first step of each is mixed."""
-        steps = len(self.schedule.levels) - 1
+        steps = len(self.call.levels) - 1
         late = int(self.mixer.late)  # what belongs to step i is mixed at the start of step i + 1
-        mixed = [i for i in range(1, steps) if self.mixer.weight(i - late, self.schedule.levels[i - late]) > 0.0]
+        mixed = [i for i in range(1, steps) if self.mixer.weight(i - late, self.call.levels[i - late]) > 0.0]
         bounds = [0, *mixed, steps]
         return list(zip(bounds, bounds[1:]))
 
 
-class AtCallback(Run):
+class AtCallback(MixedRun):
     """UniPC: its corrector overwrites a change of x at an evaluation, so the state is changed in the callback after.
 
     The evaluation is made at the predicted state; that is mixed too, so that the model sees what will be the state.
@@ -252,7 +259,7 @@ class AtCallback(Run):
         self.level = None
 
 
-class AtAcceptance(Run):
+class AtAcceptance(MixedRun):
     """DPM adaptive: a step begins when a try is accepted, and a rejected try evaluates the same state again."""
 
     def __init__(self, *args: Any):
@@ -272,7 +279,7 @@ class AtAcceptance(Run):
 
     def reported(self, d: dict[str, Any]) -> None:
         level = float(d["sigma"])
-        if d["n_accept"] > self.step and level > self.schedule.last_level * (1.0 + END_TOLERANCE):
+        if d["n_accept"] > self.step and level > self.call.last_level * (1.0 + END_TOLERANCE):
             self.step = d["n_accept"]
             self.mix_in_place(d["x"], self.step, level)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,14 +12,14 @@ from torch import Tensor
 from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.noising import VP, Noising
 from itermix.mixing.reference import Reference
-from itermix.webui import compat
+from itermix.mixing.settings import MixingSettings
+from itermix.webui import compat, run_state
 from itermix.webui.log import log
 from itermix.webui.mixing import hook, trace
-from itermix.webui.mixing.arguments import Request
-from itermix.webui.mixing.samplers import Pattern, Schedule, pattern_of
+from itermix.webui.mixing.arguments import MixingRequest
+from itermix.webui.mixing.samplers import Pattern, SamplerCall, pattern_of
 
 HOST_DENOISE_KEY = "Denoising strength"
-HOST_DENOISE = "itermix_host_denoise"  # on p, while a hires pass has ours: the host's own denoising strength
 LEVEL_TOLERANCE = 1e-3  # share of a state that its own reference and noise may leave unexplained
 
 Encoded = dict[tuple, Tensor]
@@ -27,13 +29,14 @@ class NothingToMix(Exception):
     """Why a pass is made without mixing."""
 
 
-def attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
+def attach(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
     """Makes the pass that is about to start a mixed one; where that cannot be, says why and leaves it as it is.
 
     x, noise: what the host is about to start from, [B, C, H, W]. encoded: pictures that this run has encoded.
     """
     try:
-        _attach(p, request, x, noise, encoded)
+        if is_expected(p, request):
+            prepared(p, request, x, noise, encoded).attach()
     except NothingToMix as reason:
         log.info(f"{pass_name(p)}: nothing mixed: {reason}")
     except Exception:
@@ -42,77 +45,115 @@ def attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded)
 
 def begin(p: Any) -> None:
     """Before a pass: it is to start from what the host has set, whatever a pass of an earlier batch was given."""
-    if HOST_DENOISE in p.__dict__:
-        p.extra_generation_params[HOST_DENOISE_KEY] = p.__dict__[HOST_DENOISE]
+    own = run_state.of(p).host_denoise
+    if own is not None:
+        p.extra_generation_params[HOST_DENOISE_KEY] = own
     detach(p)
 
 
 def detach(p: Any) -> None:
     """Takes off what a pass has left. The infotext keeps the denoising strength that was used."""
-    if getattr(p, "sampler", None) is not None:
-        hook.detach(p.sampler)
-    if HOST_DENOISE in p.__dict__:
-        p.denoising_strength = p.__dict__.pop(HOST_DENOISE)
+    state = run_state.of(p)
+    if state.attachment is not None:
+        state.attachment.detach()
+    if state.host_denoise is not None:
+        p.denoising_strength = state.host_denoise
+    run_state.change(p, attachment=None, host_denoise=None)
 
 
-def _attach(p: Any, request: Request, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
-    settings, name, sampler = request.settings, pass_name(p), p.sampler.config.name
-    is_frame = hasattr(p, "itermix_reference")
-    if not is_frame and compat.hires_follows(p) and (request.upload is None or settings.passes == "hires pass"):
-        return  # nobody expects this pass to be mixed; the hires pass says what was done
-    if not is_frame and settings.passes != "all" and (settings.passes == "hires pass") != compat.is_hires_pass(p):
-        raise NothingToMix(f"passes is set to {settings.passes}")
-    function = p.sampler.func
-    if pattern_of(function) is None:
+def is_expected(p: Any, request: MixingRequest) -> bool:
+    """Whether anybody expects this pass to be mixed: a first pass only with an upload, else the hires pass speaks."""
+    if frame_of(p) is not None or not compat.hires_follows(p):
+        return True
+    return request.upload is not None and request.settings.passes != "hires pass"
+
+
+def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: Encoded) -> MixedPass:
+    """The pass that is about to start from x. Raises NothingToMix where it has nothing to be mixed with."""
+    settings, sampler = request.settings, p.sampler.config.name
+    if frame_of(p) is None and settings.passes != "all":
+        if (settings.passes == "hires pass") != compat.is_hires_pass(p):
+            raise NothingToMix(f"passes is set to {settings.passes}")
+    if pattern_of(p.sampler.func) is None:
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
     reference = find_reference(p, request, x, encoded)
     if not bool(reference.latent.isfinite().all()):  # an encoder in half precision overflows on some pictures
         raise NothingToMix(f"the reference ({reference.source}) became values that are no numbers when it was encoded")
-    mask = compat.inpaint_mask(p)
     denoise = settings.hires_denoise if compat.is_hires_pass(p) else 0.0
+    mask = compat.inpaint_mask(p)
+    return MixedPass(p, settings, pass_name(p), sampler, p.sampler.func, reference, x, noise, mask, denoise)
 
-    def make_mixer(model: torch.nn.Module, state: Tensor, schedule: Schedule, pattern: Pattern) -> Mixer:
-        try:
-            return mixer_of(model, state, schedule, pattern)
-        except Exception:
-            if denoise > 0.0:  # too late for the host's own: the schedule is made
-                log.warning(f"{name}: without mixing, but at the denoising strength that was meant for it, {denoise}")
-            raise
 
-    def mixer_of(model: torch.nn.Module, state: Tensor, schedule: Schedule, pattern: Pattern) -> Mixer:
-        noising = compat.noising_of(function, model)
-        steps = pattern.steps(schedule)
+@dataclass
+class MixedPass:
+    """A pass with what is mixed into it: what `hook.Attachment` asks for.
+
+    function: the sampler's own. x, noise: what the host starts from. denoise: the pass's strength, 0 for the host's.
+    """
+
+    p: Any
+    settings: MixingSettings
+    name: str
+    sampler: str
+    function: Callable
+    reference: Reference
+    x: Tensor
+    noise: Tensor
+    mask: Tensor | None
+    denoise: float
+
+    def attach(self) -> None:
+        p = self.p
+        run_state.change(p, attachment=hook.Attachment(p.sampler, self))
+        if self.denoise > 0.0:  # last: a pass that is made without mixing keeps the host's own
+            run_state.change(p, host_denoise=p.denoising_strength)
+            p.denoising_strength = self.denoise
+            p.extra_generation_params[HOST_DENOISE_KEY] = self.denoise
+
+    def is_interrupted(self) -> bool:
+        return compat.is_interrupted()
+
+    def mixer(self, model: torch.nn.Module, state: Tensor, call: SamplerCall, pattern: Pattern) -> Mixer:
+        noising = compat.noising_of(self.function, model)
+        steps = pattern.steps(call)
         return mixer_for(
-            settings,
-            reference,
-            noise,
-            compat.seeds(p, len(state)),
+            self.settings,
+            self.reference,
+            self.noise,
+            compat.seeds(self.p, len(state)),
             state,
             steps,
             noising,
-            mask=mask,
-            first_level=first_level(noising, state, x, noise),
+            mask=self.mask,
+            first_level=first_level(noising, state, self.x, self.noise),
             trace=trace.requested(steps),
         )
 
-    def done(mixer: Mixer, pattern: Pattern, schedule: Schedule, fault: str | None) -> None:
-        log.info(summary(name, sampler, reference.source, mixer, pattern.steps(schedule), fault))
-        trace.save(p, mixer, name, sampler)
+    def failed(self, error: Exception) -> None:
+        if self.denoise > 0.0:  # too late for the host's own: the schedule is made
+            log.warning(
+                f"{self.name}: without mixing, but at the denoising strength that was meant for it, {self.denoise}"
+            )
 
-    hook.attach(p.sampler, make_mixer, compat.is_interrupted, done)
-    if denoise > 0.0:  # last: a pass that is made without mixing keeps the host's own
-        setattr(p, HOST_DENOISE, p.denoising_strength)
-        p.denoising_strength = denoise
-        p.extra_generation_params[HOST_DENOISE_KEY] = denoise
+    def done(self, mixer: Mixer, pattern: Pattern, call: SamplerCall, fault: str | None) -> None:
+        log.info(summary(self.name, self.sampler, self.reference.source, mixer, pattern.steps(call), fault))
+        trace.save(self.p, mixer, self.name, self.sampler)
 
 
-def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Reference:
+def frame_of(p: Any) -> Any | None:
+    """The later frame of a sequence that is being sampled, with its `reference`; None where there is none."""
+    sequence = run_state.of(p).sequence
+    return None if sequence is None else sequence.frame
+
+
+def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) -> Reference:
     """The reference of the pass that is about to start from x. Raises NothingToMix where there is none."""
     settings, upload = request.settings, request.upload
-    if hasattr(p, "itermix_reference"):  # a later frame of a sequence, which has chosen for itself
-        if p.itermix_reference is None:
+    frame = frame_of(p)
+    if frame is not None:  # which has chosen for itself
+        if frame.reference is None:
             raise NothingToMix("mixing_reference is off")
-        return Reference(p.itermix_reference, source="Latent Sequence")
+        return Reference(frame.reference, source="Latent Sequence")
     has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
         fit = settings.reference_fit
@@ -133,7 +174,7 @@ def find_reference(p: Any, request: Request, x: Tensor, encoded: Encoded) -> Ref
 
 
 def pass_name(p: Any) -> str:
-    if hasattr(p, "itermix_reference"):
+    if frame_of(p) is not None:
         return "frame"
     if compat.is_img2img(p):
         return "img2img"

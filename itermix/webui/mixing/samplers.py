@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Schedule:
+class SamplerCall:
     """What a sampler function was called with. levels: the noise level at the start of each step, and 0 (sigmas) or
     the last timestep; empty where only the range is known (DPM fast, DPM adaptive)."""
 
@@ -21,7 +21,7 @@ class Schedule:
     last_level: float = 0.0  # DPM fast and adaptive: where they end
 
     @classmethod
-    def of_call(cls, arguments: dict[str, Any]) -> Schedule:
+    def of(cls, arguments: dict[str, Any]) -> SamplerCall:
         if arguments.get("sigmas") is not None:
             return cls(tuple(float(sigma) for sigma in arguments["sigmas"]))
         if arguments.get("timesteps") is not None:
@@ -41,8 +41,8 @@ class Pattern:
     history: "shift" where the sampler remembers noise predictions, which then move along with the state.
     """
 
-    steps: Callable[[Schedule], int | None]
-    extra: Callable[[Schedule, dict[str, Any]], int]
+    steps: Callable[[SamplerCall], int | None]
+    extra: Callable[[SamplerCall, dict[str, Any]], int]
     state: str = "evaluation"
     history: str = ""
 
@@ -52,43 +52,43 @@ def pattern_of(function: Callable) -> Pattern | None:
     return PATTERNS.get(getattr(function, "__name__", ""))
 
 
-def _intervals(schedule: Schedule) -> int:
-    return len(schedule.levels) - 1
+def _intervals(call: SamplerCall) -> int:
+    return len(call.levels) - 1
 
 
-def _none(schedule: Schedule, d: dict[str, Any]) -> int:
+def _none(call: SamplerCall, d: dict[str, Any]) -> int:
     return 0
 
 
-def _one_unless_last(schedule: Schedule, d: dict[str, Any]) -> int:
-    return 0 if schedule.levels[d["i"] + 1] == 0 else 1
+def _one_unless_last(call: SamplerCall, d: dict[str, Any]) -> int:
+    return 0 if call.levels[d["i"] + 1] == 0 else 1
 
 
-def _one_unless_to_zero(schedule: Schedule, d: dict[str, Any]) -> int:
+def _one_unless_to_zero(call: SamplerCall, d: dict[str, Any]) -> int:
     """Restart reports the level that the step goes to, and makes steps that its schedule does not list."""
     return 0 if d["sigma"] == 0 else 1
 
 
-def _heunpp2(schedule: Schedule, d: dict[str, Any]) -> int:
+def _heunpp2(call: SamplerCall, d: dict[str, Any]) -> int:
     """Three evaluations per step, two in the last but one, one in the last."""
-    return min(2, _intervals(schedule) - 1 - d["i"])
+    return min(2, _intervals(call) - 1 - d["i"])
 
 
-def _two_unless_last(schedule: Schedule, d: dict[str, Any]) -> int:
-    return 2 * _one_unless_last(schedule, d)
+def _two_unless_last(call: SamplerCall, d: dict[str, Any]) -> int:
+    return 2 * _one_unless_last(call, d)
 
 
-def _two_in_the_first_half(schedule: Schedule, d: dict[str, Any]) -> int:
+def _two_in_the_first_half(call: SamplerCall, d: dict[str, Any]) -> int:
     """Kohaku LoNyu Yog also evaluates at -x and at a try, up to the middle of the run."""
-    return 2 if d["i"] <= _intervals(schedule) / 2 else 0
+    return 2 if d["i"] <= _intervals(call) / 2 else 0
 
 
-def _fast_orders(schedule: Schedule) -> list[int]:
+def _fast_orders(call: SamplerCall) -> list[int]:
     """DPM-Solver-fast's groups (Lu et al., arXiv 2206.00927, section 3.4): one group is one step."""
-    groups = schedule.evaluations // 3 + 1
-    if schedule.evaluations % 3 == 0:
+    groups = call.evaluations // 3 + 1
+    if call.evaluations % 3 == 0:
         return [3] * (groups - 2) + [2, 1]
-    return [3] * (groups - 1) + [schedule.evaluations % 3]
+    return [3] * (groups - 1) + [call.evaluations % 3]
 
 
 SINGLE = Pattern(_intervals, _none)
@@ -132,12 +132,10 @@ PATTERNS = {
     "sample_deis": DERIVATIVE_HISTORY,
     "sample_gradient_estimation": DERIVATIVE_HISTORY,
     "sample_gradient_estimation_cfg_pp": DERIVATIVE_HISTORY,
-    "sample_dpm_fast": Pattern(
-        lambda schedule: len(_fast_orders(schedule)), lambda schedule, d: _fast_orders(schedule)[d["i"]] - 1
-    ),
-    "sample_dpm_adaptive": Pattern(lambda schedule: None, _none, state="acceptance"),
+    "sample_dpm_fast": Pattern(lambda call: len(_fast_orders(call)), lambda call, d: _fast_orders(call)[d["i"]] - 1),
+    "sample_dpm_adaptive": Pattern(lambda call: None, _none, state="acceptance"),
     "ddim": SINGLE,
     "ddim_cfgpp": SINGLE,
     "plms": Pattern(_intervals, _none, history="shift"),
-    "unipc": Pattern(lambda schedule: len(schedule.levels), _none, state="callback"),
+    "unipc": Pattern(lambda call: len(call.levels), _none, state="callback"),
 }

@@ -8,7 +8,7 @@ from itermix.mixing.settings import INFOTEXT_KEY
 from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
-from itermix.webui import api, infotext, options, presets, xyz
+from itermix.webui import api, infotext, options, presets, run_state, xyz
 from itermix.webui.log import log
 from itermix.webui.mixing import arguments
 
@@ -79,10 +79,9 @@ class IterativeMixing(scripts.Script):
         from itermix.webui.mixing import passes
 
         passes.begin(p)
-        if hasattr(p, "itermix_sequence"):
-            from itermix.webui.sequence import host as sequence_host
-
-            sequence_host.capture(p)
+        sequence = run_state.of(p).sequence
+        if sequence is not None:
+            sequence.host.capture()
         try:
             request = arguments.read(args, xyz.values_of(p), self.uploads)
         except SettingsError:
@@ -96,8 +95,9 @@ class IterativeMixing(scripts.Script):
 
     def postprocess_image_after_composite(self, p, picture, *args):
         """The last look at a finished picture: a frame of a sequence goes to the disk."""
-        if hasattr(p, "itermix_sequence"):
-            picture.image = p.itermix_sequence.keep(picture.image)
+        sequence = run_state.of(p).sequence
+        if sequence is not None:
+            picture.image = sequence.keep(picture.image)
 
     def postprocess(self, p, processed, *args):
         from itermix.webui.mixing import passes

@@ -43,6 +43,8 @@ class WebUIHost:
         self.last: Tensor | None = None
         self.unfinished: Tensor | None = None  # what an interrupt has left of the frame under way
         self.pictures: Any = None  # of frame 0 with hires fix, which the host has decoded already
+        self.hires_latent: Tensor | None = None  # of these pictures
+        self.frame: Job | None = None  # the later frame that is being sampled
         self._ascent: Ascent | None = None  # what unsampling has led to, for the frame under way
 
     @property
@@ -105,7 +107,7 @@ class WebUIHost:
             if job.frame.denoise == 0.0:
                 return self.init
             p.denoising_strength = job.frame.denoise
-        p.itermix_latent = None  # `capture` puts the hires pass's there
+        self.hires_latent = None
         made = self._host_sample(
             conditioning=c, unconditional_conditioning=uc, seeds=p.seeds, subseeds=p.subseeds,
             subseed_strength=p.subseed_strength, prompts=p.prompts,
@@ -113,10 +115,22 @@ class WebUIHost:
         passes.detach(p)  # later frames have a denoising strength of their own
         if not getattr(made, "already_decoded", False):
             return made
-        if p.itermix_latent is None:
-            raise RuntimeError("the latent of the hires pass was not to be had; turn hires fix off")
+        if self.hires_latent is None:
+            raise RuntimeError("the hires pass gave no latent for the next frame; turn hires fix off")
         self.pictures = made
-        return p.itermix_latent
+        return self.hires_latent
+
+    def capture(self) -> None:
+        """Keeps the latent of a hires pass that is about to be sampled, before the host decodes it."""
+        if not compat.is_hires_pass(self.p):
+            return
+        sample = type(self.p.sampler).sample_img2img.__get__(self.p.sampler)
+
+        def kept(*args: Any, **kwargs: Any) -> Any:
+            self.hires_latent = sample(*args, **kwargs)
+            return self.hires_latent
+
+        self.p.sampler.sample_img2img = kept
 
     def _later(self, job: Job, latent: Tensor, noised: bool, c: Any, uc: Any) -> Tensor:
         p = self.p
@@ -129,7 +143,7 @@ class WebUIHost:
         state, ascent, self._ascent = None, self._ascent, None
         if noised and ascent is not None:  # scripts, masks and the model's own conditioning get the clean latent
             state, latent, noise = latent, ascent.clean, ascent.noise_in(latent)
-        p.itermix_reference = job.reference
+        self.frame = job
         conditioning = self._image_conditioning(latent)
         if p.scripts is not None:
             p.scripts.process_before_every_sampling(p=p, x=latent, noise=noise, c=c, uc=uc)
@@ -187,19 +201,6 @@ class WebUIHost:
         if self.p.uc is None:  # Forge leaves it out where CFG is 1
             return c, None
         return c, [_schedule(job.negative.parts[0])] * self.batch
-
-
-def capture(p: Any) -> None:
-    """Keeps the latent of a hires pass that is about to be sampled for a sequence, before the host decodes it."""
-    if not hasattr(p, "itermix_sequence") or not compat.is_hires_pass(p):
-        return
-    sample = type(p.sampler).sample_img2img.__get__(p.sampler)
-
-    def kept(*args: Any, **kwargs: Any) -> Any:
-        p.itermix_latent = sample(*args, **kwargs)
-        return p.itermix_latent
-
-    p.sampler.sample_img2img = kept
 
 
 def _of_host(found: Any, is_multiple: bool | None) -> Conditioning:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.webui.sequence import run as sequence_run
-from itermix.webui.sequence.script import settings_of
+from itermix.webui.sequence.arguments import settings_of
 
 _left = 0  # cells of the plot under way
 TAKEN_OVER = ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds", "extra_generation_params")
@@ -24,11 +24,12 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
     settings = SequenceSettings.from_dict({**_fields_of(p), **axes, "resume": False})
     cells = _cells_left(p)
     p.n_iter = 1
-    processed = sequence_run.run(p, settings, cells=cells)
+    made = sequence_run.run(p, settings, cells=cells)
+    processed = made.processed
     for name in TAKEN_OVER:  # the plot writes its grids' infotexts from the cell's p
         setattr(p, name, getattr(processed, name))
     first = processed.index_of_first_image
-    frames = processed.images[first : first + getattr(processed, "itermix_frames", 0)]
+    frames = processed.images[first : first + made.frames]
     if frames:
         text = processed.infotexts[first]
         processed.images, processed.infotexts = [_sheet(frames, longest * p.batch_size, p.batch_size)], [text]

@@ -124,7 +124,7 @@ def break_at(point, at, error):
 
 def left():
     from itermix.mixing.mixer import Mixer
-    from itermix.webui.mixing.hook import OURS, Run
+    from itermix.webui.mixing.hook import OURS, MixedRun
 
     gc.collect()
     found = dict(mixers=0, runs=0, wrappers=0, hooks=0, calls=broken.get("calls", 0))
@@ -132,7 +132,7 @@ def left():
         kind = type(thing)
         if issubclass(kind, Mixer):
             found["mixers"] += 1
-        elif issubclass(kind, Run):
+        elif issubclass(kind, MixedRun):
             found["runs"] += 1
         elif kind is types.FunctionType and OURS in thing.__dict__:
             found["wrappers"] += 1

@@ -1,0 +1,41 @@
+"""What one run of the host knows of itermix: one object, and all that itermix writes on the host's `p`.
+
+A change makes a new object: copies of `p`, such as the cells of a plot, share their attributes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+ATTRIBUTE = "itermix"
+
+
+@dataclass(frozen=True)
+class RunState:
+    """mixing_axes, sequence_axes: what an X/Y/Z plot's axes say for this cell, by field name; None: no such axis.
+    longest: frames of the longest sequence of the plot. sequence: the one under way, a `sequence.run.Sequence`.
+    attachment: what is on the sampler of the pass under way, a `mixing.hook.Attachment`. host_denoise: the host's own
+    denoising strength while a hires pass has that of the settings."""
+
+    mixing_axes: dict[str, Any] = field(default_factory=dict)
+    sequence_axes: dict[str, Any] | None = None
+    longest: int = 0
+    sequence: Any = None
+    attachment: Any = None
+    host_denoise: float | None = None
+
+
+def of(p: Any) -> RunState:
+    """The state of a run; one that says nothing where itermix has not written one."""
+    return p.__dict__.get(ATTRIBUTE) or RunState()
+
+
+def change(p: Any, **values: Any) -> None:
+    """Gives p, and no copy of it, a state with these values; none where it says nothing any more."""
+    state = dataclasses.replace(of(p), **values)
+    if state == RunState():
+        p.__dict__.pop(ATTRIBUTE, None)
+    else:
+        setattr(p, ATTRIBUTE, state)
