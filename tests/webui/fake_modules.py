@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import io
+import re
 import sys
 import tempfile
 import types
-from dataclasses import make_dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import torch
-from PIL import ImageFont
+from PIL import Image, ImageFont, PngImagePlugin
 
 COMPONENTS = (
-    "Accordion",
-    "Row",
-    "Column",
-    "Checkbox",
-    "Slider",
-    "Number",
-    "Dropdown",
-    "Image",
-    "HTML",
-    "Textbox",
-    "Button",
+    "Accordion", "Row", "Column", "Checkbox", "Slider", "Number", "Dropdown", "Image", "HTML", "Textbox", "Button",
     "Dataframe",
-)
+)  # fmt: skip
+OPTIONS = dict(
+    sd_vae_encode_method="Full", samples_save=False, grid_save=False, return_grid=True, enable_pnginfo=True,
+    samples_format="png", grid_format="png", jpeg_quality=80, webp_lossless=False, save_to_dirs=False,
+    grid_save_to_dirs=False, grid_extended_filename=False, return_mask=False, return_mask_composite=False,
+    CLIP_stop_at_last_layers=1, randn_source="GPU", grid_only_if_multiple=True,
+)  # fmt: skip
+saved = []  # callbacks of those who want to know of saved pictures
 
 
 def install() -> None:
@@ -36,31 +37,32 @@ def install() -> None:
     modules.scripts = _module("modules.scripts", Script=Script, AlwaysVisible=object(), scripts_data=[])
     events = ("on_app_started", "on_before_ui", "on_ui_settings", "on_ui_tabs")
     ignore = {name: lambda callback: None for name in events}
-    modules.script_callbacks = _module("modules.script_callbacks", **ignore)
+    modules.script_callbacks = _module(
+        "modules.script_callbacks", **ignore, on_image_saved=saved.append, ImageSaveParams=SimpleNamespace
+    )
     modules.paths = _module("modules.paths", data_path=tempfile.mkdtemp(prefix="itermix-fake-"))
-    modules.devices = _module("modules.devices", dtype_vae=torch.float32)
+    modules.devices = _module("modules.devices", dtype_vae=torch.float32, autocast=contextlib.nullcontext)
     modules.shared = _module(
         "modules.shared",
-        state=SimpleNamespace(interrupted=False, skipped=False),
-        opts=SimpleNamespace(sd_vae_encode_method="Full"),
+        state=State(),
+        opts=SimpleNamespace(**OPTIONS),
         device="cpu",
-        sd_model=SimpleNamespace(),
+        sd_model=SimpleNamespace(sd_model_hash="fake"),
+        prompt_styles=Styles(),
     )
     modules.sd_samplers_common = _module(
         "modules.sd_samplers_common", approximation_indexes={"Full": 0}, images_tensor_to_samples=encode
     )
     modules.sd_vae_approx = _module("modules.sd_vae_approx", cheap_approximation=lambda sample: sample[:, :3])
-    modules.images = _module("modules.images", get_font=ImageFont.load_default, save_image=save_image)
-    modules.extra_networks = _module("modules.extra_networks", activate=lambda p, data: None)
-    modules.prompt_parser = _module(
-        "modules.prompt_parser",
-        ScheduledPromptConditioning=_record("end_at_step", "cond"),
-        ComposableScheduledPromptConditioning=_record("schedules", "weight"),
-        MulticondLearnedConditioning=_record("shape", "batch"),
+    modules.images = _module(
+        "modules.images", get_font=ImageFont.load_default, save_image=save_image, image_grid=image_grid
     )
-    modules.rng = _module("modules.rng", ImageRNG=ImageRNG)
-    modules.sd_samplers = _module("modules.sd_samplers")  # create_sampler: a test's own
+    modules.extra_networks = _module(
+        "modules.extra_networks", active=None, parse_prompts=parse_prompts, activate=activate
+    )
     modules.ui_components = _module("modules.ui_components", InputAccordion=InputAccordion)
+    _conditionings(modules)
+    _processing(modules)
     if "gradio" not in sys.modules:
         _module(
             "gradio",
@@ -70,6 +72,62 @@ def install() -> None:
         sys.modules["gradio"].update = lambda **values: values
 
 
+def _conditionings(modules: types.ModuleType) -> None:
+    modules.prompt_parser = _module(
+        "modules.prompt_parser",
+        ScheduledPromptConditioning=lambda end_at_step, cond: SimpleNamespace(end_at_step=end_at_step, cond=cond),
+        ComposableScheduledPromptConditioning=lambda schedules, weight: SimpleNamespace(
+            schedules=schedules, weight=weight
+        ),
+        MulticondLearnedConditioning=lambda shape, batch: SimpleNamespace(shape=shape, batch=batch),
+    )
+
+
+def _processing(modules: types.ModuleType) -> None:
+    """What imports the others."""
+    from tests.webui import fake_processing, fake_sampling
+
+    modules.rng = _module("modules.rng", ImageRNG=fake_sampling.ImageRNG)
+    modules.sd_samplers = _module("modules.sd_samplers", create_sampler=fake_sampling.Sampler)
+    names = ("process_images", "create_infotext", "fix_seed", "Processed")
+    modules.processing = _module("modules.processing", **{name: getattr(fake_processing, name) for name in names})
+
+
+class State(SimpleNamespace):
+    """What the host knows of the jobs under way."""
+
+    def __init__(self):
+        super().__init__(
+            interrupted=False, skipped=False, stopping_generation=False, job="", textinfo=None, job_no=0, job_count=-1
+        )
+
+    def nextjob(self):
+        self.job_no += 1
+
+
+class Styles(dict):
+    """Styles by name: what is put in the place of {prompt}, of a prompt and of a negative prompt."""
+
+    def apply(self, text, names, kind):
+        for name in names:
+            text = self[name][kind].replace("{prompt}", text)
+        return text
+
+
+class Decoded(list):
+    already_decoded = True
+
+
+def parse_prompts(prompts):
+    """The prompts without <lora:...>, and the first one's networks."""
+    network = re.search(r"<lora:[^>]*>", prompts[0])
+    return [re.sub(r"<lora:[^>]*>", "", prompt) for prompt in prompts], network and network[0]
+
+
+def activate(p, network):
+    sys.modules["modules.extra_networks"].active = network
+
+
 def encode(image: torch.Tensor, method: int | None = None, model: object = None) -> torch.Tensor:
     """[B, 3, H, W] in 0..1 to [B, 4, H/8, W/8]; draws from the global generator, as a real encoder does."""
     small = torch.nn.functional.avg_pool2d(image.float() * 2.0 - 1.0, 8)
@@ -77,21 +135,56 @@ def encode(image: torch.Tensor, method: int | None = None, model: object = None)
     return latent + 1e-3 * torch.randn_like(latent)
 
 
-def save_image(picture, path, basename, seed, prompt, extension, *, p, suffix):
-    file = Path(path) / f"{len(list(Path(path).iterdir())):05}-{seed}{suffix}.{extension}"
-    picture.save(file)
+def decoded(latent: torch.Tensor) -> Image.Image:
+    pixels = (latent[:3].permute(1, 2, 0) * 0.5 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8).numpy()
+    return Image.fromarray(np.kron(pixels, np.ones((8, 8, 1), np.uint8)))
+
+
+def picture_of(text: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(text)))
+
+
+def image_grid(pictures, batch_size=1, rows=None):
+    """All beside each other."""
+    width, height = pictures[0].size
+    grid = Image.new("RGB", (width * len(pictures), height))
+    for place, picture in enumerate(pictures):
+        grid.paste(picture, (place * width, 0))
+    return grid
+
+
+def save_image(
+    picture, path, basename, seed=None, prompt=None, extension="png", info=None, short_filename=False, grid=False,
+    p=None, forced_filename=None, suffix="", save_to_dirs=None,
+):  # fmt: skip
+    """By the host's options, under the next free number or the name that is forced; then tells who wants to know."""
+    opts = sys.modules["modules.shared"].opts
+    folder = Path(path)
+    if save_to_dirs or (save_to_dirs is None and (opts.grid_save_to_dirs if grid else opts.save_to_dirs)):
+        folder /= "today"
+    folder.mkdir(parents=True, exist_ok=True)
+    number = len(list(folder.glob(f"{basename}*")))
+    start = f"{basename}-{number:04}" if basename else f"{number:05}"
+    name = forced_filename or (start if short_filename or seed is None else f"{start}-{seed}{suffix}")
+    file = folder / f"{name}.{extension}"
+    _write(picture, file, info if opts.enable_pnginfo else None, opts)
+    picture.already_saved_as = str(file)
+    for callback in saved:
+        callback(SimpleNamespace(image=picture, p=p, filename=str(file), pnginfo={"parameters": info}))
     return str(file), None
 
 
-class ImageRNG:
-    """Unit noise of each image's own seed."""
-
-    def __init__(self, shape, seeds):
-        self.shape, self.seeds = shape, seeds
-
-    def next(self) -> torch.Tensor:
-        draws = [torch.randn(self.shape, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
-        return torch.stack(draws)
+def _write(picture: Image.Image, file: Path, info: str | None, opts: SimpleNamespace) -> None:
+    if file.suffix == ".png":
+        information = PngImagePlugin.PngInfo()
+        if info is not None:
+            information.add_text("parameters", info)
+        picture.save(file, pnginfo=information)
+        return
+    exif = Image.Exif()
+    if info is not None:
+        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + info.encode("utf-16-be")
+    picture.save(file, quality=opts.jpeg_quality, lossless=opts.webp_lossless, exif=exif)
 
 
 class Script:
@@ -115,10 +208,6 @@ class Component:
         return None
 
     change = click = load = input
-
-
-def _record(*fields: str) -> type:
-    return make_dataclass("Record", fields)
 
 
 class InputAccordion(Component):
