@@ -154,7 +154,7 @@ class Denoiser(torch.nn.Module):
 
 def moved_by(cond: Any, uncond: Any, scale: float, batch: int) -> torch.Tensor | float:
     """One number for each image, of its prompt and of its negative prompt, guided: [B, 1, 1, 1]."""
-    if cond is None:
+    if cond is None or uncond is None:
         return 0.0
     towards = torch.stack([parts[0].schedules[0].cond.mean() for parts in cond.batch])
     away = torch.stack([schedule[0].cond.mean() for schedule in uncond])

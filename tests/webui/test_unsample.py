@@ -15,7 +15,10 @@ from itermix.sequence.conditioning import Conditioning
 from itermix.sequence.host import Job
 from itermix.sequence.plan import plan
 from itermix.sequence.settings import SequenceSettings
-from tests.webui import fake, fake_modules
+from tests.webui import fake_modules
+from tests.webui.fake_processing import Processing
+from tests.webui.fake_samplers import SAMPLERS as SAMPLERS_BY_NAME
+from tests.webui.fake_sampling import Sampler
 
 SAMPLERS = ("Euler", "Heun", "DPM++ 2M", "DPM adaptive", "DDIM", "PLMS", "UniPC")
 BY_TIMESTEP = ("DDIM", "PLMS", "UniPC")
@@ -30,17 +33,16 @@ class Frame1:
 
     def __init__(self, monkeypatch, sampler, reference=None, mixing=None):
         fake_modules.install()
+        from itermix.webui import run_state
         from itermix.webui.sequence import host
 
         self.host_module, self.mixing = host, mixing
-        request = SimpleNamespace(prompt="a cat", seed=1, steps=10, width=64, height=64, sampler_name=sampler)
-        p = self.p = fake.Processing("txt2img", request)
-        p.batch_size, p.sampler_name, p.seeds, p.uc = 1, sampler, [2], None
-        p.txt2img_image_conditioning = lambda latent: latent
+        p = self.p = Processing("txt2img", {"steps": 10, "sampler_name": sampler})
+        p.seeds, p.subseeds = [2], [0]
         p.scripts = SimpleNamespace(process_before_every_sampling=self._scripts)
         monkeypatch.setattr(sys.modules["modules.sd_samplers"], "create_sampler", self._sampler, raising=False)
-        monkeypatch.setattr(sys.modules["modules.shared"].state, "nextjob", lambda: None, raising=False)
         self.host = host.WebUIHost(p, None, None, [])
+        run_state.change(p, sequence=self.host)  # which says that a frame is being sampled
         conditioning = Conditioning.of(torch.zeros(1, 1))
         frame = plan(SequenceSettings(frames=2, denoise_seq=0.7), 1, "a cat", "")[1]
         self.job = Job(frame, (2,), conditioning, conditioning, reference, 2)
@@ -48,7 +50,7 @@ class Frame1:
 
     def _sampler(self, name, model):
         """A sampler that notes the state that its function begins from, and what its model is given."""
-        sampler = fake.Sampler(self.p)
+        sampler = Sampler(name, model)
         sampler.model_wrap_cfg.register_forward_hook(lambda _, args, made: self.seen.append((args[0].clone(), args[1])))
         return sampler
 
@@ -66,7 +68,7 @@ class Frame1:
         if self.mixing is not None:
             from itermix.webui.mixing import passes
 
-            passes.attach(p, SimpleNamespace(settings=self.mixing, picture=None), x, noise, {})
+            passes.attach(p, SimpleNamespace(settings=self.mixing, upload=None), x, noise, {})
 
     def made(self, clean, injected=None):
         state = self.host.unsample(self.job, clean, 0)
@@ -78,7 +80,7 @@ class Frame1:
         """(a, s) of the level that sampling begins from."""
         _, arguments = self.begun[-1]
         sampler = self.p.sampler
-        noising = self.host_module.compat.noising_of(fake.SAMPLERS[self.p.sampler_name], sampler.model_wrap_cfg)
+        noising = self.host_module.compat.noising_of(SAMPLERS_BY_NAME[self.p.sampler_name], sampler.model_wrap_cfg)
         levels = arguments.get("timesteps", arguments.get("sigmas"))
         top = arguments["sigma_max"] if levels is None else max(levels)
         return noising.coefficients(float(top))
