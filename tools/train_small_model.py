@@ -2,10 +2,10 @@
 
     python -m tools.train_small_model --artwork FOLDER --work FOLDER [--out FOLDER]
 
-artwork: the unpacked npm package @lobehub/fluent-emoji-3d (Microsoft's Fluent emoji, MIT). work: where the states
-of the stages are kept; the same command again goes on from there. Stages: VAE, text encoder, UNet, decoder.
-Losses are printed. Random draws are seeded by step; how many steps are made depends on the machine's speed and
-on the minutes given.
+artwork: the unpacked npm package @iconify-json/fluent-emoji (Microsoft's Fluent emoji, MIT). work: where the states
+of the stages are kept; the same command again goes on from there. Stages: VAE, text encoder, UNet, decoder;
+their minutes are of work, a CPU's own. Losses are printed. Random draws are seeded by step; how many steps are made
+depends on the machine's speed and on the minutes given.
 """
 
 from __future__ import annotations
@@ -13,35 +13,38 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tools.small_model import autoencoder, checkpoints, denoiser, export, text
-from tools.small_model.artwork import Artwork
+import torch
+
+from tools.small_model import autoencoder, denoiser, export, text
+from tools.small_model.artwork import NATIVE, Artwork
+from tools.small_model.renders import COUNTS, Renders
 
 MODEL = Path(__file__).resolve().parents[1] / "itermix" / "studio" / "model"
+BATCHES = {"cpu": (12, 32), "cuda": (96, 256)}  # crops for the VAE, latents for the UNet
 
 
 def main() -> None:
     options = parser().parse_args()
-    artwork, work = Artwork(options.artwork), Path(options.work)
-    vae = autoencoder.train(artwork, work / "vae.pt", 60.0 * options.vae_minutes, options.seed)
-    autoencoder.whiten(vae.eval(), artwork, options.seed)
-    tokenizer = text.train_tokenizer()
-    encoder = text.build(tokenizer)
-    pretrained = checkpoints.load(work / "text.pt")
-    if pretrained:
-        encoder.load_state_dict(pretrained)
-    else:
-        text.pretrain(tokenizer, encoder, options.text_steps, options.seed)
-        checkpoints.save(work / "text.pt", encoder.state_dict())
-    latents = denoiser.Latents(vae, artwork, work / "latents.pt", options.pictures, options.seed)
-    unet, encoder = denoiser.train(
-        latents, tokenizer, encoder, work / "unet.pt", 60.0 * options.unet_minutes, options.seed
-    )
-    decoded = work / "decoder.pt"
-    if not decoded.is_file():
-        checkpoints.save(decoded, {"model": checkpoints.load(work / "vae.pt")["model"]})
-    vae = autoencoder.train(artwork, decoded, 60.0 * options.decoder_minutes, options.seed + 1, only_decoder=True)
-    autoencoder.whiten(vae.eval(), artwork, options.seed)
-    export.write(Path(options.out), vae, encoder, tokenizer, unet)
+    torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    artwork, work, seed, trains = Artwork(options.artwork), Path(options.work), options.seed, not options.export_only
+    renders = {side: Renders(artwork, work / "renders", side, each, seed) for side, each in COUNTS.items()}
+    vae_batch, batch = BATCHES[device.type]
+
+    vae = autoencoder.Trainer(work / "vae.pt", renders, device, vae_batch, seed)
+    if trains:
+        vae.train(60.0 * options.vae_minutes)
+    whitened = vae.finished()
+    tokenizer, encoder = text.pretrained(work / "text.pt", options.text_steps, seed)
+    unet = denoiser.Trainer(work / "unet.pt", tokenizer, encoder, device, batch, seed)
+    if trains:
+        natives = Renders(artwork, work / "renders", NATIVE, options.places, seed + 1)
+        latents = denoiser.Latents(whitened.to(device), natives, work / "latents.pt", options.pictures, device, seed)
+        unet.train(latents, 60.0 * options.unet_minutes)
+    decoder = autoencoder.Trainer(work / "decoder.pt", renders, device, vae_batch, seed + 1, whitened)
+    if trains:
+        decoder.train(60.0 * options.decoder_minutes)
+    export.write(Path(options.out), decoder.finished(), unet.average["text"], tokenizer, unet.average["unet"])
     print(f"written to {options.out}")
 
 
@@ -51,11 +54,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--work", required=True)
     made.add_argument("--out", default=str(MODEL))
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--pictures", type=int, default=40000, help="encoded beforehand")
+    made.add_argument("--threads", type=int, default=1)
+    made.add_argument("--places", type=int, default=256, help="of each subject at the native size")
+    made.add_argument("--pictures", type=int, default=24576, help="encoded beforehand")
     made.add_argument("--text-steps", type=int, default=400)
-    made.add_argument("--vae-minutes", type=float, default=10.0)
-    made.add_argument("--unet-minutes", type=float, default=95.0)
-    made.add_argument("--decoder-minutes", type=float, default=6.0)
+    made.add_argument("--vae-minutes", type=float, default=110.0)
+    made.add_argument("--unet-minutes", type=float, default=900.0)
+    made.add_argument("--decoder-minutes", type=float, default=60.0)
+    made.add_argument("--export-only", action="store_true", help="writes what there is, and trains nothing")
     return made
 
 

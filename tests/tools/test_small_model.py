@@ -2,100 +2,224 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import signal
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from torch.nn.functional import avg_pool2d
 
 pytest.importorskip("diffusers")
+pytest.importorskip("resvg_py")
 pytest.importorskip("transformers")
 
-from tools.small_model import autoencoder, checkpoints, denoiser, text  # noqa: E402
-from tools.small_model.artwork import BACKGROUNDS, NATIVE, SUBJECTS, Artwork, composition, tensor_of  # noqa: E402
+from tools.small_model import autoencoder, checkpoints, denoiser, export, optimizers, text  # noqa: E402
+from tools.small_model.artwork import (  # noqa: E402
+    BACKGROUNDS,
+    NATIVE,
+    OFF_CENTRE,
+    SUBJECTS,
+    Artwork,
+    composition,
+    held_back,
+    tensor_of,
+)
+from tools.small_model.renders import Renders  # noqa: E402
+
+CPU = torch.device("cpu")
+SIDE = 64  # pixels, of the tests' renders
+
+
+@pytest.fixture(scope="module")
+def artwork(tmp_path_factory):
+    """For each subject a disc of its own colour over the left half of the drawing."""
+    folder = tmp_path_factory.mktemp("package")
+    icons = {
+        name: {"body": f'<circle cx="8" cy="16" r="8" fill="rgb({9 * number},90,200)"/>'}
+        for number, name in enumerate(SUBJECTS.values())
+    }
+    (folder / "icons.json").write_text(json.dumps({"icons": icons}), encoding="utf-8")
+    return Artwork(folder)
+
+
+@pytest.fixture(scope="module")
+def renders(artwork, tmp_path_factory):
+    return Renders(artwork, tmp_path_factory.mktemp("renders"), SIDE, 2)
 
 
 @pytest.fixture
-def artwork(tmp_path):
-    """A disc for each subject in the place of the emoji."""
-    (tmp_path / "assets").mkdir()
-    for number, code in enumerate(SUBJECTS.values()):
-        picture = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
-        picture.paste((4 * number % 256, 90, 200, 255), (64, 64, 192, 192))
-        picture.save(tmp_path / "assets" / f"{code}.webp", lossless=True)
-    return Artwork(tmp_path)
+def small(monkeypatch):
+    """Networks of a few channels, at the tests' size."""
+    monkeypatch.setattr(autoencoder, "ENCODER", (8, 8, 16, 16))
+    monkeypatch.setattr(autoencoder, "DECODER", (8, 8, 16, 16))
+    monkeypatch.setattr(autoencoder, "NATIVE", SIDE)
+    monkeypatch.setattr(autoencoder, "SIZES", {SIDE: 1.0})
+    monkeypatch.setattr(autoencoder, "CROP", 32)
 
 
-def test_there_are_enough_subjects_and_each_has_its_own_picture():
-    assert 50 <= len(SUBJECTS) <= 100 and len(set(SUBJECTS.values())) == len(SUBJECTS)
+def test_each_subject_has_its_own_drawing():
+    assert 24 <= len(SUBJECTS) <= 48 and len(set(SUBJECTS.values())) == len(SUBJECTS)
 
 
 def test_a_composition_is_its_background_with_the_subject_in_it(artwork):
-    draw = random.Random(1)
-    made = composition(draw, "star", "blue")
-    pixels = tensor_of([artwork.picture(made)])
-    assert pixels.shape == (1, 3, NATIVE, NATIVE) and -1.0 <= pixels.min() and pixels.max() <= 1.0
-    corner = torch.tensor(made.colour) / 127.5 - 1.0
-    share = (pixels[0] - corner[:, None, None]).abs().amax(dim=0).gt(0.02).float().mean()
-    assert float(share) == pytest.approx((made.scale / 2.0) ** 2, abs=0.02)  # the disc is half the emoji's side
-    assert all(abs(a - b) <= 5 for a, b in zip(made.colour, BACKGROUNDS["blue"]))
+    made = composition(random.Random(1), "rocket", "blue")
+    pixels = tensor_of([artwork.picture(made, 256)])
+    assert pixels.shape == (1, 3, 256, 256) and -1.0 <= pixels.min() and pixels.max() <= 1.0
+    colour = torch.tensor(BACKGROUNDS["blue"]) / 127.5 - 1.0
+    differs = (pixels[0] - colour[:, None, None]).abs().amax(dim=0).gt(0.02).float()
+    assert float(differs.mean()) == pytest.approx(np.pi * (made.scale / 4.0) ** 2, rel=0.02)  # a disc of r = 8 of 32
+    columns = differs.sum(dim=0).nonzero()[:, 0] / 256
+    left = made.corner[0] + (made.scale / 2.0 if made.is_flipped else 0.0)
+    assert float(columns.min()) == pytest.approx(left, abs=1 / 128)
 
 
-def test_the_same_seed_draws_the_same_picture_and_a_larger_one_is_the_same_composition(artwork):
-    one, other = (composition(random.Random(7)) for _ in range(2))
-    assert one == other
-    small, large = (tensor_of([artwork.picture(one, side)]) for side in (NATIVE, 2 * NATIVE))
-    shrunk = torch.nn.functional.avg_pool2d(large, 2)
-    assert float((small - shrunk).abs().mean()) < 0.03
+@pytest.mark.parametrize("side", [256, 384, 512, 1024])
+def test_a_larger_picture_is_the_same_composition_rendered_finer(artwork, side):
+    made = held_back(1)[0]
+    small, large = (tensor_of([artwork.picture(made, pixels)]) for pixels in (NATIVE, side))
+    error = (small - avg_pool2d(large, side // NATIVE)).abs()
+    # resvg counts a pixel's coverage in quarters of its height: an edge is exact to an eighth of its contrast.
+    assert float(error.max()) < 0.2 and float(error.mean()) < 2e-3
+
+
+def test_compositions_lie_within_the_picture_and_near_its_middle():
+    draw = random.Random(0)
+    for made in (composition(draw) for _ in range(500)):
+        for low in made.corner:
+            assert low >= 0.0 and low + made.scale <= 1.0
+            assert abs(low + made.scale / 2.0 - 0.5) <= OFF_CENTRE
+
+
+def test_held_back_compositions_are_the_same_each_time_and_name_every_subject_alike():
+    made = held_back(2 * len(SUBJECTS))
+    assert made == held_back(2 * len(SUBJECTS)) != held_back(2 * len(SUBJECTS), seed=1)
+    assert sorted(one.subject for one in made) == sorted(2 * list(SUBJECTS))
+
+
+def test_a_render_on_a_colour_is_the_composition_that_it_says(artwork, renders):
+    for index, is_mirrored in ((0, False), (5, True)):
+        made = renders.composition(index, "green", BACKGROUNDS["green"], is_mirrored)
+        drawn = renders.picture(index, BACKGROUNDS["green"], is_mirrored)
+        exact = tensor_of([artwork.picture(made, SIDE)])[0]
+        error = (drawn - exact).abs()  # an edge's coverage, rounded from the other side where it is mirrored
+        assert float(error.max()) < 0.1 and float(error.mean()) < 1e-3
+
+
+def test_a_crop_of_a_render_is_a_part_of_it(renders):
+    whole = renders.picture(3, BACKGROUNDS["red"])
+    part = renders.picture(3, BACKGROUNDS["red"], crop=(slice(10, 30), slice(5, 25)))
+    assert torch.equal(part, whole[:, 10:30, 5:25])
 
 
 def test_captions_name_the_subject_and_mostly_the_background():
-    made = composition(random.Random(0), "red apple", "orange")
-    assert made.caption(0.0) == "red apple on an orange background"
-    assert made.caption(0.85) == "red apple, orange background" and made.caption(0.95) == "red apple"
+    made = composition(random.Random(0), "fox", "orange")
+    assert made.caption(0.0) == "fox on an orange background"
+    assert made.caption(0.85) == "fox, orange background" and made.caption(0.95) == "fox"
 
 
 def test_a_missing_package_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="unpack the npm package"):
-        Artwork(tmp_path).subject("cat")
+        Artwork(tmp_path).picture(held_back(1)[0])
 
 
 def test_the_tokenizer_has_a_token_for_each_word_and_letters_for_the_rest():
     tokenizer = text.train_tokenizer()
     assert len(tokenizer) <= text.VOCABULARY
-    assert tokenizer.tokenize("red apple on a blue background") == [
-        f"{word}</w>" for word in "red apple on a blue background".split()
+    assert tokenizer.tokenize("castle on a blue background") == [
+        f"{word}</w>" for word in "castle on a blue background".split()
     ]
     ids = text.ids_of(tokenizer, ["Zeppelin \u00e9", ""])
     assert ids.shape == (2, text.TOKENS) and int(ids.max()) < len(tokenizer)
     assert tokenizer.decode(ids[0], skip_special_tokens=True).replace(" ", "") == "zeppelin\u00e9"
 
 
-def test_the_vae_begins_near_the_identity():
-    torch.manual_seed(0)
-    vae = autoencoder.build().eval()
-    plain = torch.tensor([0.6, -0.4, 0.1])[None, :, None, None].expand(1, 3, 64, 64).clone()
-    with torch.no_grad():
-        low, high = vae(plain).sample.mean(dim=(2, 3))[0], vae(-plain).sample.mean(dim=(2, 3))[0]
-    assert torch.equal(torch.sign(low - high), torch.sign(plain[0, :, 0, 0]))  # every colour comes through
+def test_the_detailed_loss_is_the_sum_over_picture_and_two_levels():
+    """A checkerboard of +-h has no coarse part: h in the picture, h in the finest level, nothing in the next."""
+    board = 0.25 * (-1.0) ** (torch.arange(8)[:, None] + torch.arange(8))
+    loss = autoencoder.detailed_loss(board.expand(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
+    assert float(loss) == pytest.approx(0.5)
 
 
-def test_whitening_changes_the_latents_and_not_the_pictures(artwork):
+@pytest.mark.parametrize("error, expected", [(4.0, 0.0), (0.04, 20.0), (0.0004, 40.0)])
+def test_decibels_are_those_of_a_range_of_two(error, expected):
+    assert autoencoder.decibels(error) == pytest.approx(expected)
+
+
+def test_the_rate_rises_then_falls_along_a_cosine():
+    assert autoencoder.rate(0, 0.0, 1.0) == pytest.approx(0.01)
+    assert autoencoder.rate(1000, 0.0, 1.0) == pytest.approx(1.0)
+    assert autoencoder.rate(1000, 0.5, 1.0) == pytest.approx(0.505)
+    assert autoencoder.rate(1000, 1.0, 1.0) == pytest.approx(0.01)
+
+
+def test_a_picture_is_encoded_alike_whatever_is_around_it(small):
+    """Nothing in the network looks at the whole picture: far from a change the latent stays the same."""
     torch.manual_seed(0)
     vae = autoencoder.build().eval()
-    pictures = tensor_of([artwork.picture(composition(random.Random(i))) for i in range(4)])
+    picture = torch.rand(1, 3, 64, 256) * 2.0 - 1.0
+    other = torch.cat([picture[..., :192], -picture[..., 192:]], dim=-1)
     with torch.no_grad():
-        before = vae.decode(vae.encode(pictures).latent_dist.mode()).sample
-        autoencoder.whiten(vae, artwork, count=32)
-        latents = vae.encode(pictures).latent_dist.mode()
-        after = vae.decode(latents).sample
-    torch.testing.assert_close(after, before, atol=1e-3, rtol=0)
-    drawn = random.Random("whiten 0")
-    seen = torch.cat([
-        vae.encode(tensor_of([artwork.picture(composition(drawn))])).latent_dist.mode().detach() for _ in range(32)
-    ])  # fmt: skip
-    torch.testing.assert_close(seen.mean(dim=(0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0)
-    torch.testing.assert_close(seen.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
+        one, two = (vae.encode(values).latent for values in (picture, other))
+    torch.testing.assert_close(one[..., :12], two[..., :12], rtol=0, atol=1e-6)
+    assert float((one - two)[..., -4:].abs().max()) > 1e-3
+
+
+def test_whitening_gives_each_channel_mean_zero_and_variance_one():
+    latents = 3.0 * torch.randn(8, 16, 8, 8, generator=torch.Generator().manual_seed(0)) + 2.0
+    whitening = autoencoder.Whitening(torch.zeros(16), torch.ones(16))
+    whitening.follow(latents, 1.0)
+    white = whitening(latents)
+    torch.testing.assert_close(white.mean(dim=(0, 2, 3)), torch.zeros(16), rtol=0, atol=1e-5)
+    torch.testing.assert_close(white.std(dim=(0, 2, 3)), torch.ones(16))
+
+
+def test_the_finished_vae_encodes_to_white_latents_and_decodes_as_trained(small, renders, tmp_path):
+    trainer = autoencoder.Trainer(tmp_path / "vae.pt", {SIDE: renders}, CPU, 2)
+    for _ in range(2):
+        trainer.advance(0.5)
+    pictures = torch.stack([renders.picture(n, BACKGROUNDS["blue"]) for n in range(2)])
+    finished = trainer.finished()
+    with torch.no_grad():
+        white = trainer.whitening(trainer.vae.encode(pictures).latent)
+        torch.testing.assert_close(finished.encode(pictures).latent, white, rtol=0, atol=1e-4)
+        torch.testing.assert_close(finished.decode(white).sample, trainer.vae.decode(white).sample)
+
+
+def test_the_decoders_own_stage_leaves_the_latents_as_they_are(small, renders, tmp_path):
+    finished = autoencoder.build().eval().requires_grad_(False)
+    trainer = autoencoder.Trainer(tmp_path / "decoder.pt", {SIDE: renders}, CPU, 2, finished=finished)
+    for _ in range(3):  # branches begin at zero, so that the first step does not reach what is in them
+        trainer.advance(0.5)
+    after = trainer.finished()
+    for name, values in finished.named_parameters():
+        is_same = torch.equal(values, after.get_parameter(name))
+        assert is_same == name.startswith("encoder"), name
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])
+def test_orthogonal_keeps_the_directions_and_makes_them_of_one_length(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    singular = torch.linalg.svdvals(optimizers.orthogonal(matrix))
+    assert 0.6 < float(singular.min()) and float(singular.max()) < 1.3
+    nearest = u @ v
+    cosine = (optimizers.orthogonal(matrix) * nearest).sum() / nearest.norm() / optimizers.orthogonal(matrix).norm()
+    assert float(cosine) > 0.97
+
+
+def test_vectors_take_adamws_steps():
+    ours, theirs = torch.nn.Parameter(torch.ones(4)), torch.nn.Parameter(torch.ones(4))
+    one = optimizers.Muon([], [ours], lr=0.1, weight_decay=0.01)
+    two = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.01, betas=(0.9, 0.99))
+    for step in range(5):
+        for values, optimizer in ((ours, one), (theirs, two)):
+            values.grad = torch.tensor([1.0, -2.0, 0.5, step - 2.0])
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_a_v_prediction_gives_the_clean_latent_back():
@@ -108,6 +232,58 @@ def test_a_v_prediction_gives_the_clean_latent_back():
     torch.testing.assert_close(scheduler.alphas_cumprod, a**2, atol=1e-6, rtol=1e-4)
 
 
+def advanced(trainer, steps, *arguments):
+    """The trainer after so many steps, at shares of the time that depend on the step alone."""
+    while trainer.step < steps:
+        trainer.advance(*arguments, trainer.step / 10)
+    return trainer
+
+
+def test_a_vae_that_was_stopped_goes_on_bit_for_bit(small, renders, tmp_path):
+    whole = advanced(autoencoder.Trainer(tmp_path / "whole.pt", {SIDE: renders}, CPU, 2), 4)
+    advanced(autoencoder.Trainer(tmp_path / "parts.pt", {SIDE: renders}, CPU, 2), 2).save(20.0)
+    resumed = autoencoder.Trainer(tmp_path / "parts.pt", {SIDE: renders}, CPU, 2)
+    assert resumed.worked == 20.0 and resumed.step == 2
+    for one, two in zip(whole.vae.parameters(), advanced(resumed, 4).vae.parameters()):
+        assert torch.equal(one, two)
+
+
+def small_unet():
+    return denoiser.UNet2DConditionModel(
+        sample_size=4, in_channels=16, out_channels=16, block_out_channels=(8, 8), layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=text.WIDTH, attention_head_dim=2, norm_num_groups=4,
+    )  # fmt: skip
+
+
+def test_a_unet_that_was_stopped_goes_on_bit_for_bit(monkeypatch, tmp_path):
+    monkeypatch.setattr(denoiser, "build", small_unet)
+    tokenizer, _ = text.pretrained(tmp_path / "text.pt", 1)
+    latents = SimpleNamespace(batch=lambda draw, size: (torch.full((size, 16, 4, 4), draw.random()), ["fox"] * size))
+
+    def trainer(name):
+        return denoiser.Trainer(tmp_path / name, *text.pretrained(tmp_path / "text.pt", 1), CPU, 2)
+
+    whole = advanced(trainer("whole.pt"), 4, latents)
+    advanced(trainer("parts.pt"), 2, latents).save(20.0)
+    resumed = advanced(trainer("parts.pt"), 4, latents)
+    for one, two in zip(whole.average.parameters(), resumed.average.parameters()):
+        assert torch.equal(one, two)
+
+
+def test_latents_go_on_where_they_were_stopped(small, renders, tmp_path, monkeypatch):
+    monkeypatch.setattr(denoiser, "ENCODED", 4)
+    torch.manual_seed(0)
+    vae = autoencoder.build().eval()
+    whole = denoiser.Latents(vae, renders, tmp_path / "whole.pt", 8, CPU).values
+    checkpoints.save(tmp_path / "parts.pt", dict(latents=whole[:4]))
+    parts = denoiser.Latents(vae, renders, tmp_path / "parts.pt", 8, CPU)
+    assert torch.equal(parts.values, whole) and len(parts.made) == 8
+    shown = renders.picture(parts.drawn[6][0], parts.made[6].colour, parts.drawn[6][2])
+    with torch.no_grad():
+        torch.testing.assert_close(vae.encode(shown[None]).latent[0].half(), whole[6], rtol=0, atol=2e-3)
+
+
 def test_a_checkpoint_is_replaced_whole(tmp_path, monkeypatch):
     path = tmp_path / "state.pt"
     assert checkpoints.load(path) is None
@@ -116,3 +292,32 @@ def test_a_checkpoint_is_replaced_whole(tmp_path, monkeypatch):
     with pytest.raises(OSError):
         checkpoints.save(path, {"step": 2})
     assert checkpoints.load(path)["step"] == 1
+
+
+def test_sigterm_ends_a_stage_after_its_step_with_its_state_saved():
+    kept, steps = [], []
+    with pytest.raises(SystemExit):
+        for share in checkpoints.shares("stage", 1e6, 5.0, kept.append, str):
+            steps.append(share)
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert len(steps) == 1 and steps[0] == pytest.approx(5e-6)
+    assert len(kept) == 1 and kept[0] >= 5.0
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_stage_whose_time_is_over_makes_no_step():
+    kept = []
+    assert list(checkpoints.shares("stage", 10.0, 10.0, kept.append, str)) == [] and kept == [10.0]
+
+
+def test_the_export_is_a_diffusers_folder_in_half_precision(small, monkeypatch, tmp_path):
+    import diffusers
+
+    monkeypatch.setattr(denoiser, "build", small_unet)
+    tokenizer, encoder = text.pretrained(tmp_path / "text.pt", 1)
+    vae = autoencoder.build()
+    export.write(tmp_path / "model", vae, encoder, tokenizer, small_unet())
+    assert next(vae.parameters()).dtype == torch.float32  # what trains on stays as it is
+    opened = diffusers.AutoencoderDC.from_pretrained(tmp_path / "model" / "vae", torch_dtype=torch.float16)
+    torch.testing.assert_close(opened.encoder.conv_out.weight.float(), vae.encoder.conv_out.weight, rtol=0, atol=1e-3)
+    assert json.loads((tmp_path / "model" / "studio.json").read_text())["subjects"] == list(SUBJECTS)

@@ -1,170 +1,199 @@
-"""The VAE: f8, four channels, 0.9 M parameters, in fp32.
+"""The VAE: f8, sixteen channels, diffusers' AutoencoderDC (Chen et al., 2024, "Deep compression autoencoder").
 
-It starts near the identity (averaging on the way down, repeating on the way up, residual branches x 0.05), because
-from diffusers' own initialisation a network this narrow barely learns. In some steps the latent is resized between
-encoder and decoder, so that latents enlarged by hires fix decode to a picture and not to ripples.
+Its only normalisation is each pixel's own (RMS over the channels), so that a picture is encoded alike at every size;
+group normalisation, AutoencoderKL's, is not. Residual branches begin at zero. Latents are kept whitened while it is
+trained, channel by channel; at the end that is folded into the encoder's last convolution. In some steps the latent
+is resized between encoder and decoder, so that latents enlarged by hires fix decode to a picture and not to ripples.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
-from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, l1_loss
+from diffusers import AutoencoderDC
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, l1_loss, mse_loss
 
 from tools.small_model import checkpoints
-from tools.small_model.artwork import Artwork, composition, tensor_of
+from tools.small_model.artwork import BACKGROUNDS, NATIVE
+from tools.small_model.optimizers import Muon, split
+from tools.small_model.renders import Renders
 
-RATE, BATCH, CROP = 2e-3, 12, 64
-RESIZED = 0.2  # share of steps with a resized latent
-KL = 1e-6
-BRANCH = 0.05
-IN_HALF = 0.8  # share of the time in bfloat16
+CHANNELS = 16
+ENCODER, DECODER = (32, 32, 64, 64), (64, 64, 64, 64)  # widths at 1/1 (unused), 1/2, 1/4, 1/8
+RATE, CROP = 2e-3, 64
+SIZES = {128: 0.45, 192: 0.1, 256: 0.2, 384: 0.1, 512: 0.15}  # pixels a side: share of the crops
+RESIZED = 0.15  # share of steps with a resized latent
+NOISE = 0.05  # at most, of a latent's deviation: the sampler's latents are never exact either
+SQUARED = 10.0  # weight of the squared error, which then counts as much as the absolute one at 34 dB
+JITTER = 24  # of a background's colour, in 8-bit steps
+MEASURED = 50  # steps from one look at the latents' mean and deviation to the next
+SETTLED = 0.9  # share of the time after which these stay as they are
 
 
-def build() -> AutoencoderKL:
-    blocks = (16, 32, 64, 64)
-    vae = AutoencoderKL(
-        block_out_channels=blocks,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=2,
-        mid_block_add_attention=False,
-        sample_size=128,
-        scaling_factor=1.0,
+def build() -> AutoencoderDC:
+    """One with residual branches that begin at zero."""
+    plain = ((),) * 4
+    vae = AutoencoderDC(
+        latent_channels=CHANNELS,
+        encoder_block_out_channels=ENCODER,
+        decoder_block_out_channels=DECODER,
+        encoder_layers_per_block=(0, 1, 2, 2),  # none at full size, where a convolution costs most
+        decoder_layers_per_block=(0, 2, 2, 2),
+        encoder_qkv_multiscales=plain,
+        decoder_qkv_multiscales=plain,
+        encoder_out_shortcut=False,  # so that whitening can be folded in
+        decoder_in_shortcut=False,
     )
-    near_identity(vae)
+    for name, values in vae.named_parameters():
+        if name.endswith("norm.weight"):
+            torch.nn.init.zeros_(values)
     return vae
 
 
-@torch.no_grad()
-def near_identity(vae: AutoencoderKL) -> None:
-    """Lets colours through from end to end, so that what is left to learn is the detail.
+@dataclass
+class Whitening:
+    """Mean and deviation of each latent channel over native pictures, [16]."""
 
-    Every eight channels are red, green and blue with both signs and a constant with both: a group normalisation
-    over them takes no level away, and SiLU(x) - SiLU(-x) = x.
+    mean: Tensor
+    std: Tensor
+
+    def __call__(self, latents: Tensor) -> Tensor:
+        return (latents - self.mean[:, None, None]) / self.std[:, None, None]
+
+    def follow(self, latents: Tensor, weight: float) -> None:
+        """Moves towards those of latents [B, 16, H, W]."""
+        self.mean = torch.lerp(self.mean, latents.mean(dim=(0, 2, 3)), weight)
+        self.std = torch.lerp(self.std, latents.std(dim=(0, 2, 3)), weight)
+
+
+class Trainer:
+    """The VAE with its optimizer and its steps made, as kept on disk.
+
+    finished: a VAE whose latents are not to change any more; then only its decoder learns.
     """
-    encoder, decoder = vae.encoder, vae.decoder
-    for name, module in vae.named_modules():
-        if name.endswith("conv2"):
-            module.weight.mul_(BRANCH)
-        elif name.endswith(("conv_shortcut", "upsamplers.0.conv")):
-            _pass_through(module, torch.eye(module.in_channels).repeat(2, 1)[: module.out_channels])
-        elif name.endswith("downsamplers.0.conv"):  # padded right and below: its first 2 x 2 taps are a mean
-            _pass_through(module, torch.eye(module.in_channels) / 4.0, slice(0, 2))
-    signs = torch.tensor([1.0, -1.0])
-    spread = torch.cat([torch.kron(torch.eye(3), signs[:, None]), torch.zeros(2, 3)])  # 3 colours -> 8 channels
-    _pass_through(encoder.conv_in, spread.repeat(2, 1))
-    _pass_through(decoder.conv_in, torch.nn.functional.pad(spread.repeat(8, 1), (0, 1)))
-    for conv in (encoder.conv_in, decoder.conv_in):
-        conv.bias.view(-1, 8)[:, 6:] = signs
-    gathered = spread.T.repeat(1, 8) / 8.0
-    _pass_through(encoder.conv_out, torch.nn.functional.pad(gathered, (0, 0, 0, 5)))
-    encoder.conv_out.bias[4:] = -6.0  # a log variance: hardly any noise
-    _pass_through(decoder.conv_out, spread.T.repeat(1, 2) / 2.0)
-    _pass_through(vae.quant_conv, torch.eye(8))
-    _pass_through(vae.post_quant_conv, torch.eye(4))
 
+    def __init__(
+        self, state: Path, renders: dict[int, Renders], device: torch.device, batch: int, seed: int = 0,
+        finished: AutoencoderDC | None = None,
+    ):  # fmt: skip
+        torch.manual_seed(seed)
+        self.state, self.renders, self.device, self.size, self.seed = state, renders, device, batch, seed
+        self.vae = (copy.deepcopy(finished) if finished else build()).to(device, memory_format=torch.channels_last)
+        self.vae.train().requires_grad_(True).encoder.requires_grad_(finished is None)
+        self.whitening = Whitening(torch.zeros(CHANNELS, device=device), torch.ones(CHANNELS, device=device))
+        self.is_settled = finished is not None
+        self.optimizer = Muon(*split(self.vae.decoder if finished else self.vae), lr=RATE)
+        self.step, self.worked, self.errors = 0, 0.0, []
+        saved = checkpoints.load(state)
+        if saved:
+            self.vae.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.whitening = Whitening(saved["mean"].to(device), saved["std"].to(device))
+            self.step, self.worked = saved["step"], saved["worked"]
 
-def _pass_through(conv: nn.Conv2d, matrix: Tensor, taps: slice | None = None) -> None:
-    """Adds a matrix [out, in] to a convolution's middle tap, or to those named, and makes the rest small."""
-    middle = conv.kernel_size[0] // 2
-    taps = taps or slice(middle, middle + 1)
-    conv.weight.mul_(4.0 * BRANCH)
-    conv.weight[:, :, taps, taps] += matrix[:, :, None, None]
-    nn.init.zeros_(conv.bias)
+    def train(self, seconds: float) -> None:
+        """So many seconds of work in all; prints how it goes."""
+        for share in checkpoints.shares("vae", seconds, self.worked, self.save, self._news):
+            self.advance(share)
 
+    def save(self, worked: float) -> None:
+        self.worked = worked
+        checkpoints.save(self.state, dict(
+            model=self.vae.state_dict(), optimizer=self.optimizer.state_dict(), mean=self.whitening.mean,
+            std=self.whitening.std, step=self.step, worked=worked,
+        ))  # fmt: skip
 
-def train(
-    artwork: Artwork, state: Path, seconds: float, seed: int = 0, only_decoder: bool = False, say=print
-) -> AutoencoderKL:
-    """Trains for so many seconds of work in all, or goes on; prints losses."""
-    torch.manual_seed(seed)
-    vae = build()
-    saved = checkpoints.load(state)
-    trained = [p for n, p in vae.named_parameters() if not only_decoder or n.startswith(("decoder", "post_quant"))]
-    optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.0, betas=(0.9, 0.99))
-    worked, step = 0.0, 0
-    if saved:
-        vae.load_state_dict(saved["model"])
-        if "optimizer" in saved:
-            optimizer.load_state_dict(saved["optimizer"])
-            worked, step = saved["worked"], saved["step"]
-    clock = checkpoints.Clock(worked)
-    vae.train().to(memory_format=torch.channels_last)
-    errors: list[float] = []
-
-    def keep() -> None:
-        checkpoints.save(
-            state, dict(model=vae.state_dict(), optimizer=optimizer.state_dict(), worked=clock.worked, step=step)
-        )
-
-    while clock.worked < seconds:
-        draw = random.Random(f"vae {seed} {step}")
-        generator = torch.Generator().manual_seed(step)
-        share = clock.worked / seconds
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / 50) * (1.0 if share < 0.5 else max(2.0 * (1.0 - share), 0.02))
-        pictures = views(artwork, draw)
-        # Half precision three times as fast; full precision at the end, for the last decibels.
-        with torch.autocast("cpu", torch.bfloat16, enabled=share < IN_HALF):
-            loss, error = losses(vae, pictures, draw, generator, only_decoder)
-        optimizer.zero_grad(set_to_none=True)
+    def advance(self, share: float) -> None:
+        """One step; share: of the time that is over."""
+        draw = random.Random(f"vae {self.seed} {self.step}")
+        generator = torch.Generator().manual_seed(self.step)
+        if self.step % MEASURED == 0 and share < SETTLED and not self.is_settled:
+            self._measure(draw)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.step, share, RATE)
+        pictures = views(self.renders, draw, self.size).to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            loss, error = losses(self.vae, self.whitening, pictures, draw, generator)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        step += 1
-        if error is not None:
-            errors.append(error)
-        if clock.is_time_to_say():
-            mean = sum(errors) / len(errors)
-            say(f"vae {clock.worked:6.0f} s, step {step}: {-10 * torch.tensor(mean / 4).log10():.2f} dB", flush=True)
-            errors.clear()
-        if clock.is_time_to_save():
-            keep()
-    keep()
-    return vae
+        torch.nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        if not math.isnan(error):
+            self.errors.append(error)
+
+    def finished(self) -> AutoencoderDC:
+        """A copy on the CPU whose latents are white, with the whitening folded in."""
+        vae = copy.deepcopy(self.vae).to("cpu", memory_format=torch.contiguous_format).eval().requires_grad_(False)
+        last, mean, std = vae.encoder.conv_out, self.whitening.mean.cpu(), self.whitening.std.cpu()
+        last.weight /= std[:, None, None, None]
+        last.bias.copy_((last.bias - mean) / std)
+        return vae
+
+    def _news(self) -> str:
+        error = sum(self.errors) / max(len(self.errors), 1)
+        self.errors.clear()
+        return f"step {self.step}: {decibels(error):.2f} dB"
+
+    @torch.no_grad()
+    def _measure(self, draw: random.Random) -> None:
+        natives = views({NATIVE: self.renders[NATIVE]}, draw, 24, crop=NATIVE)
+        latents = self.vae.encode(natives.to(self.device, memory_format=torch.channels_last)).latent.float()
+        self.whitening.follow(latents, 1.0 if self.step == 0 else 0.2)
 
 
-def views(artwork: Artwork, draw: random.Random) -> Tensor:
-    """[B, 3, CROP, CROP] in [-1, 1]: random crops of compositions at 1x, 2x and 3x, around the subject."""
-    crops = []
-    for _ in range(BATCH):
-        made = composition(draw)
-        side = draw.choice((128, 128, 128, 128, 192, 256))
-        picture = artwork.picture(made, side)
-        x, y = (round(place * (side - CROP) * 0.8 + draw.random() * (side - CROP) * 0.2) for place in made.place)
-        crops.append(picture.crop((x, y, x + CROP, y + CROP)))
-    return tensor_of(crops)
+def decibels(error: float) -> float:
+    """PSNR of a mean squared error of values in [-1, 1]."""
+    return 10.0 * math.log10(4.0 / max(error, 1e-9))
+
+
+def rate(step: int, share: float, highest: float) -> float:
+    """Learning rate: up over the first steps, then down along a cosine over the time there is, to a hundredth."""
+    falling = 0.01 + 0.99 * (1.0 + math.cos(math.pi * min(share, 1.0))) / 2.0
+    return highest * falling * min(1.0, (step + 1) / 100)
+
+
+def views(renders: dict[int, Renders], draw: random.Random, count: int, crop: int = CROP) -> Tensor:
+    """[count, 3, crop, crop] in [-1, 1]: crops of compositions of all sizes, around the subject."""
+    sizes = [side for side in SIZES if side in renders]
+    made = []
+    for side in draw.choices(sizes, [SIZES[side] for side in sizes], k=count):
+        chosen = renders[side]
+        index = draw.randrange(len(chosen.made))
+        # Towards the middle, where the subject is; anywhere at times, as borders and plain ground must come out too.
+        x, y = (round((side - crop) * draw.triangular(0.0, 1.0)) for _ in range(2))
+        colour = BACKGROUNDS[draw.choice(list(BACKGROUNDS))]
+        colour = tuple(min(max(value + draw.randint(-JITTER, JITTER), 0), 255) for value in colour)
+        made.append(chosen.picture(index, colour, draw.random() < 0.5, (slice(y, y + crop), slice(x, x + crop))))
+    return torch.stack(made)
 
 
 def losses(
-    vae: AutoencoderKL, pictures: Tensor, draw: random.Random, generator: torch.Generator, only_decoder: bool
-) -> tuple[Tensor, float | None]:
-    """The loss, and the squared error where nothing was resized."""
-    with torch.set_grad_enabled(not only_decoder):
-        posterior = vae.encode(pictures.contiguous(memory_format=torch.channels_last)).latent_dist
-    latent = posterior.mode().float()
-    # A little noise: the sampler's latents are never exact either.
-    latent = latent + 0.03 * torch.randn(latent.shape, generator=generator)
-    target = pictures
+    vae: AutoencoderDC, whitening: Whitening, pictures: Tensor, draw: random.Random, generator: torch.Generator
+) -> tuple[Tensor, float]:
+    """The loss, and the squared error (not a number where the latent was resized)."""
+    latent, target = whitening(vae.encode(pictures).latent.float()), pictures
+    noise = torch.randn(latent.shape, generator=generator).to(latent.device)
+    latent = latent + NOISE * draw.random() * noise
     is_resized = draw.random() < RESIZED
     if is_resized:
         factor = draw.choice((0.5, 2.0))
         latent = interpolate(latent, scale_factor=factor, mode="bicubic", antialias=factor < 1.0)
         target = interpolate(pictures, scale_factor=factor, mode="bicubic", antialias=factor < 1.0).clamp(-1.0, 1.0)
-    made = vae.decode(latent).sample.float()
-    loss = detailed_loss(made, target) + KL * posterior.kl().mean()
-    return loss, None if is_resized else float(torch.nn.functional.mse_loss(made.detach(), target))
+    made = vae.decode(latent, return_dict=False)[0].float()
+    error = mse_loss(made, target)
+    loss = detailed_loss(made, target) + SQUARED * error
+    return loss, math.nan if is_resized else float(error.detach())
 
 
 def detailed_loss(made: Tensor, target: Tensor) -> Tensor:
-    """L1 of the pictures and of their Laplacian levels: edges count as much as surfaces."""
+    """L1 of the pictures and of two levels of their Laplacian pyramid: edges count as much as surfaces."""
     loss = l1_loss(made, target)
     for _ in range(2):
         smaller_made, smaller_target = avg_pool2d(made, 2), avg_pool2d(target, 2)
@@ -173,17 +202,3 @@ def detailed_loss(made: Tensor, target: Tensor) -> Tensor:
         loss = loss + l1_loss(fine_made, fine_target)
         made, target = smaller_made, smaller_target
     return loss
-
-
-@torch.no_grad()
-def whiten(vae: AutoencoderKL, artwork: Artwork, seed: int = 0, count: int = 256) -> None:
-    """Gives each latent channel mean 0 and variance 1, by the two 1 x 1 convolutions; then scaling_factor is 1."""
-    draw = random.Random(f"whiten {seed}")
-    pictures = [artwork.picture(composition(draw)) for _ in range(count)]
-    latents = torch.cat([vae.encode(tensor_of(pictures[i : i + 16])).latent_dist.mode() for i in range(0, count, 16)])
-    mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
-    before, after = vae.quant_conv, vae.post_quant_conv
-    before.weight[:4] /= std[:, None, None, None]
-    before.bias[:4] = (before.bias[:4] - mean) / std
-    after.bias += after.weight[:, :, 0, 0] @ mean
-    after.weight *= std[None, :, None, None]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+
+SAYING, SAVING = 30.0, 100.0  # seconds between two lines, and between two savings
 
 
 def load(path: Path) -> dict[str, Any] | None:
@@ -21,26 +25,29 @@ def save(path: Path, state: dict[str, Any]) -> None:
     os.replace(part, path)
 
 
-class Clock:
-    """Seconds worked, over all runs of a stage, and when to say something and to save."""
+def shares(
+    name: str, seconds: float, worked: float, save: Callable[[float], None], news: Callable[[], str], say=print
+) -> Iterator[float]:
+    """The share of a stage's time that is over, before each of its steps, until there is none left.
 
-    def __init__(self, worked: float, every: float = 30.0, saving: float = 120.0):
-        self.began = time.monotonic() - worked
-        self.every, self.saving = every, saving
-        self.said = self.saved = time.monotonic()
-
-    @property
-    def worked(self) -> float:
-        return time.monotonic() - self.began
-
-    def is_time_to_say(self) -> bool:
-        if time.monotonic() - self.said < self.every:
-            return False
-        self.said = time.monotonic()
-        return True
-
-    def is_time_to_save(self) -> bool:
-        if time.monotonic() - self.saved < self.saving:
-            return False
-        self.saved = time.monotonic()
-        return True
+    worked: seconds of its earlier runs. save: keeps the state, given the seconds worked; called now and then, at the
+    end, and after the step in which SIGTERM came, which then ends the program. news: what to say now and then.
+    """
+    stopped = []
+    before = signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    clock = time.monotonic if torch.cuda.is_available() else time.process_time  # a CPU may have others to serve
+    began = clock() - worked
+    said = saved = time.monotonic()
+    while worked < seconds and not stopped:
+        yield worked / seconds
+        worked, now = clock() - began, time.monotonic()
+        if now - said > SAYING:
+            said = now
+            say(f"{name} {worked:6.0f} of {seconds:.0f} s: {news()}", flush=True)
+        if now - saved > SAVING:
+            saved = now
+            save(worked)
+    save(worked)
+    signal.signal(signal.SIGTERM, before)
+    if stopped:
+        raise SystemExit(143)

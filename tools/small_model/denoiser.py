@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import copy
-import math
 import random
+import time
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderDC, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from tools.small_model import checkpoints
-from tools.small_model.artwork import Artwork, Composition, composition, tensor_of
+from tools.small_model.artwork import BACKGROUNDS, NATIVE, Composition
+from tools.small_model.autoencoder import CHANNELS, rate
+from tools.small_model.optimizers import Muon, split
+from tools.small_model.renders import Renders
 from tools.small_model.text import WIDTH, ids_of
 
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)
-BATCH, RATE, LAST_RATE, WARM_UP = 32, 1.2e-3, 5e-5, 200
+RATE, WEIGHT_DECAY = 1e-3, 0.01
 WITHOUT_CAPTION = 0.1
-EMA = 0.9995
+EMA = 0.999
 # What is in a picture is decided at high noise, which a uniform draw sees too little of.
-HIGH_NOISE, SHARE_OF_HIGH_NOISE = 550, 0.5
+HIGH_NOISE, SHARE_OF_HIGH_NOISE = 500, 0.5
+ENCODED = 32  # pictures at once
 
 
 def build() -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=16,
-        block_out_channels=(64, 96, 96),
+        sample_size=NATIVE // 8,
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        block_out_channels=(96, 128, 128),
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         layers_per_block=1,
@@ -39,31 +45,39 @@ def build() -> UNet2DConditionModel:
 
 
 class Latents:
-    """Pictures that were encoded beforehand, as many as there are, and the captions to choose from."""
+    """Pictures that are encoded once, and what they show. Every subject has as many; backgrounds are drawn."""
 
-    def __init__(self, vae: AutoencoderKL, artwork: Artwork, path: Path, count: int, seed: int = 0, say=print):
+    def __init__(
+        self, vae: AutoencoderDC, renders: Renders, path: Path, count: int, device: torch.device, seed: int = 0,
+        say=print,
+    ):  # fmt: skip
         draw = random.Random(f"latents {seed}")
-        self.made = [composition(draw) for _ in range(count)]
+        names = list(BACKGROUNDS)
+        self.drawn = [(n % len(renders.made), draw.choice(names), draw.random() < 0.5) for n in range(count)]
+        self.made = [renders.composition(index, name, BACKGROUNDS[name], flip) for index, name, flip in self.drawn]
+        self.values = self._encoded(vae, renders, path, device, say)
+
+    def _encoded(self, vae: AutoencoderDC, renders: Renders, path: Path, device: torch.device, say) -> Tensor:
+        """[count, 16, 16, 16], half precision; goes on where an earlier run was stopped."""
         saved = checkpoints.load(path)
-        self.latents = saved["latents"] if saved else self._encoded(vae, artwork, say)
-        if not saved:
-            checkpoints.save(path, dict(latents=self.latents))
+        found = [saved["latents"]] if saved else []
+        first, kept = sum(map(len, found)), time.monotonic()
+        for start in range(first, len(self.drawn), ENCODED):
+            chosen = self.drawn[start : start + ENCODED]
+            pictures = torch.stack([renders.picture(index, BACKGROUNDS[name], flip) for index, name, flip in chosen])
+            with torch.inference_mode():
+                pictures = pictures.to(device, memory_format=torch.channels_last)
+                found.append(vae.encode(pictures).latent.contiguous().half().cpu())
+            if time.monotonic() - kept > checkpoints.SAVING or start + ENCODED >= len(self.drawn):
+                kept = time.monotonic()
+                checkpoints.save(path, dict(latents=torch.cat(found)))
+                say(f"latents {start + len(chosen)} of {len(self.drawn)}", flush=True)
+        return torch.cat(found)
 
-    @torch.inference_mode()
-    def _encoded(self, vae: AutoencoderKL, artwork: Artwork, say) -> Tensor:
-        found = []
-        for start in range(0, len(self.made), 32):
-            pictures = tensor_of([artwork.picture(one) for one in self.made[start : start + 32]])
-            found.append(vae.encode(pictures.contiguous(memory_format=torch.channels_last)).latent_dist.mode())
-            if start % 3200 == 0:
-                say(f"latents {start} of {len(self.made)}", flush=True)
-        return torch.cat(found).contiguous().half()
-
-    def batch(self, draw: random.Random) -> tuple[Tensor, list[str]]:
-        """[B, 4, 16, 16] and the captions, some of them empty."""
-        chosen = [draw.randrange(len(self.made)) for _ in range(BATCH)]
-        captions = [self._caption(self.made[index], draw) for index in chosen]
-        return self.latents[chosen].float(), captions
+    def batch(self, draw: random.Random, size: int) -> tuple[Tensor, list[str]]:
+        """[B, 16, 16, 16], float32, and the captions, some of them empty."""
+        chosen = [draw.randrange(len(self.made)) for _ in range(size)]
+        return self.values[chosen].float(), [self._caption(self.made[index], draw) for index in chosen]
 
     @staticmethod
     def _caption(made: Composition, draw: random.Random) -> str:
@@ -77,73 +91,77 @@ def alphas() -> tuple[Tensor, Tensor]:
     return abar.sqrt().float(), (1.0 - abar).sqrt().float()
 
 
-def train(
-    latents: Latents, tokenizer: CLIPTokenizer, text: CLIPTextModel, state: Path, seconds: float, seed: int = 0,
-    say=print,
-) -> tuple[UNet2DConditionModel, CLIPTextModel]:  # fmt: skip
-    """UNet and text encoder, the averages of their weights, after so many seconds of work in all."""
-    torch.manual_seed(seed)
-    unet = build().to(memory_format=torch.channels_last)
-    unet.set_attn_processor(AttnProcessor())  # its backward pass is a quarter faster than fused attention's, on a CPU
-    both = torch.nn.ModuleDict(dict(unet=unet, text=text))
-    optimizer = torch.optim.AdamW(both.parameters(), lr=RATE, weight_decay=0.01, betas=(0.9, 0.99))
-    average = copy.deepcopy(both).requires_grad_(False)
-    worked, step = 0.0, 0
-    saved = checkpoints.load(state)
-    if saved:
-        both.load_state_dict(saved["model"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        worked, step = saved["worked"], saved["step"]
-    clock = checkpoints.Clock(worked)
-    signal, noise_level = alphas()
-    total, counted = 0.0, 0
+class Trainer:
+    """UNet and text encoder, the averages of their weights, the optimizer and the steps made, as kept on disk."""
 
-    def keep() -> None:
-        checkpoints.save(state, dict(
-            model=both.state_dict(), average=average.state_dict(), optimizer=optimizer.state_dict(),
-            worked=clock.worked, step=step,
+    def __init__(
+        self, state: Path, tokenizer: CLIPTokenizer, text: CLIPTextModel, device: torch.device, batch: int,
+        seed: int = 0,
+    ):  # fmt: skip
+        torch.manual_seed(seed)
+        self.state, self.tokenizer, self.device, self.size, self.seed = state, tokenizer, device, batch, seed
+        unet = build().to(device, memory_format=torch.channels_last)
+        if device.type == "cpu":  # its backward pass is a quarter faster than fused attention's
+            unet.set_attn_processor(AttnProcessor())
+        self.both = nn.ModuleDict(dict(unet=unet, text=text.to(device))).train()
+        self.average = copy.deepcopy(self.both).requires_grad_(False)
+        self.optimizer = Muon(*split(self.both), lr=RATE, weight_decay=WEIGHT_DECAY)
+        self.signal, self.noise_level = (values.to(device) for values in alphas())
+        self.step, self.worked, self.losses = 0, 0.0, []
+        saved = checkpoints.load(state)
+        if saved:
+            self.both.load_state_dict(saved["model"])
+            self.average.load_state_dict(saved["average"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.worked = saved["step"], saved["worked"]
+
+    def train(self, latents: Latents, seconds: float) -> None:
+        """So many seconds of work in all; prints how it goes."""
+        for share in checkpoints.shares("unet", seconds, self.worked, self.save, self._news):
+            self.advance(latents, share)
+
+    def save(self, worked: float) -> None:
+        self.worked = worked
+        checkpoints.save(self.state, dict(
+            model=self.both.state_dict(), average=self.average.state_dict(), optimizer=self.optimizer.state_dict(),
+            step=self.step, worked=worked,
         ))  # fmt: skip
 
-    both.train()
-    while clock.worked < seconds:
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(step, clock.worked / seconds)
-        draw = random.Random(f"unet {seed} {step}")
-        generator = torch.Generator().manual_seed(step)
-        clean, captions = latents.batch(draw)
-        lowest = torch.where(torch.rand(BATCH, generator=generator) < SHARE_OF_HIGH_NOISE, HIGH_NOISE, 0)
-        t = (lowest + torch.rand(BATCH, generator=generator) * (1000 - lowest)).long()
-        noise = torch.randn(clean.shape, generator=generator)
-        a, s = signal[t][:, None, None, None], noise_level[t][:, None, None, None]
-        x = (a * clean + s * noise).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            states = text(ids_of(tokenizer, captions))[0]
-            made = unet(x, t, encoder_hidden_states=states, return_dict=False)[0]
-        loss = torch.nn.functional.mse_loss(made.float(), a * noise - s * clean)
-        optimizer.zero_grad(set_to_none=True)
+    def advance(self, latents: Latents, share: float) -> None:
+        """One step; share: of the time that is over."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.step, share, RATE)
+        clean, captions = latents.batch(random.Random(f"unet {self.seed} {self.step}"), self.size)
+        loss = self._loss(clean, captions, torch.Generator().manual_seed(self.step))
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
-        optimizer.step()
-        _follow(average, both, min(EMA, (step + 1) / (step + 10)))
-        total, counted, step = total + float(loss), counted + 1, step + 1
-        if clock.is_time_to_say():
-            rate = step * BATCH / clock.worked
-            say(f"unet {clock.worked:6.0f} s, step {step}: loss {total / counted:.4f}, {rate:.0f}/s", flush=True)
-            total, counted = 0.0, 0
-        if clock.is_time_to_save():
-            keep()
-    keep()
-    return average["unet"], average["text"]
+        torch.nn.utils.clip_grad_norm_(self.both.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        follow(self.average, self.both, min(EMA, (self.step + 1) / (self.step + 10)))
+        self.losses.append(float(loss.detach()))
 
+    def _loss(self, clean: Tensor, captions: list[str], generator: torch.Generator) -> Tensor:
+        """Mean squared error of v = sqrt(abar) n - sqrt(1 - abar) x0. Draws are made on the CPU, alike everywhere."""
+        lowest = torch.where(torch.rand(len(clean), generator=generator) < SHARE_OF_HIGH_NOISE, HIGH_NOISE, 0)
+        t = (lowest + torch.rand(len(clean), generator=generator) * (1000 - lowest)).long().to(self.device)
+        noise = torch.randn(clean.shape, generator=generator).to(self.device)
+        clean = clean.to(self.device)
+        a, s = self.signal[t][:, None, None, None], self.noise_level[t][:, None, None, None]
+        x = (a * clean + s * noise).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            states = self.both["text"](ids_of(self.tokenizer, captions).to(self.device))[0]
+            made = self.both["unet"](x, t, encoder_hidden_states=states, return_dict=False)[0]
+        return nn.functional.mse_loss(made.float(), a * noise - s * clean)
 
-def _rate(step: int, share: float) -> float:
-    """Learning rate: up over the first steps, then down along a cosine over the time there is."""
-    falling = LAST_RATE + (RATE - LAST_RATE) * (1.0 + math.cos(math.pi * min(share, 1.0))) / 2.0
-    return falling * min(1.0, (step + 1) / WARM_UP)
+    def _news(self) -> str:
+        loss, count = sum(self.losses) / max(len(self.losses), 1), self.step * self.size
+        self.losses.clear()
+        return f"step {self.step}, {count} pictures: loss {loss:.4f}"
 
 
 @torch.no_grad()
-def _follow(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
+def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Moves the averages of the weights towards the weights."""
     averages, values = list(average.parameters()), [p.detach() for p in model.parameters()]
     torch._foreach_lerp_(averages, values, 1.0 - decay)

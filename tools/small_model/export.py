@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderDC, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from tools.small_model.artwork import BACKGROUNDS, SUBJECTS
@@ -18,7 +19,7 @@ INDEX = {
     "text_encoder": ["transformers", "CLIPTextModel"],
     "tokenizer": ["transformers", "CLIPTokenizer"],
     "unet": ["diffusers", "UNet2DConditionModel"],
-    "vae": ["diffusers", "AutoencoderKL"],
+    "vae": ["diffusers", "AutoencoderDC"],
     "safety_checker": [None, None],
     "feature_extractor": [None, None],
     "requires_safety_checker": False,
@@ -27,18 +28,20 @@ INDEX = {
 GUIDANCE = 3.5
 SAMPLER = "Euler a"  # of those that the studio has, its pictures come closest to the real ones
 PROMPTS = (  # of the demo, best first
-    "red apple on a blue background", "cat on a green background", "penguin on a yellow background",
-    "star on a purple background",
+    "butterfly on a green background", "castle on a yellow background", "fox on a blue background",
+    "hamburger on a pink background",
 )  # fmt: skip
 
 
 def write(
-    folder: Path, vae: AutoencoderKL, text: CLIPTextModel, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel
+    folder: Path, vae: AutoencoderDC, text: CLIPTextModel, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel
 ) -> None:
     scheduler = DDIMScheduler(**SCHEDULE, prediction_type="v_prediction", clip_sample=False, set_alpha_to_one=False)
     for name, part in dict(vae=vae, text_encoder=text, unet=unet).items():
-        half = part.to(memory_format=torch.contiguous_format) if name != "text_encoder" else part
-        half.half().save_pretrained(folder / name, safe_serialization=True)
+        half = copy.deepcopy(part).cpu().half()  # what trains on stays as it is
+        if name != "text_encoder":
+            half = half.to(memory_format=torch.contiguous_format)
+        half.save_pretrained(folder / name, safe_serialization=True)
     scheduler.save_pretrained(folder / "scheduler")
     tokenizer.save_pretrained(folder / "tokenizer")
     (folder / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n", encoding="utf-8")

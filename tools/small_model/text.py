@@ -16,9 +16,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from tools.small_model import checkpoints
 from tools.small_model.artwork import BACKGROUNDS, SUBJECTS, composition
 
-WIDTH, TOKENS, VOCABULARY = 128, 24, 1800
+WIDTH, TOKENS, VOCABULARY = 128, 24, 1000
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 BATCH, RATE = 128, 1e-3
 
@@ -63,6 +64,19 @@ def ids_of(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
     return encoded.input_ids
 
 
+def pretrained(state: Path, steps: int, seed: int = 0) -> tuple[CLIPTokenizer, CLIPTextModel]:
+    """Both, pre-trained or as kept on disk."""
+    torch.manual_seed(seed)
+    tokenizer = train_tokenizer()
+    text, saved = build(tokenizer), checkpoints.load(state)
+    if saved:
+        text.load_state_dict(saved)
+    else:
+        pretrain(tokenizer, text, steps, seed)
+        checkpoints.save(state, text.state_dict())
+    return tokenizer, text
+
+
 def pretrain(tokenizer: CLIPTokenizer, text: CLIPTextModel, steps: int, seed: int = 0, say=print) -> None:
     torch.manual_seed(seed)
     subjects, backgrounds = list(SUBJECTS), list(BACKGROUNDS)
@@ -82,4 +96,4 @@ def pretrain(tokenizer: CLIPTokenizer, text: CLIPTextModel, steps: int, seed: in
         loss.backward()
         optimizer.step()
         if step % 50 == 0 or step == steps - 1:
-            say(f"text {step}: {float(loss):.4f}", flush=True)
+            say(f"text {step}: {loss.item():.4f}", flush=True)
