@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--places", type=int, default=256, help="of each subject at the native size")
     made.add_argument("--pictures", type=int, default=24576, help="encoded beforehand")
     made.add_argument("--text-steps", type=int, default=400)
-    made.add_argument("--vae-minutes", type=float, default=110.0)
+    made.add_argument("--vae-minutes", type=float, default=80.0)
     made.add_argument("--unet-minutes", type=float, default=900.0)
     made.add_argument("--decoder-minutes", type=float, default=60.0)
     made.add_argument("--export-only", action="store_true", help="writes what there is, and trains nothing")
