@@ -8,14 +8,12 @@ and not saved, and the message says what to do.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from itermix.files import reason_of, write_json
 from itermix.settings import PRESET_HELP, Field, Settings, SettingsError, shown
 
 VERSION = 1
@@ -212,20 +210,10 @@ class Presets:
 
     def _write(self, own: dict[str, Any]) -> None:
         content = {**self._read(), "version": VERSION, self.part: own}
-        # Bytes before there is a file: what another program has written may hold half characters.
-        text = json.dumps(content, indent=1, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
-        unfinished = None
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.file.parent, suffix=".part", delete=False) as file:
-                unfinished = file.name
-                file.write(text)
-            os.replace(unfinished, self.file)
+            write_json(self.file, content, indent=1)
         except OSError as error:
-            if unfinished is not None:
-                with suppress(OSError):
-                    os.unlink(unfinished)
-            raise PresetsError(f"{self.file} cannot be written: {error.strerror or error}") from None
+            raise PresetsError(f"{self.file} cannot be written: {reason_of(error)}") from None
 
 
 def _is_name(name: str) -> bool:

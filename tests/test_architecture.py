@@ -51,24 +51,25 @@ class Room:
 SETTINGS = ("settings", "mixing.settings", "sequence.settings")
 ROOMS = {
     "settings": Room(),
-    "presets": Room(("settings",)),
+    "files": Room(),
+    "presets": Room(("settings", "files")),
     "mixing": Room(("settings",), ("torch",)),
-    "sequence": Room(("settings", "mixing"), ("torch",)),
-    "pictures": Room(("settings", "mixing", "sequence"), ("torch", "numpy", "PIL", "av", "imageio_ffmpeg")),
+    "sequence": Room(("settings", "files", "mixing"), ("torch",)),
+    "pictures": Room(("settings", "files", "mixing", "sequence"), ("torch", "numpy", "PIL", "av", "imageio_ffmpeg")),
     "ui": Room((*SETTINGS, "presets"), ("gradio",)),
     "webui": Room(
         ("settings", "presets", "mixing", "sequence", "pictures", "ui"),
         ("modules", "torch", "numpy", "PIL", "fastapi"),
     ),
     "studio": Room(
-        ("settings", "presets", "mixing", "sequence", "pictures"),
+        ("settings", "files", "presets", "mixing", "sequence", "pictures"),
         ("torch", "numpy", "PIL", "diffusers", "transformers", "safetensors"),
     ),
     "studio/page": Room(
         ("settings", "presets", "mixing", "sequence", "pictures", "ui", "studio"), ("gradio", "PIL", "numpy")
     ),
     "commands": Room(
-        ("settings", "presets", "mixing", "sequence", "pictures", "studio", "studio/page"),
+        ("settings", "files", "presets", "mixing", "sequence", "pictures", "studio", "studio/page"),
         ("torch", "numpy", "PIL", "ray"),
     ),
     "__main__": Room(("commands",)),
@@ -186,7 +187,7 @@ def test_nothing_but_a_test_imports_the_tests(path):
 
 @pytest.mark.parametrize(
     "path",
-    [ROOT / f"itermix/{name}.py" for name in ("settings", "__init__", "mixing/settings", "mixing/__init__")],
+    [ROOT / f"itermix/{name}.py" for name in ("settings", "files", "__init__", "mixing/settings", "mixing/__init__")],
     ids=named,
 )
 def test_settings_and_the_package_itself_import_the_standard_library_alone(path):

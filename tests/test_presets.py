@@ -182,6 +182,25 @@ def test_a_fault_while_writing_keeps_the_old_file(presets, monkeypatch):
     assert presets.file.read_bytes() == before and list(presets.file.parent.iterdir()) == [presets.file]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_the_file_has_the_mode_of_any_file_that_the_user_makes(presets):
+    """Others of a shared machine, and a backup, may read it."""
+    before = os.umask(0o022)
+    try:
+        presets.save("a", {"alpha_1": 1.0})
+    finally:
+        os.umask(before)
+    assert presets.file.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_file_is_on_the_disk_before_it_takes_its_place(presets, monkeypatch):
+    order, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda *args: order.append("sync") or fsync(*args))
+    monkeypatch.setattr(os, "replace", lambda *args: order.append("replace") or replace(*args))
+    presets.save("a", {"alpha_1": 1.0})
+    assert order == ["sync", "replace"]
+
+
 def test_half_a_character_in_another_part_of_the_file_is_kept(presets):
     foreign = {"sequence": {"a": {"prompts": "\ud800"}}}
     presets.file.parent.mkdir()

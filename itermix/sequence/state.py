@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from itermix.files import reason_of, write_whole
 
 MAGIC = b"itermix sequence\n"
 VERSION = 1
@@ -67,22 +66,10 @@ def save(file: str | Path, state: State) -> None:
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
     text = json.dumps(header).encode()
-    unfinished = None
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-            unfinished = part.name
-            part.write(MAGIC + len(text).to_bytes(8, "big") + text + payload)
-            part.flush()
-            os.fsync(part.fileno())
-        os.replace(unfinished, file)
+        write_whole(file, MAGIC + len(text).to_bytes(8, "big") + text + payload)
     except OSError as error:
-        if unfinished is not None:
-            with suppress(OSError):
-                os.unlink(unfinished)
-        raise StateError(
-            f"{file} cannot be written: {error.strerror or error}; the sequence cannot be resumed"
-        ) from None
+        raise StateError(f"{file} cannot be written: {reason_of(error)}; the sequence cannot be resumed") from None
 
 
 def load(file: str | Path) -> State:

@@ -1,6 +1,7 @@
 """Cut anywhere, a sequence goes on with the same frames, loses none that is finished, and holds no more memory."""
 
 import errno
+import os
 import tracemalloc
 import weakref
 
@@ -99,7 +100,7 @@ def test_a_small_file_that_says_it_is_large_takes_no_memory(tmp_path):
 
 def test_a_disk_that_is_full_from_frame_3_on_costs_the_resuming_and_no_frame(tmp_path, monkeypatch):
     """One message with the file and the reason; the state of the frames before is still whole."""
-    file, sync, saved = tmp_path / "state", state.os.fsync, []
+    file, sync, saved = tmp_path / "state", os.fsync, []
 
     def filling(descriptor):
         saved.append(descriptor)
@@ -107,7 +108,7 @@ def test_a_disk_that_is_full_from_frame_3_on_costs_the_resuming_and_no_frame(tmp
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(descriptor)
 
-    monkeypatch.setattr(state.os, "fsync", filling)
+    monkeypatch.setattr(os, "fsync", filling)
     host, report = made(file=file)
     whole, _ = made()
     assert report.emitted == sorted(host.emitted) == list(range(FRAMES))

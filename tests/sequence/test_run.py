@@ -1,5 +1,6 @@
 """Whole sequences on a sampler in closed form (float64)."""
 
+import os
 import weakref
 
 import pytest
@@ -231,7 +232,7 @@ def test_a_state_is_replaced_whole(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(state.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StateError, match="No space left on device"):
         saved(tmp_path / "s")
     assert (tmp_path / "s").read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["s"]

@@ -1,0 +1,117 @@
+"""Files written whole or not at all, and what is wrong with a file's name before anything is written.
+
+A file is written beside its place under a short name of our own, brought to the disk and then put in its place: who
+reads it finds the old one or the new one, after a crash, too. It gets the mode of any file that the user makes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+PART = ".part"  # how the name of an unfinished file ends
+LONGEST_NAME = 255  # bytes; of all file systems in use
+WINDOWS_CHARACTERS = set('<>:"|?*') | {chr(code) for code in range(32)}
+WINDOWS_NAMES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
+TRIES, PAUSE = 20, 0.05  # seconds: on Windows a virus scanner holds a new file for a moment
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """An empty file to write to, which takes the place of `path` when the block ends, and is removed where it fails.
+
+    A link is written through. Raises OSError.
+    """
+    problem = name_problem(Path(path).name)
+    if problem:
+        raise OSError(problem)
+    path = Path(os.path.realpath(path))
+    part = path.with_name(f"itermix-{secrets.token_hex(8)}{PART}")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # less what the user's umask takes
+        yield part
+        _to_disk(part)
+        _replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Replaces a file, its folder made where there is none. Raises OSError."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part, open(part, "wb") as file:
+        file.write(data)
+
+
+def write_json(path: str | Path, values: Any, indent: int = 2) -> None:
+    """Plain data as a JSON file. Raises OSError."""
+    # What another program has written may hold half characters, which no text file can.
+    text = json.dumps(values, indent=indent, ensure_ascii=False).encode(errors="backslashreplace")
+    write_whole(path, text + b"\n")
+
+
+def require_writable(path: str | Path, longest_addition: str = "") -> None:
+    """Makes the folder of a file that will be written after a long run. Raises OSError where that cannot be.
+
+    longest_addition: what the names that are made from this one have more than it.
+    """
+    path = Path(path)
+    problem = name_problem(path.name, longest_addition)
+    if problem:
+        raise OSError(problem)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise OSError("it is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise OSError("no permission")
+
+
+def name_problem(name: str, longest_addition: str = "", on_windows: bool = os.name == "nt") -> str | None:
+    """Why a file cannot have this name; None where it can."""
+    if "\0" in name:
+        return "its name holds a null character"
+    try:
+        length = len(f"{name}{longest_addition}".encode())
+    except UnicodeEncodeError:
+        return "its name is no proper text; it holds half a character"
+    if length > LONGEST_NAME:
+        return f"its name is {length - LONGEST_NAME} bytes too long for the files that are made from it"
+    if not on_windows:
+        return None
+    if set(name) & WINDOWS_CHARACTERS:
+        return 'on Windows a name holds none of < > : " | ? *'
+    if name.split(".")[0].rstrip().upper() in WINDOWS_NAMES:
+        return f"on Windows {name.split('.')[0]} is the name of a device"
+    return "on Windows a name ends neither with a dot nor with a blank" if name.endswith((".", " ")) else None
+
+
+def reason_of(error: OSError) -> str:
+    """Why a file could not be written, without its name."""
+    return error.strerror or str(error)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)  # Windows brings to the disk only what it could write
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(part: Path, path: Path) -> None:
+    for left in reversed(range(TRIES)):
+        try:
+            return os.replace(part, path)
+        except PermissionError:
+            if os.name != "nt" or not left:
+                raise
+            time.sleep(PAUSE)
