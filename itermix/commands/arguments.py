@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from itermix import files
+from itermix.pictures.saving import as_text, format_of
 from itermix.settings import SettingsError
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request, read_json
@@ -57,7 +58,7 @@ def run(command: str, parser: Parser, arguments: list[str], action: Callable[[ar
     try:
         action(parser.parse_args(arguments))
     except (StudioError, SettingsError) as error:
-        print(f"itermix {command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(as_text(f"itermix {command}: {' '.join(str(error).split())}"), file=sys.stderr)
         return 2
     except (Cancelled, KeyboardInterrupt) as interrupt:
         print(f"\nitermix {command}: {interrupt or 'interrupted'}", file=sys.stderr)
@@ -114,22 +115,22 @@ def open_studio(options: argparse.Namespace) -> Studio:
     return Studio.open(options.checkpoint, options.device, options.config)
 
 
-def require_writable(path: Path) -> None:
-    """Makes the folder of a file that will be written after a long run. Raises StudioError where that cannot be."""
+def require_writable(path: Path, longest_addition: str = "") -> None:
+    """Makes the folder of a picture that will be written after a long run. Raises SettingsError for a format that is
+    not written, StudioError where the file cannot be.
+
+    longest_addition: what the names that are made from this one have more than it.
+    """
+    format_of(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        problem = "it is a folder" if path.is_dir() else "no permission"
-        is_writable = os.access(path.parent, os.W_OK) and not path.is_dir()
+        files.require_writable(path, longest_addition)
     except OSError as error:
-        is_writable, problem = False, str(error.strerror)
-    if not is_writable:
-        raise StudioError(f"out: {path} cannot be written: {problem}")
+        raise StudioError(f"out: {path} cannot be written: {files.reason_of(error)}") from None
 
 
 def write_json(name: str, path: Path, values: dict[str, Any]) -> None:
     """name: of the option that the path is from."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        files.write_json(path, values)
     except OSError as error:
-        raise StudioError(f"{name}: {path} cannot be written: {error.strerror}") from None
+        raise StudioError(f"{name}: {path} cannot be written: {files.reason_of(error)}") from None

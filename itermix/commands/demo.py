@@ -59,7 +59,9 @@ def parser() -> command_line.Parser:
         "labelled sheet of them, and opens the page.",
         EXAMPLES,
     )
-    made.add_argument("--out", type=Path, default=OUT, help=f"PNG file for the sheet (default {OUT.as_posix()})")
+    made.add_argument(
+        "--out", type=Path, default=OUT, help=f".png, .jpg or .webp file for the sheet (default {OUT.as_posix()})"
+    )
     made.add_argument("--no-browser", action="store_true", help="only save the sheet")
     made.add_argument("--subjects", nargs="+", metavar="PROMPT", help="what the pictures show, a row each")
     made.add_argument("--seed", type=int, default=0, help="of all pictures (default 0)")
@@ -91,7 +93,7 @@ def demo(options: argparse.Namespace) -> None:
         row.extend(pictures_of(studio, request, bar))
     made = sheet.composed(TITLE, SENTENCE, columns, [request.prompt for request in requests], rows, groups)
     size = requests[0].height, requests[0].width
-    pictures.write_png(options.out, made, requests[0].infotext(options.seed, size))
+    pictures.write(options.out, made, requests[0].infotext(options.seed, size))
     print(f"the sheet is {options.out.absolute()}")
 
 

@@ -109,7 +109,7 @@ class Writer:
         from itermix.studio import pictures
 
         path = frame_file(self.out, frame.index)
-        pictures.write_png(path, result.picture, self.infotext(frame, result))
+        pictures.write(path, result.picture, self.infotext(frame, result))
         self.done, self.is_mixed = frame.index + 1, self.is_mixed or result.is_mixed
         print(path, flush=True)
 

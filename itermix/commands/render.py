@@ -50,7 +50,9 @@ def parser() -> command_line.Parser:
         EXAMPLES,
     )
     made.add_argument("prompt", help="what the picture shows")
-    made.add_argument("--out", required=True, help="PNG file to write; with --count above 1 its name gets the seed")
+    made.add_argument(
+        "--out", required=True, help="file to write, .png, .jpg or .webp; with --count above 1 its name gets the seed"
+    )
     command_line.add_model(made)
     command_line.add_request(made)
     made.add_argument("--sequence", help="JSON file with Latent Sequence's settings: makes its frames and the video")
@@ -66,7 +68,7 @@ def parser() -> command_line.Parser:
 def render(options: argparse.Namespace) -> None:
     """Makes the pictures and writes them, each as soon as it is done. Raises StudioError and SettingsError."""
     request, sequence = checked(options)
-    command_line.require_writable(Path(options.out))
+    command_line.require_writable(Path(options.out), longest_addition(options, request))
     if options.save_settings:
         command_line.write_json("save-settings", Path(options.save_settings), request.to_dict())
     from itermix.studio.jobs import Source  # torch and diffusers take seconds to import
@@ -101,7 +103,7 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
         path = Path(options.out)
         if request.count > 1:
             path = path.with_name(f"{path.stem}-{result.seed}{path.suffix}")
-        pictures.write_png(path, result.picture, infotext)
+        pictures.write(path, result.picture, infotext)
         for name, report in result.reports.items():
             if report.steps:
                 weights = f"weight {report.first:.3f} to {report.last:.3f}"
@@ -113,11 +115,18 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
         print(path)
 
 
+def longest_addition(options: argparse.Namespace, request: Request) -> str:
+    """What the longest name that is made from --out has more than it."""
+    seed = f"-{request.seed + request.count}" if request.count > 1 else ""
+    return seed + ("-trace-hires-pass.png" if options.trace else "-00000.state" if options.sequence else "")
+
+
 def save_trace(studio: Studio, path: Path, name: str, report: MixingReport) -> Path:
     """Saves the trace of a pass beside its picture; returns the file."""
     from PIL import ImageFont
 
     from itermix.pictures import trace_sheet
+    from itermix.studio import pictures
 
     def decode(latent: Tensor) -> Image.Image:
         return studio.picture(latent[None].to(studio.network.device))
@@ -125,5 +134,5 @@ def save_trace(studio: Studio, path: Path, name: str, report: MixingReport) -> P
     title, fonts = f"{path.name}, {name}", ImageFont.load_default
     strip = trace_sheet.picture(report.trace, report.weights, 0, title, decode, fonts)
     file = path.with_name(f"{path.stem}-trace-{name.replace(' ', '-')}.png")
-    strip.save(file)
+    pictures.write(file, strip, "")
     return file

@@ -46,7 +46,7 @@ def parser() -> command_line.Parser:
     made.add_argument("prompt", help="what the pictures show")
     made.add_argument("--x", required=True, help="setting along the columns: NAME=VALUE,VALUE,... or NAME=LOW-HIGH [N]")
     made.add_argument("--y", help="setting along the rows")
-    made.add_argument("--out", required=True, type=Path, help="PNG file to write the grid to")
+    made.add_argument("--out", required=True, type=Path, help=".png, .jpg or .webp file to write the grid to")
     made.add_argument("--ray", metavar="ADDRESS", help="make the cells on a Ray cluster; local starts one")
     command_line.add_model(made)
     command_line.add_request(made, without=("count",))
@@ -57,7 +57,7 @@ def sweep(options: argparse.Namespace) -> None:
     """Makes the cells and writes them as they come, then the grid. Raises StudioError and SettingsError."""
     x, y = axis_of("x", options.x), axis_of("y", options.y) if options.y else None
     requests = cells_of(command_line.values_of(options), x, y, bool(options.image))
-    command_line.require_writable(options.out)
+    command_line.require_writable(options.out, "-cells")
     from itermix.pictures import sheet
     from itermix.studio import pictures
     from itermix.studio.jobs import Source
@@ -70,14 +70,14 @@ def sweep(options: argparse.Namespace) -> None:
     bar.begin(names[0])
     for number, (picture, infotext) in enumerate(_made(options, requests, source, bar)):
         files.append(folder / f"{number // len(x.values) + 1}-{number % len(x.values) + 1}.png")
-        pictures.write_png(files[-1], picture, infotext)
+        pictures.write(files[-1], picture, infotext)
         made.append(picture)
         bar.end()
         if len(made) < len(names):
             bar.begin(names[len(made)])
     lines = [made[start : start + len(x.values)] for start in range(0, len(made), len(x.values))]
     grid = sheet.composed(options.prompt, _sentence(x, y), x.labels, rows, lines)
-    pictures.write_png(options.out, grid, f"{requests[0].prompt}\nScript: itermix sweep, {_infotext(x, y)}")
+    pictures.write(options.out, grid, f"{requests[0].prompt}\nScript: itermix sweep, {_infotext(x, y)}")
     record = {
         "x": {"name": x.name, "values": x.values},
         "y": {"name": y.name, "values": y.values} if y else None,

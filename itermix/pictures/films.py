@@ -9,7 +9,6 @@ mp4 (h264) wants PyAV, imageio-ffmpeg or a system ffmpeg; without one of them it
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import subprocess
 import tempfile
@@ -17,12 +16,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-INFOTEXT = "parameters"  # the key under which WebUIs keep a picture's infotext
+from itermix.files import replacing
+from itermix.pictures.saving import exif_of, save_picture
+
 QUALITY = 18  # constant rate factor of h264: visually lossless
 LONGEST_ERROR = 160  # characters of an encoder's complaint
 
@@ -81,10 +83,7 @@ def is_frame_name(name: str) -> bool:
 def save_frame(folder: str | Path, index: int, picture: Image.Image, infotext: str = "") -> Written:
     """One picture as 00012.png with its infotext, whole or not at all."""
     path = Path(folder) / f"{index:05}.png"
-    information = PngImagePlugin.PngInfo()
-    if infotext:
-        information.add_text(INFOTEXT, infotext)  # as international text where it is not Latin-1
-    return _whole(path, lambda part: picture.save(part, format="PNG", pnginfo=information))
+    return _attempted(path, lambda: save_picture(path, picture, infotext))
 
 
 def on_demand(path: str | Path) -> Image.Image:
@@ -163,7 +162,7 @@ def save_film(
     order = list(timing.order(len(readable)))
     for name, encode in _encoders(format, written):
         target = Path(f"{path}.{name}")
-        tried = _whole(target, lambda part, e=encode: e(part, _Frames(readable, order), timing.fps, infotext))
+        tried = _attempted(target, lambda t=target, e=encode: _encode(t, e, _Frames(readable, order), timing, infotext))
         written.files += tried.files
         if tried.files:
             return written
@@ -213,9 +212,9 @@ def _encoders(format: str, written: Written) -> Iterator[tuple[str, Encode]]:
         if program is not None:
             yield "mp4", lambda *arguments: _mp4_by_ffmpeg(program, *arguments)
         written.messages.append("mp4 needs one of the packages av and imageio-ffmpeg, or ffmpeg; made a webp instead")
-        yield from (("webp", _by_pillow), ("gif", _by_pillow))
+        yield from ((name, partial(_by_pillow, name)) for name in ("webp", "gif"))
     else:
-        yield format, _by_pillow
+        yield format, partial(_by_pillow, format)
 
 
 def ffmpeg() -> str | None:
@@ -258,8 +257,8 @@ def _mp4_by_ffmpeg(program: str, part: Path, frames: _Frames, fps: float, infote
             raise OSError(complaint.read(4000).decode(errors="replace").strip() or f"ffmpeg gave {process.returncode}")
 
 
-def _by_pillow(part: Path, frames: _Frames, fps: float, infotext: str) -> None:
-    """webp (infotext in Exif's user comment) or gif (in its comment), by the suffix before ".part".
+def _by_pillow(format: str, part: Path, frames: _Frames, fps: float, infotext: str) -> None:
+    """webp (infotext in Exif's user comment) or gif (in its comment).
 
     Pillow makes one picture of equal neighbours and adds up their time.
     """
@@ -267,10 +266,8 @@ def _by_pillow(part: Path, frames: _Frames, fps: float, infotext: str) -> None:
     first = next(iterator)
     duration = [round(1000.0 / fps)] * len(frames.order)
     options = {"save_all": True, "append_images": iterator, "duration": duration, "loop": 0}
-    if part.name.split(".")[-2] == "webp":
-        exif = Image.Exif()
-        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + infotext.encode("utf-16-be")
-        first.save(part, format="WEBP", quality=90, exif=exif.tobytes() if infotext else b"", **options)
+    if format == "webp":
+        first.save(part, format="WEBP", quality=90, exif=exif_of(infotext), **options)
     else:
         first.save(part, format="GIF", comment=infotext.encode() if infotext else b"", **options)
 
@@ -285,16 +282,16 @@ def _readable(path: Path, written: Written) -> bool:
         return False
 
 
-def _whole(path: Path, write: Callable[[Path], None]) -> Written:
-    """Writes beside the path and puts it there when it is finished; an old file stays where that fails."""
-    part = path.with_name(f"{path.name}.part")
+def _encode(path: Path, encode: Encode, frames: _Frames, timing: Timing, infotext: str) -> None:
+    with replacing(path) as part:
+        encode(part, frames, timing.fps, infotext)
+
+
+def _attempted(path: Path, write: Callable[[], None]) -> Written:
     try:
-        write(part)
-        os.replace(part, path)
+        write()
         return Written(files=[path])
     except Exception as error:  # an encoder may fail in ways of its own, and none of them is to end a run
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         return Written(messages=[f"{path} could not be written: {_why(error)}"])
 
 

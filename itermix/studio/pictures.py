@@ -1,15 +1,16 @@
-"""Pictures in and out: files, tensors [1, 3, H, W] in [0, 1], masks [1, 1, H, W], PNG with infotext."""
+"""Pictures as tensors [1, 3, H, W] in [0, 1], masks [1, 1, H, W]; finished ones to files."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from torch import Tensor
 
+from itermix.files import reason_of
+from itermix.pictures.saving import save_picture
 from itermix.studio.errors import StudioError
 
 
@@ -28,18 +29,10 @@ def picture_of(values: Tensor) -> Image.Image:
     return Image.fromarray(levels)
 
 
-def write_png(path: Path, picture: Image.Image, infotext: str) -> None:
-    """Writes the picture whole or not at all, with its parameters where WebUIs look for them."""
-    information = PngImagePlugin.PngInfo()
-    if infotext.isascii():
-        information.add_text("parameters", infotext)
-    else:
-        information.add_itxt("parameters", infotext)
-    unfinished = path.with_name(path.name + ".part")
+def write(path: Path, picture: Image.Image, infotext: str) -> None:
+    """Writes the picture whole or not at all, in the format that its name says. Raises StudioError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(unfinished, format="PNG", pnginfo=information)
-        os.replace(unfinished, path)
+        save_picture(path, picture, infotext)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise StudioError(f"out: {path} cannot be written: {error.strerror or error}") from error
+        raise StudioError(f"out: {path} cannot be written: {reason_of(error)}") from error

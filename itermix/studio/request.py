@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
+from itermix.pictures.saving import as_text
 from itermix.studio.errors import StudioError
 
 AUTOMATIC = "automatic"
@@ -46,7 +47,8 @@ class Request:
 
     def __post_init__(self) -> None:
         for name in ("prompt", "negative", "sampler", "schedule"):
-            self._require(name, isinstance(getattr(self, name), str), "text")
+            value = getattr(self, name)
+            self._require(name, isinstance(value, str) and value == as_text(value), "text, of whole characters")
         for name, low, high in (
             ("width", 0, LARGEST_SIDE), ("height", 0, LARGEST_SIDE), ("steps", 1, 1000), ("hires_steps", 0, 1000),
             ("seed", 0, 2**63 - 1), ("count", 1, 1000),

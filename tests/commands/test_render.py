@@ -88,7 +88,7 @@ def test_a_request_is_plain_json():
     (["--mixing", "[]"], "settings"),
     (["--mixing", '{"alpha_2": 1}'], "alpha_2"),
     (["--mask", "m.png"], "without --image"),
-    (["--image", "nowhere.png"], "picture: nowhere.png is not there"),
+    (["--image", "nowhere.png"], "image: nowhere.png is not there"),
     (["--settings", "nowhere.json"], "settings"),
     (["--guidance", "nan"], "guidance"),
     (["--strange"], "--strange"),

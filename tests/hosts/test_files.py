@@ -167,7 +167,8 @@ def test_a_sequences_files_have_names_that_no_request_can_choose(host):
     seen = host.post("/itermix-probe/audit", {})
     ours = [path for path in seen["written"] if "itermix" in path]
     assert ours and all(path.startswith(str(sequences(host))) for path in ours)
-    known = r"(\d{5}(/(\d{5}\.png|sequence-0\.webp)(\.part)?)?|last-sequence\.state|tmp\w+\.part)?"
+    part = r"itermix-[0-9a-f]{16}\.part"
+    known = rf"(\d{{5}}(/(\d{{5}}\.png|sequence-0\.webp|{part}))?|last-sequence\.state|{part})?"
     relative = [path[len(str(sequences(host))) :].lstrip("/") for path in ours]
     assert not [path for path in relative if not re.fullmatch(known, path)]
     assert not [path for path in seen["written"] if "escaped" in path]

@@ -16,9 +16,9 @@ def keep(folder: Path, finished: Finished) -> tuple[str, str | None]:
     taken = (file.name.split("-")[0] for file in folder.glob("[0-9]*-*.png"))
     number = 1 + max((int(name) for name in taken if name.isdigit()), default=0)
     path = folder / f"{number:05}-{finished.result.seed}.png"
-    pictures.write_png(path, finished.result.picture, finished.infotext)
+    pictures.write(path, finished.result.picture, finished.infotext)
     if finished.other is None:
         return str(path), None
     other = folder / f"compared-{number:05}.png"
-    pictures.write_png(other, finished.other, "")
+    pictures.write(other, finished.other, "")
     return str(path), str(other)
