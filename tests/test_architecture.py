@@ -58,7 +58,7 @@ ROOMS = {
     "pictures": Room(("settings", "files", "mixing", "sequence"), ("torch", "numpy", "PIL", "av", "imageio_ffmpeg")),
     "ui": Room((*SETTINGS, "presets"), ("gradio",)),
     "webui": Room(
-        ("settings", "presets", "mixing", "sequence", "pictures", "ui"),
+        ("settings", "files", "presets", "mixing", "sequence", "pictures", "ui"),
         ("modules", "torch", "numpy", "PIL", "fastapi"),
     ),
     "studio": Room(
@@ -66,7 +66,7 @@ ROOMS = {
         ("torch", "numpy", "PIL", "diffusers", "transformers", "safetensors"),
     ),
     "studio/page": Room(
-        ("settings", "presets", "mixing", "sequence", "pictures", "ui", "studio"), ("gradio", "PIL", "numpy")
+        ("settings", "files", "presets", "mixing", "sequence", "pictures", "ui", "studio"), ("gradio", "PIL", "numpy")
     ),
     "commands": Room(
         ("settings", "files", "presets", "mixing", "sequence", "pictures", "studio", "studio/page"),
