@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from modules import devices, sd_samplers_common, shared
+from modules import devices, rng, sd_samplers_common, shared
 from PIL import Image
 from torch import Tensor
 
@@ -50,6 +51,11 @@ def input_accordion() -> Any | None:
     return InputAccordion
 
 
+def option(name: str) -> Any:
+    """One of the host's settings as it is now; None where this host has none of that name."""
+    return getattr(shared.opts, name, None)
+
+
 def is_interrupted() -> bool:
     return shared.state.interrupted or shared.state.skipped
 
@@ -75,6 +81,41 @@ def is_img2img(p: Any) -> bool:
 def shares_batches(p: Any) -> bool:
     """Whether stable-diffusion-webui-distributed is there, which hands a part of a batch to other machines as JSON."""
     return any(script.title() == "Distribute" for script in p.scripts.alwayson_scripts)
+
+
+def picture_of_batch_tab(p: Any) -> str | None:
+    """A name for the picture that img2img's batch tab is at; None elsewhere.
+
+    The host says which one it is in its progress alone; the file's name where it is to name the results.
+    """
+    found = re.fullmatch(r"(\d+) out of (\d+)", str(shared.state.job or "")) if is_img2img(p) else None
+    if found is None:
+        return None
+    pattern = (p.override_settings or {}).get("samples_filename_pattern", "")
+    return pattern.removesuffix("-[generation_number]") or f"picture-{found[1]}"
+
+
+def pictures_left_in_batch_tab(p: Any) -> int:
+    """This one included; 1 elsewhere."""
+    found = re.fullmatch(r"(\d+) out of (\d+)", str(shared.state.job or "")) if is_img2img(p) else None
+    return 1 if found is None else max(int(found[2]) - int(found[1]) + 1, 1)
+
+
+def noise_of(p: Any, like: Tensor) -> tuple[Any, Tensor]:
+    """The host's noise for a pass from a latent like this: of its seeds, variation seeds and "resize seed from" size.
+
+    Returns the source, from which samplers draw more, and its first draw, times img2img's noise multiplier.
+    """
+    source = rng.ImageRNG(
+        tuple(like.shape[1:]), p.seeds, subseeds=p.subseeds, subseed_strength=p.subseed_strength,
+        seed_resize_from_h=p.seed_resize_from_h, seed_resize_from_w=p.seed_resize_from_w,
+    )  # fmt: skip
+    noise = source.next().to(like)
+    multiplier = p.initial_noise_multiplier if is_img2img(p) else 1.0
+    if multiplier != 1.0:
+        p.extra_generation_params["Noise multiplier"] = multiplier
+        noise = noise * multiplier
+    return source, noise
 
 
 def images_of_batch(p: Any) -> int:

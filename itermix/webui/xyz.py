@@ -82,11 +82,20 @@ def _confirm(label: str, field: Field) -> Callable:
             for value in values:
                 field.check(_value(field, value))
         except SettingsError as error:
-            from itermix.webui.sequence.script import refused
-
             raise refused(f"{label}: {error}") from None
 
     return confirm
+
+
+def refused(message: str) -> Exception:
+    """What the page shows in place of a plot, and the API answers with status 422."""
+    from fastapi import HTTPException
+
+    class Refused(HTTPException):
+        def __str__(self) -> str:
+            return self.detail
+
+    return Refused(422, message)
 
 
 def _apply(field: Field, axes: str) -> Callable:
@@ -116,7 +125,13 @@ def _cell_maker(process_images: Callable) -> Callable:
             return process_images(p)
         from itermix.webui.sequence import plot as sequence_cell  # late: a host's start waits for every import
 
-        return sequence_cell.make(p, state.sequence_axes, state.longest)
+        try:
+            return sequence_cell.make(p, state.sequence_axes, state.longest)
+        except SettingsError as error:  # of values that contradict each other; the other cells are made
+            from itermix.webui.sequence.script import say_refused
+
+            say_refused(p, error)
+            return process_images(p)
 
     setattr(make_cell, OURS, True)
     return make_cell

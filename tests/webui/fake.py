@@ -36,6 +36,7 @@ class FakeHost:
         self.probe = _load_probe()
         self.mixing, self.recorder, self.sequence = IterativeMixing(), self.probe.Probe(), LatentSequence()
         self.defaults = [component.value for component in self.mixing.ui(False)]
+        self.sequence_defaults = [component.value for component in self.sequence.ui(False)]
         self.others: list[Any] = []  # always-on scripts of other extensions, as far as itermix looks for them
         self.outputs = Path(tempfile.mkdtemp(prefix="itermix-fake-outputs-"))
         self.lines: list[str] = []
@@ -79,9 +80,19 @@ class FakeHost:
         p = self.p = self.processing(tab, mixing, **body)
         shared.state.job_no, shared.state.job_count = 0, -1
         mark = len(self.lines)
-        processed = self.sequence.run(p, *script_args) if script else process_images(p)
+        processed = self._selected(p, script_args) if script else process_images(p)
         answer = {"images": [as_base64(picture) for picture in processed.images], "info": processed.js()}
         return Generation(answer, self.lines[mark:])
+
+    def _selected(self, p: Processing, given: Any) -> Any:
+        """As the API does it: what is given takes the place of the page's values, whatever its length."""
+        script = self.sequence
+        script.args_from, script.args_to = len(p.script_args), len(p.script_args) + len(self.sequence_defaults)
+        args = [*p.script_args, *self.sequence_defaults, "another script's", True]
+        p.scripts.inputs = list(args)
+        args[script.args_from : script.args_to] = given
+        p.script_args = args
+        return script.run(p, *args[script.args_from : script.args_to])
 
 
 class ScriptRunner:

@@ -35,13 +35,14 @@ class Frame1:
         fake_modules.install()
         from itermix.webui import run_state
         from itermix.webui.sequence import host
+        from itermix.webui.sequence.prompts import PreparedPrompts
 
         self.host_module, self.mixing = host, mixing
         p = self.p = Processing("txt2img", {"steps": 10, "sampler_name": sampler})
         p.seeds, p.subseeds = [2], [0]
         p.scripts = SimpleNamespace(process_before_every_sampling=self._scripts)
         monkeypatch.setattr(sys.modules["modules.sd_samplers"], "create_sampler", self._sampler, raising=False)
-        self.host = host.WebUIHost(p, None, None, [])
+        self.host = host.WebUIHost(p, {}, PreparedPrompts([], 1))
         run_state.change(p, sequence=self.host)  # which says that a frame is being sampled
         conditioning = Conditioning.of(torch.zeros(1, 1))
         frame = plan(SequenceSettings(frames=2, denoise_seq=0.7), 1, "a cat", "")[1]

@@ -11,6 +11,7 @@ from PIL import Image
 
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures.uploads import Upload, Uploads, rgb
+from itermix.settings import Field, SettingsError, shown
 from itermix.webui import presets
 
 PICTURE_FIELD = "reference_image"
@@ -42,6 +43,7 @@ def read(args: tuple, axes: dict[str, Any], uploads: Uploads) -> MixingRequest |
         return None
     fields = MixingSettings.fields()
     if args and isinstance(args[0], dict):
+        _check_surplus(args, fields)
         values = {"enabled": True, **args[0]}
     else:
         values = {field.name: value for field, value in zip(fields, args)}
@@ -55,6 +57,16 @@ def read(args: tuple, axes: dict[str, Any], uploads: Uploads) -> MixingRequest |
     if not settings.enabled:
         return None
     return MixingRequest(settings, None if given is None else uploads.of(given))
+
+
+def _check_surplus(args: tuple, fields: tuple[Field, ...]) -> None:
+    """Behind an object the host puts the defaults of the fields; whatever else is there nothing would read.
+
+    Raises SettingsError.
+    """
+    for field, value in zip(fields[1:], args[1:]):
+        if value != field.default and value not in (None, ""):
+            raise SettingsError(f"args: {shown(value)} is not allowed behind the object of settings; leave it out")
 
 
 def written_down(args: tuple) -> list[Any]:

@@ -23,6 +23,7 @@ from itermix.sequence.host import Job
 from itermix.sequence.unsample import levels_upwards, unsample
 from itermix.webui import compat
 from itermix.webui.mixing import passes
+from itermix.webui.sequence.prompts import PreparedPrompts
 
 # A sampler of the host's is a circle of objects, and each frame has one of its own: in a process of millions of objects
 # Python would leave them lying for hundreds of frames. A sweep takes some tenths of a second.
@@ -32,10 +33,11 @@ OVERWRITTEN = ("prompts", "negative_prompts", "c", "uc", "hr_c", "hr_uc", "extra
 
 
 class WebUIHost:
-    """p: the host's processing object. sample, setup_conds: its own methods of these names."""
+    """p: the host's processing object. of_host: its own methods by name, in whose place are others meanwhile.
+    prompts: what the host has made of the plan's. identity: of all that decides about a frame beside the plan."""
 
-    def __init__(self, p: Any, sample: Callable, setup_conds: Callable, messages: list[str]):
-        self.p, self._host_sample, self._host_setup_conds, self.messages = p, sample, setup_conds, messages
+    def __init__(self, p: Any, of_host: dict[str, Callable], prompts: PreparedPrompts, identity: str = ""):
+        self.p, self._of_host, self._prompts, self.identity = p, of_host, prompts, identity
         self.batch: int = p.batch_size
         self.init: Tensor | None = p.init_latent.clone() if compat.is_img2img(p) else None
         self.device = torch.device(shared.device) if self.init is None else self.init.device
@@ -47,19 +49,9 @@ class WebUIHost:
         self.frame: Job | None = None  # the later frame that is being sampled
         self._ascent: Ascent | None = None  # what unsampling has led to, for the frame under way
 
-    @property
-    def identity(self) -> str:
-        p = self.p
-        values = (
-            getattr(p, "sd_model_hash", None), p.sampler_name, getattr(p, "scheduler", None), p.steps, p.cfg_scale,
-            p.width, p.height, getattr(p, "enable_hr", False), getattr(p, "hr_scale", None), p.batch_size,
-            p.extra_generation_params.get("Iterative Mixing"),
-        )  # fmt: skip
-        return repr(values)
-
     def encode(self, prompt: str, negative: bool) -> Conditioning:
         """Through the host's own `setup_conds`, with the prompt's extra networks on."""
-        p = self.p
+        p, prompt = self.p, self._prompts.of(prompt, negative)
         kept = {name: getattr(p, name) for name in OVERWRITTEN if hasattr(p, name)}
         try:
             # The other side stays what it was, so that the host's cache answers for it.
@@ -67,9 +59,9 @@ class WebUIHost:
                 p.prompts, p.negative_prompts = p.prompts[:1], [prompt]
             else:
                 p.prompts, p.negative_prompts = [prompt], p.negative_prompts[:1]
-                p.parse_extra_network_prompts()
+                self._of_host["parse_extra_network_prompts"]()
                 self._activate()
-            self._host_setup_conds()
+            self._of_host["setup_conds"]()
             return _of_host(p.uc, None) if negative else _of_host(p.c.batch[0], True)
         finally:
             for name, value in kept.items():
@@ -108,7 +100,7 @@ class WebUIHost:
                 return self.init
             p.denoising_strength = job.frame.denoise
         self.hires_latent = None
-        made = self._host_sample(
+        made = self._of_host["sample"](
             conditioning=c, unconditional_conditioning=uc, seeds=p.seeds, subseeds=p.subseeds,
             subseed_strength=p.subseed_strength, prompts=p.prompts,
         )  # fmt: skip
@@ -137,8 +129,7 @@ class WebUIHost:
         self.pictures = None
         p.is_hr_pass = False
         p.denoising_strength = job.frame.denoise
-        p.rng = rng.ImageRNG(tuple(latent.shape[1:]), list(job.seeds))
-        noise = p.rng.next().to(latent)
+        p.rng, noise = compat.noise_of(p, latent)
         p.sampler = self._sampler()
         state, ascent, self._ascent = None, self._ascent, None
         if noised and ascent is not None:  # scripts, masks and the model's own conditioning get the clean latent
@@ -147,6 +138,8 @@ class WebUIHost:
         conditioning = self._image_conditioning(latent)
         if p.scripts is not None:
             p.scripts.process_before_every_sampling(p=p, x=latent, noise=noise, c=c, uc=uc)
+        if getattr(p, "modified_noise", None) is not None:  # Forge: of a script
+            noise, p.modified_noise = p.modified_noise, None
         if state is not None:
             _start_from(p.sampler, state)
         return p.sampler.sample_img2img(p, latent, noise, c, uc, image_conditioning=conditioning)

@@ -8,6 +8,7 @@ from modules import images, shared
 from PIL import Image
 
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.webui import compat
 from itermix.webui.sequence import run as sequence_run
 from itermix.webui.sequence.arguments import settings_of
 
@@ -22,7 +23,7 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
     size. Raises SettingsError.
     """
     settings = SequenceSettings.from_dict({**_fields_of(p), **axes, "resume": False})
-    cells = _cells_left(p)
+    cells, batch = _cells_left(p), compat.images_of_batch(p)
     p.n_iter = 1
     made = sequence_run.run(p, settings, cells=cells)
     processed = made.processed
@@ -32,7 +33,7 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
     frames = processed.images[first : first + made.frames]
     if frames:
         text = processed.infotexts[first]
-        processed.images, processed.infotexts = [_sheet(frames, longest * p.batch_size, p.batch_size)], [text]
+        processed.images, processed.infotexts = [_sheet(frames, longest * batch, batch)], [text]
         processed.index_of_first_image = 0
     return processed
 

@@ -18,13 +18,16 @@ from itermix.webui.log import log
 
 VIDEO_KEY = f"{INFOTEXT_KEY} video"
 DATA_KEY = f"{VIDEO_KEY} data"  # the files themselves, as base64, where the API asked for them
+MESSAGES_KEY = f"{INFOTEXT_KEY} messages"  # what went otherwise than asked, for a client of the API
 GRID_PIXELS = 32 * 2**20  # the grid of a long sequence shows its frames smaller
 
 
 def say(processed: Any, message: str) -> None:
-    """In the log and under the pictures."""
+    """In the log, under the pictures, and in the API's answer."""
     log.warning(f"{INFOTEXT_KEY}: {message}")
     processed.comments += f"{INFOTEXT_KEY}: {message}\n"
+    params = processed.extra_generation_params
+    params[MESSAGES_KEY] = [*params.get(MESSAGES_KEY, []), message]
 
 
 class Results:
@@ -34,11 +37,10 @@ class Results:
     skips: frames that an earlier run has made.
     """
 
-    def __init__(
-        self, p: Any, settings: SequenceSettings, count: int, parent: Path, return_video: bool, messages: list[str]
-    ):
-        self.p, self.settings, self.count, self.parent, self.return_video = p, settings, count, parent, return_video
-        self.messages = messages
+    return_video = False  # whether the answer has the films themselves, too
+
+    def __init__(self, p: Any, settings: SequenceSettings, count: int, parent: Path, messages: list[str]):
+        self.p, self.settings, self.count, self.parent, self.messages = p, settings, count, parent, messages
         self.folder: Path | None = None
         self.kept: list[bool] = []
         self.skips = 0

@@ -28,11 +28,17 @@ from itermix.settings import SettingsError
 from itermix.webui import compat, run_state
 from itermix.webui.log import log
 from itermix.webui.sequence.host import WebUIHost
-from itermix.webui.sequence.results import DATA_KEY, VIDEO_KEY, Results, say
+from itermix.webui.sequence.identity import identity
+from itermix.webui.sequence.prompts import PreparedPrompts
+from itermix.webui.sequence.results import DATA_KEY, MESSAGES_KEY, VIDEO_KEY, Results, say
 
 FRAME_KEY = f"{INFOTEXT_KEY} frame"
 LONGEST_ERROR = 400  # characters
 FOLDER, STATE = "itermix-sequences", "last-sequence.state"
+# Of the processing object: one entry for each picture.
+LISTS = (
+    "all_prompts", "all_negative_prompts", "all_hr_prompts", "all_hr_negative_prompts", "all_seeds", "all_subseeds",
+)  # fmt: skip
 
 
 @dataclass
@@ -50,7 +56,7 @@ class Made:
             return
         first.images += second.images
         first.infotexts += second.infotexts
-        for key in (VIDEO_KEY, DATA_KEY):
+        for key in (VIDEO_KEY, DATA_KEY, MESSAGES_KEY):
             if key in second.extra_generation_params:
                 files = [*first.extra_generation_params.get(key, []), *second.extra_generation_params[key]]
                 first.extra_generation_params[key] = files
@@ -64,19 +70,27 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
     return_video: puts the files there too. cells: of a plot, to come with this one. Raises SettingsError for what
     cannot be done.
     """
+    p = copy.copy(p)  # the caller, such as img2img's batch tab, goes on with its own
     processing.fix_seed(p)
-    p.batch_size = compat.images_of_batch(p)
-    prompt, negative, seed = p.prompt, p.negative_prompt, int(p.seed)
-    count, p.n_iter = p.n_iter, 1
-    p.do_not_save_grid = True  # the host would put frames that were given up into it
+    p.batch_size, p.subseed_strength = compat.images_of_batch(p), p.subseed_strength or 0
+    folder = FOLDER if cells > 1 else "/".join(filter(None, (FOLDER, compat.picture_of_batch_tab(p))))
     sequences = []
-    for number in range(count):
-        first = (seed + number * settings.frames * p.batch_size) % SEEDS
-        frames = plan(settings, first, prompt, negative)
-        sequences.append(Sequence(copy.copy(p), settings, frames, number, return_video))
+    for number in range(p.n_iter):
+        own, before = copy.copy(p), number * settings.frames * p.batch_size
+        if p.subseed_strength:  # then it is the variation seed that counts up, as in the host
+            own.subseed = int(p.subseed) + before
+        first = int(p.seed) if p.subseed_strength else (int(p.seed) + before) % SEEDS
+        frames = plan(settings, first, p.prompt, p.negative_prompt)
+        sequences.append(Sequence(own, settings, frames, number, Path(p.outpath_samples).absolute() / folder))
+        sequences[-1].results.return_video = return_video
     sequences = _unfinished(sequences, settings)
-    _count_jobs(sequences, cells)
-    return _all_of(sequences) or Made(processing.Processed(p, [], seed, ""), 0)
+    _count_jobs(sequences, max(cells, compat.pictures_left_in_batch_tab(p)))
+    return _all_of(sequences) or Made(processing.Processed(p, [], int(p.seed), ""), 0)
+
+
+def plain(p: Any) -> Any:
+    """The host's Processed of the request without a sequence."""
+    return processing.process_images(p)
 
 
 def _all_of(sequences: list[Sequence]) -> Made | None:
@@ -125,22 +139,22 @@ def _count_jobs(sequences: list[Sequence], cells: int) -> None:
 
 
 class Sequence:
-    """One sequence of pictures: p is its own copy of the host's processing object.
+    """One sequence of pictures: p is its own copy of the host's processing object, parent the folder of its folder.
 
     frame: the later one that is being sampled, None in the first.
     """
 
-    REPLACED = ("sample", "setup_conds", "setup_prompts")  # of p's methods, by ours of the same names
+    # Of p's methods, by ours of the same names.
+    REPLACED = ("setup_prompts", "init", "parse_extra_network_prompts", "setup_conds", "sample")
 
-    def __init__(
-        self, p: Any, settings: SequenceSettings, frames: list[Frame], number: int, return_video: bool = False
-    ):
+    def __init__(self, p: Any, settings: SequenceSettings, frames: list[Frame], number: int, parent: Path):
         self.p, self.settings, self.frames, self.number = p, settings, frames, number
         self.messages: list[str] = []
         # Beside the host's own pictures: with sub-folders by date a sequence would be torn apart at midnight.
-        parent = Path(p.outpath_samples).absolute() / FOLDER
         self.state = parent / STATE if number == 0 else parent / f"{number}-{STATE}"
-        self.results = Results(p, settings, len(frames), parent, return_video, self.messages)
+        self.results = Results(p, settings, len(frames), parent, self.messages)
+        self.prompts = PreparedPrompts(frames, p.batch_size)
+        self.identity = ""
         self.host: WebUIHost | None = None
         self.latents: Frames | None = None
         self.made: Iterator[tuple[Job, Tensor | None]] = iter(())
@@ -155,13 +169,16 @@ class Sequence:
         return None if self.host is None else self.host.frame
 
     def run(self) -> Made:
-        p, batch = self.p, self.p.batch_size
+        """Makes the pictures. The host is given all frames, those of an earlier run too, until `init`: what it or an
+        extension makes of a prompt or a seed may depend on its place."""
+        p, batch, frames = self.p, self.p.batch_size, self.frames
         p.extra_generation_params = {**p.extra_generation_params, INFOTEXT_KEY: self.settings.to_infotext()}
-        left = self.frames[self.skips :]
-        p.n_iter, p.subseed_strength = len(left), 0 if p.subseed_strength is None else p.subseed_strength
-        p.prompt = [text_of(frame.positive) for frame in left for _ in range(batch)]
-        p.negative_prompt = [text_of(frame.negative) for frame in left for _ in range(batch)]
-        p.seed = [(frame.seed + image) % SEEDS for frame in left for image in range(batch)]
+        p.n_iter = len(frames)
+        p.prompt = [self.prompts.shown(frame, False) for frame in frames for _ in range(batch)]
+        p.negative_prompt = [self.prompts.shown(frame, True) for frame in frames for _ in range(batch)]
+        step = 0 if p.subseed_strength else 1  # the images of a batch differ in their variation seeds alone
+        p.seed = [(frame.seed + step * image) % SEEDS for frame in frames for image in range(batch)]
+        p.do_not_save_grid = True  # the host would put frames that were given up into it
         self.of_host = {name: getattr(p, name) for name in self.REPLACED}
         for name in self.REPLACED:
             setattr(p, name, getattr(self, name))
@@ -218,6 +235,21 @@ class Sequence:
             if isinstance(getattr(self.p, name, None), list):
                 setattr(self.p, name, getattr(self.p, name)[0])
 
+    def init(self, *lists: Any) -> None:
+        """All scripts have had their say about the prompts: what is left of them is what is sampled."""
+        p = self.p
+        self.prompts.take_over(p)
+        self.identity = identity(p, self.prompts.as_data())
+        self.of_host["init"](p.all_prompts, p.all_seeds, p.all_subseeds)
+        p.n_iter = len(self.frames) - self.skips
+        for name in LISTS:
+            if isinstance(getattr(p, name, None), list):
+                setattr(p, name, getattr(p, name)[self.skips * p.batch_size :])
+
+    def parse_extra_network_prompts(self) -> None:
+        self.prompts.take_over_batch(self.p, self.frames[self.skips + self.p.iteration])
+        self.of_host["parse_extra_network_prompts"]()
+
     def setup_conds(self) -> None:
         if self.p.iteration == 0:
             self.of_host["setup_conds"]()
@@ -226,7 +258,7 @@ class Sequence:
         """The latent of the next frame; a stand-in, which is taken out again, where there is none."""
         p = self.p
         if p.iteration == 0:
-            self.host = WebUIHost(p, self.of_host["sample"], self.of_host["setup_conds"], self.messages)
+            self.host = WebUIHost(p, self.of_host, self.prompts, self.identity)
             self.made = self._frames()
             self.results.note_options()
         p.do_not_save_samples = True  # kept by us, in a folder of the sequence
@@ -275,8 +307,3 @@ class Sequence:
         if is_last:
             del p.all_prompts[(p.iteration + 1) * p.batch_size :]  # the host makes no batch that has no prompts
         return latent
-
-
-def text_of(passage: Any) -> str:
-    """The prompt that a frame is shown under, and whose extra networks are on."""
-    return passage.prompt

@@ -11,7 +11,9 @@ from itermix.settings import SettingsError
 from itermix.ui.sequence import build_sequence_fields
 from itermix.webui import infotext, options, presets
 from itermix.webui.log import log
-from itermix.webui.sequence.arguments import asked_for_video, settings_of
+from itermix.webui.sequence.arguments import asked_for_video, given, settings_of
+
+REFUSED_KEY = f"{INFOTEXT_KEY} refused"  # nothing reads it back
 
 
 class LatentSequence(scripts.Script):
@@ -31,22 +33,19 @@ class LatentSequence(scripts.Script):
 
         p.extra_generation_params["Script"] = self.title()  # by which the host chooses it again in a paste
         try:
-            args, return_video = asked_for_video(args)
+            args, return_video = asked_for_video(given(p, self, args))
             return sequence_run.run(p, settings_of(args), return_video).processed
         except SettingsError as error:
-            log.error(f"{INFOTEXT_KEY}: {error}")
-            raise refused(f"{INFOTEXT_KEY}: {error}") from None
+            say_refused(p, error)
+            return sequence_run.plain(p)
 
 
-def refused(message: str) -> Exception:
-    """What the page shows in place of pictures, and the API answers with status 422."""
-    from fastapi import HTTPException
-
-    class Refused(HTTPException):
-        def __str__(self) -> str:
-            return self.detail
-
-    return Refused(422, message)
+def say_refused(p: Any, error: SettingsError) -> None:
+    """As Iterative Mixing does it: in the log, under the picture, in its infotext and so in the API's answer."""
+    text = f"{INFOTEXT_KEY} is off for this run: {error}"
+    log.error(text)
+    p.comment(text)
+    p.extra_generation_params[REFUSED_KEY] = str(error)
 
 
 def plan_rows(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> list[dict[str, Any]]:

@@ -1,0 +1,335 @@
+"""Latent Sequence on the fake host: what it makes of a request is what is sampled, and what is written is true."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.webui.fake import FakeHost
+from tools.real_host import as_base64
+
+QUIET = {"frames": 3, "video_format": "none"}
+
+
+@pytest.fixture(scope="module")
+def fake():
+    return FakeHost()
+
+
+@pytest.fixture(autouse=True)
+def quiet(fake, monkeypatch):
+    from modules import shared
+
+    fake.arm()
+    monkeypatch.setattr(fake, "others", [])
+    shared.prompt_styles.clear()
+    shared.prompt_styles["oil"] = {"prompt": "{prompt}, oil on canvas", "negative_prompt": "{prompt} photo"}
+    monkeypatch.setattr(shared.state, "job", "")
+    yield
+    shared.state.stopping_generation = shared.state.interrupted = False
+
+
+def sequence(fake, settings, tab="txt2img", **body):
+    return fake.generate(tab, script_name="latent sequence", script_args=[settings], **body)
+
+
+def frames_of(made):
+    return made.pictures[1:] if len(made.pictures) > 1 else made.pictures
+
+
+def texts_of(made):
+    return made.infotexts[1:] if len(made.infotexts) > 1 else made.infotexts
+
+
+def same(a, b):
+    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b))
+
+
+class Extension:
+    def title(self):
+        return type(self).__name__
+
+
+class Comments(Extension):
+    """The host's own script that takes comments out of prompts."""
+
+    def process(self, p):
+        p.all_prompts = [text.partition("#")[0].strip() for text in p.all_prompts]
+
+
+class Wildcards(Extension):
+    """An extension's: each prompt gets another word by its seed."""
+
+    def process(self, p):
+        words = ("red", "green", "blue", "black", "white")
+        p.all_prompts = [
+            text.replace("__colour__", words[seed % len(words)]) for text, seed in zip(p.all_prompts, p.all_seeds)
+        ]
+
+
+class Additions(Extension):
+    """An extension's, for each batch."""
+
+    def before_process_batch(self, p, batch_number, prompts, **more):
+        prompts[:] = [f"{text}, detailed" for text in prompts]
+
+
+class OtherSeeds(Extension):
+    def process(self, p):
+        p.all_seeds = [seed + 100 for seed in p.all_seeds]
+
+
+class OtherSize(Extension):
+    def process(self, p):
+        p.width, p.height = 96, 48
+
+
+PREPARED = {
+    "plain": ({}, []),
+    "styles": ({"styles": ["oil"]}, []),
+    "comments": ({"prompt": "a cat # on a mat"}, [Comments()]),
+    "wildcards": ({"prompt": "a __colour__ cat"}, [Wildcards()]),
+    "by batch": ({}, [Additions()]),
+    "seeds": ({}, [OtherSeeds()]),
+    "size": ({}, [OtherSize()]),
+    "variation": ({"subseed": 7, "subseed_strength": 0.4, "batch_size": 2}, []),
+    "seed resize": ({"seed_resize_from_h": 32, "seed_resize_from_w": 48}, []),
+    "networks": ({"prompt": "a cat <lora:tiny:1>"}, []),
+    "hires": ({"enable_hr": True, "styles": ["oil"], "prompt": "a cat # on a mat"}, [Comments()]),
+    "a batch": ({"batch_size": 2, "styles": ["oil"]}, []),
+}
+
+
+@pytest.mark.parametrize("what", PREPARED)
+@pytest.mark.parametrize("sampler", ["Euler", "Euler a"])
+def test_one_frame_is_the_plain_picture_whatever_is_made_of_the_request(fake, monkeypatch, what, sampler):
+    body, others = PREPARED[what]
+    monkeypatch.setattr(fake, "others", others)
+    plain = fake.generate(sampler_name=sampler, **body)
+    made = sequence(fake, {**QUIET, "frames": 1}, sampler_name=sampler, **body)
+    assert same(made.pictures[-len(plain.pictures) :], plain.pictures[-len(plain.pictures) :])
+    assert [text.partition("\nSteps")[0] for text in made.infotexts[-1:]] == [
+        text.partition("\nSteps")[0] for text in plain.infotexts[-1:]
+    ]
+
+
+@pytest.mark.parametrize("multiplier", [1.0, 0.9])
+def test_one_frame_of_img2img_is_the_plain_picture(fake, picture, multiplier):
+    body = dict(init_images=[as_base64(picture)], denoising_strength=0.6, initial_noise_multiplier=multiplier)
+    torch.manual_seed(1)
+    plain = fake.generate("img2img", **body)
+    torch.manual_seed(1)
+    made = sequence(fake, {**QUIET, "frames": 1, "denoise_start": 0.6}, "img2img", **body)
+    assert same(made.pictures, plain.pictures)
+
+
+def test_a_wildcard_falls_once_for_each_keyframe_and_is_what_the_infotext_says(fake, monkeypatch):
+    monkeypatch.setattr(fake, "others", [Wildcards()])
+    settings = {**QUIET, "frames": 4, "prompts": "0: a __colour__ cat\n2: a __colour__ dog", "travel": "off"}
+    made = sequence(fake, settings, seed=1)
+    prompts = [text.partition("\n")[0] for text in texts_of(made)]
+    assert prompts == ["a green cat", "a green cat", "a black dog", "a black dog"]
+    monkeypatch.setattr(fake, "others", [])
+    settings["prompts"] = "0: a green cat\n2: a black dog"
+    assert same(frames_of(made), frames_of(sequence(fake, settings, seed=1)))
+
+
+def test_styles_are_in_the_frames_between_two_keyframes(fake):
+    settings = {**QUIET, "prompts": "0: a cat\n2: a dog", "travel": "slerp"}
+    styled = sequence(fake, settings, styles=["oil"])
+    settings["prompts"] = "0: a cat, oil on canvas\n2: a dog, oil on canvas"
+    written = sequence(fake, {**settings, "negative_prompts": "0: \x20photo"}, negative_prompt=" photo")
+    assert same(frames_of(styled), frames_of(sequence(fake, settings, negative_prompt=" photo")))
+    assert not same(frames_of(styled), frames_of(sequence(fake, settings)))
+    assert len(written.pictures) == 4
+
+
+def test_a_resumed_sequence_has_the_wildcards_of_the_frames_before(fake, monkeypatch):
+    monkeypatch.setattr(fake, "others", [Wildcards()])
+    settings = {**QUIET, "frames": 4, "prompts": "0: a __colour__ cat\n2: a __colour__ dog", "travel": "slerp"}
+    whole = sequence(fake, settings)
+    monkeypatch.setattr(fake, "others", [Wildcards(), StopBefore(2)])
+    begun = sequence(fake, settings)
+    assert same(frames_of(begun), frames_of(whole)[:2])
+    restarted()
+    monkeypatch.setattr(fake, "others", [Wildcards()])
+    rest = sequence(fake, {**settings, "resume": True})
+    assert same(frames_of(rest), frames_of(whole)[2:])
+    assert texts_of(rest)[-1].partition("\n")[0] == texts_of(whole)[-1].partition("\n")[0]
+
+
+class StopBefore(Extension):
+    """The page's Interrupt, when the frame before this one is finished."""
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def process_batch(self, p, batch_number, **more):
+        from modules import shared
+
+        shared.state.stopping_generation = batch_number == self.frame
+
+
+def restarted():
+    from modules import shared
+
+    shared.state.stopping_generation = shared.state.interrupted = False
+
+
+class Noises(Extension):
+    """The noise that each pass starts from."""
+
+    def __init__(self):
+        self.seen = []
+
+    def process_before_every_sampling(self, p, x, noise, **more):
+        self.seen.append((noise.clone(), list(p.seeds), list(p.subseeds)))
+
+
+@pytest.mark.parametrize("body", [
+    {"subseed": 7, "subseed_strength": 0.4}, {"seed_resize_from_h": 32, "seed_resize_from_w": 48},
+    {"subseed": 7, "subseed_strength": 0.4, "batch_size": 2, "n_iter": 2}, {},
+])  # fmt: skip
+def test_the_noise_of_a_later_frame_is_what_its_infotext_says(fake, monkeypatch, body):
+    from tests.webui.fake_sampling import ImageRNG
+
+    noises = Noises()
+    monkeypatch.setattr(fake, "others", [noises])
+    made = sequence(fake, QUIET, **body)
+    strength = body.get("subseed_strength", 0.0)
+    resized = body.get("seed_resize_from_h", -1), body.get("seed_resize_from_w", -1)
+    assert len(noises.seen) == 3 * body.get("n_iter", 1)
+    for noise, seeds, subseeds in noises.seen:
+        assert torch.equal(noise, ImageRNG((4, 8, 8), seeds, subseeds, strength, *resized).next())
+    told = [value(text, "Seed") for text in made.infotexts if "frame: " in text]
+    assert set(told) == {seed for _, seeds, _ in noises.seen for seed in seeds}
+    if strength:
+        told = [value(text, "Variation seed") for text in made.infotexts]
+        assert set(told) == {seed for _, _, subseeds in noises.seen for seed in subseeds}
+        assert len(set(told)) == 3 * body.get("batch_size", 1) * body.get("n_iter", 1)
+
+
+def value(text, key):
+    return int(text.split(f"{key}: ")[1].split(",")[0])
+
+
+def test_the_noise_multiplier_of_img2img_acts_in_every_frame(fake, monkeypatch, picture):
+    seen = {}
+    for multiplier in (1.0, 0.5):
+        noises = Noises()
+        monkeypatch.setattr(fake, "others", [noises])
+        body = dict(init_images=[as_base64(picture)], initial_noise_multiplier=multiplier)
+        sequence(fake, QUIET, "img2img", **body)
+        seen[multiplier] = [noise for noise, _, _ in noises.seen]
+    assert all(torch.equal(0.5 * a, b) for a, b in zip(seen[1.0], seen[0.5], strict=True))
+
+
+def test_two_pictures_of_the_batch_tab_with_count_2_make_two_sequences_each(fake, monkeypatch, picture):
+    from modules import shared
+
+    pictures = [as_base64(picture), as_base64(picture.transpose(0))]
+    p = fake.processing("img2img", init_images=[pictures[0]], n_iter=2)
+    made = []
+    for number, text in enumerate(pictures, start=1):
+        monkeypatch.setattr(shared.state, "job", f"{number} out of 2")
+        p.init_images = fake.processing("img2img", init_images=[text]).init_images
+        made.append(fake.sequence.run(p, QUIET))
+    assert [len(processed.images) for processed in made] == [2 * 4, 2 * 4]
+    assert p.n_iter == 2 and p.batch_size == 1
+
+
+def test_the_folder_of_a_picture_of_the_batch_tab_has_its_name(fake, monkeypatch, picture, tmp_path):
+    from modules import shared
+
+    monkeypatch.setattr(shared.state, "job", "2 out of 3")
+    body = dict(init_images=[as_base64(picture)], outpath_samples=str(tmp_path))
+    sequence(fake, QUIET, "img2img", **body)
+    named = {"samples_filename_pattern": "beach-[generation_number]"}
+    monkeypatch.setattr(shared.state, "job", "3 out of 3")
+    sequence(fake, QUIET, "img2img", **body, override_settings=named)
+    assert {path.name for path in (tmp_path / "itermix-sequences").iterdir()} == {"picture-2", "beach"}
+
+
+DECIDING = {
+    "noise source": dict(options={"randn_source": "CPU"}),
+    "sigma churn": dict(options={"s_churn": 2.0, "s_tmin": 0.0, "s_tmax": 0.0, "s_noise": 1.0}),
+    "clip skip": dict(options={"CLIP_stop_at_last_layers": 2}),
+    "VAE": dict(options={"sd_vae": "other.safetensors"}),
+    "tiling": dict(body={"tiling": True}),
+    "eta": dict(body={"eta": 0.5}),
+    "styles": dict(body={"styles": ["oil"]}),
+    "variation": dict(body={"subseed": 3, "subseed_strength": 0.1}),
+    "cfg": dict(body={"cfg_scale": 6.0}),
+}
+
+
+@pytest.mark.parametrize("what", [*DECIDING, "nothing", "upload"])
+def test_a_sequence_is_resumed_only_where_all_that_decides_is_the_same(fake, monkeypatch, picture, what, tmp_path):
+    from modules import shared
+
+    change = DECIDING.get(what, {})
+    upload = {"enabled": True, "reference_image": as_base64(picture)}
+    body = dict(outpath_samples=str(tmp_path), mixing=upload)
+    monkeypatch.setattr(fake, "others", [StopBefore(2)])
+    sequence(fake, QUIET, **body)
+    restarted()
+    monkeypatch.setattr(fake, "others", [])
+    for name, chosen in change.get("options", {}).items():
+        monkeypatch.setattr(shared.opts, name, chosen, raising=False)
+    if what == "upload":
+        body["mixing"] = {**upload, "reference_image": as_base64(picture.transpose(0))}
+    made = sequence(fake, {**QUIET, "resume": True}, **{**body, **change.get("body", {})})
+    refused = made.info["extra_generation_params"].get("Latent Sequence refused", "")
+    assert ("of another sequence" in refused) == (what != "nothing")
+    assert len(made.pictures) == 1
+
+
+def test_what_went_wrong_is_in_the_answer(fake, monkeypatch):
+    from itermix.webui.sequence.host import WebUIHost
+
+    kept = WebUIHost._later
+
+    def broken(host, job, *args):
+        if job.frame.index == 2:
+            raise RuntimeError("CUDA out of memory")
+        return kept(host, job, *args)
+
+    monkeypatch.setattr(WebUIHost, "_later", broken)
+    made = sequence(fake, {**QUIET, "frames": 4})
+    assert len(frames_of(made)) == 2
+    messages = made.info["extra_generation_params"]["Latent Sequence messages"]
+    assert messages == ["stopped by RuntimeError: CUDA out of memory"]
+    monkeypatch.undo()
+    assert "Latent Sequence messages" not in sequence(fake, QUIET).info["extra_generation_params"]
+
+
+def test_a_folder_that_cannot_be_made_is_in_the_answer(fake, tmp_path):
+    (tmp_path / "itermix-sequences").write_text("a file in its place")
+    made = sequence(
+        fake, QUIET, outpath_samples=str(tmp_path), save_images=True, override_settings={"samples_save": True}
+    )
+    message = made.info["extra_generation_params"]["Latent Sequence messages"][0]
+    assert "not kept on the disk" in message and str(tmp_path) in message and len(frames_of(made)) == 3
+
+
+REFUSED = "Latent Sequence refused"
+
+
+@pytest.mark.parametrize("args, message", [
+    ([{"frames": 0}], "frames: 0 is not allowed"),
+    ([{"loops": 4}], "'loops' is not a setting"),
+    ([{**QUIET, "return_video": "yes"}], "return_video: 'yes' is not allowed"),
+    ([QUIET, 5, 6], "5 is not allowed behind the object of settings"),
+    ([3, *["x"] * 60], "61 values are not allowed, up to 'x'"),
+    ([{"frames": 2, "prompts": "0: a\n9: b"}], "the last of 2 frames is 1"),
+])  # fmt: skip
+def test_bad_settings_are_answered_as_those_of_iterative_mixing_are(fake, args, message):
+    plain = fake.generate()
+    made = fake.generate(script_name="latent sequence", script_args=args)
+    assert made.same_as(plain)
+    assert message in made.info["extra_generation_params"][REFUSED]
+    assert any(message in line for line in made.log)
+    assert any(message in comment for comment in fake.p.comments)
+    assert f"{REFUSED}: " in made.infotexts[0] and "Latent Sequence: " not in made.infotexts[0]
+    assert REFUSED not in fake.generate().infotexts[0]
