@@ -57,11 +57,12 @@ def main(arguments: list[str]) -> int:
 
 def run(name: str, arguments: list[str]) -> int:
     """One command, in an environment that has its packages; its help needs none."""
-    from itermix.commands import environment
+    from itermix.commands import environment, threads
 
     command = COMMANDS[name]
     try:
         if command.packages and not {"-h", "--help"} & set(arguments):
+            threads.choose()
             code = environment.enter(command.packages, [name, *arguments])
             if code is not None:
                 return code

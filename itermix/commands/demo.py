@@ -27,7 +27,7 @@ SUBJECTS = (
     "orange cat on a white background",
     "blue fish on a yellow background",
 )
-SHOWN = 4  # subjects where none are named
+SHOWN, SHOWN_QUICKLY = 4, 2  # subjects where none are named, with --full and without
 SCALE = 2
 STRENGTHS = (0.4, 0.7)
 ALPHAS = (0.1, MixingSettings().alpha_1, 2.0)
@@ -40,6 +40,7 @@ SENTENCE = (
 )
 EXAMPLES = """examples:
   python3 -m itermix demo
+  python3 -m itermix demo --full
   python3 -m itermix demo --no-browser --out sheet.png
   python3 -m itermix demo --subjects "red apple on a blue background" "a yellow duck" --seed 7
   python3 -m itermix demo --checkpoint sd15.safetensors --config sd15-folder --subjects "a castle on a hill"
@@ -62,6 +63,7 @@ def parser() -> command_line.Parser:
     made.add_argument(
         "--out", type=Path, default=OUT, help=f".png, .jpg or .webp file for the sheet (default {OUT.as_posix()})"
     )
+    made.add_argument("--full", action="store_true", help="more subjects and more values: some minutes instead of one")
     made.add_argument("--no-browser", action="store_true", help="only save the sheet")
     made.add_argument("--subjects", nargs="+", metavar="PROMPT", help="what the pictures show, a row each")
     made.add_argument("--seed", type=int, default=0, help="of all pictures (default 0)")
@@ -72,42 +74,64 @@ def parser() -> command_line.Parser:
 
 
 def demo(options: argparse.Namespace) -> None:
-    """Makes the sheet and writes it. Raises StudioError."""
-    requests = [
-        Request(prompt=prompt, seed=options.seed, steps=options.steps, guidance=options.guidance)
-        for prompt in options.subjects or default_subjects()
-    ]
+    """Makes the sheet, and writes it after each row of it. Raises StudioError."""
+    requests = requests_of(options)
     command_line.require_writable(options.out)
+    print("loading the model", file=sys.stderr, flush=True)
+    studio = command_line.open_studio(options)
+    resolved = [studio.network.resolved(request) for request in requests]
+    bar = Bar([work for request in resolved for work in work_of(request, options.full)])
+    rows: list[list[Image.Image]] = []
+    for request in resolved:
+        rows.append(pictures_of(studio, request, bar, options.full))
+        save(options.out, resolved[: len(rows)], rows, options.full)
+        if len(rows) == 1 < len(resolved) and not sys.stderr.isatty():
+            print(f"the first row is in {options.out.absolute()}", file=sys.stderr, flush=True)
+    print(f"the sheet is {options.out.absolute()}")
+    if not options.full:
+        print("`python3 -m itermix demo --full` makes more of it: more subjects, and more values of alpha_1")
+
+
+def requests_of(options: argparse.Namespace) -> list[Request]:
+    """What the rows show. Raises StudioError."""
+    subjects = options.subjects or default_subjects()[: SHOWN if options.full else SHOWN_QUICKLY]
+    return [
+        Request(prompt=prompt, seed=options.seed, steps=options.steps, guidance=options.guidance) for prompt in subjects
+    ]
+
+
+def save(path: Path, requests: list[Resolved], rows: list[list[Image.Image]], is_full: bool) -> None:
+    """Writes the sheet of the rows that there are. Raises StudioError."""
     from itermix.pictures import sheet
     from itermix.studio import pictures
 
-    print("loading the model", file=sys.stderr, flush=True)
-    studio = command_line.open_studio(options)
-    requests = [studio.network.resolved(request) for request in requests]
-    groups, columns, rows = [], [], [[] for _ in requests]
-    for label, colour, variants in ways(requests[0]):
-        groups.append(sheet.Group(label, len(variants), colour))
-        columns.extend(name for name, _ in variants)
-    bar = Bar(len(requests) * len(columns))
-    for row, request in zip(rows, requests):
-        row.extend(pictures_of(studio, request, bar))
+    groups = [sheet.Group(label, len(variants), colour) for label, colour, variants in ways(requests[0], is_full)]
+    columns = [name for _, _, variants in ways(requests[0], is_full) for name, _ in variants]
     made = sheet.composed(TITLE, SENTENCE, columns, [request.prompt for request in requests], rows, groups)
     size = requests[0].height, requests[0].width
-    pictures.write(options.out, made, requests[0].infotext(options.seed, size))
-    print(f"the sheet is {options.out.absolute()}")
+    pictures.write(path, made, requests[0].infotext(requests[0].seed, size))
 
 
-def ways(request: Resolved) -> list[tuple[str, str, list[tuple[str, dict[str, Any]]]]]:
+def work_of(request: Resolved, is_full: bool) -> list[float]:
+    """How much work the pictures of a row are: their pixels times the steps."""
+    made = [
+        dataclasses.replace(request, **change) for _, _, variants in ways(request, is_full) for _, change in variants
+    ]
+    return [changed.width * changed.height * changed.hires**2 * changed.steps for changed in made]
+
+
+def ways(request: Resolved, is_full: bool = True) -> list[tuple[str, str, list[tuple[str, dict[str, Any]]]]]:
     """The ways to the picture, in groups: the group's label and colour, each way's label and what it changes in the
-    request."""
+    request. is_full: more than one way of a kind."""
+    strengths, alphas = (STRENGTHS, ALPHAS) if is_full else (STRENGTHS[-1:], ALPHAS[1:2])
     large = f"{request.width * SCALE} x {request.height * SCALE}"
-    hires = [(f"{large}, denoising strength {s:g}", {"hires": float(SCALE), "hires_strength": s}) for s in STRENGTHS]
+    hires = [(f"{large}, denoising strength {s:g}", {"hires": float(SCALE), "hires_strength": s}) for s in strengths]
     mixed = [
         (
             f"{large}, alpha_1 = {alpha:g}",
             {"hires": float(SCALE), "mixing": MixingSettings(enabled=True, alpha_1=alpha)},
         )
-        for alpha in ALPHAS
+        for alpha in alphas
     ]
     direct = {"width": request.width * SCALE, "height": request.height * SCALE}
     return [
@@ -118,12 +142,12 @@ def ways(request: Resolved) -> list[tuple[str, str, list[tuple[str, dict[str, An
     ]
 
 
-def pictures_of(studio: Studio, request: Resolved, bar: Bar) -> list[Image.Image]:
+def pictures_of(studio: Studio, request: Resolved, bar: Bar, is_full: bool) -> list[Image.Image]:
     """One row of the sheet. All second passes start from the one native picture."""
     from itermix.studio import pictures
 
     made, native = [], None  # the first way is the native picture
-    for group, _, variants in ways(request):
+    for group, _, variants in ways(request, is_full):
         for label, changes in variants:
             bar.begin(f"{request.prompt}: {group}, {label}")
             changed = dataclasses.replace(request, **changes)

@@ -1,28 +1,46 @@
 """The standalone's own virtual environment, made on first use with nothing but Python's standard library and pip.
 
 It lies in `.venv` of the checkout, and serves the studio and the tests: what the tests want beyond the studio's
-packages is added when they are first run. It is made anew when the requirements or the Python change.
+packages is added when they are first run. It is made again when the requirements or the Python change.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
+from itermix.commands import installing
+from itermix.commands.lock import locked
+
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "ITERMIX_ENVIRONMENT"
 NONE = "none"  # value of the variable: run in this very Python, whatever it has
+LOG = "itermix-pip.log"  # in the environment: what pip said
 MARKER = "itermix.txt"  # in the environment: the sets of packages that are whole, a line each
 SETS = {
     "studio": ("requirements-studio.txt",),
     "test": ("requirements-studio.txt", "requirements-test.txt"),
+}
+
+
+# The distribution of a package by its import name, and the oldest version that the standalone works with.
+OLDEST = {
+    "torch": ("torch", "2.6"),
+    "diffusers": ("diffusers", "0.41"),
+    "transformers": ("transformers", "5.20"),
+    "safetensors": ("safetensors", "0.4"),
+    "numpy": ("numpy", "1.26"),
+    "PIL": ("pillow", "10.1"),
+    "gradio": ("gradio", "6.0"),
 }
 
 
@@ -47,19 +65,31 @@ def provide(name: str) -> Path:
     folder = chosen_folder()
     if folder is None:
         return Path(sys.executable)
-    ready = _ready_sets(folder)
-    if _wanted(name) in ready:
+    if _wanted(name) in _ready_sets(folder):
         return python_of(folder)
-    print(f"itermix: setting up {folder} with {SETS[name][-1]}, once; this takes some minutes", flush=True)
     try:
-        if not ready:
-            _make(folder)
-        _install(folder, name)
-        whole = [_wanted(other) for other in SETS if set(SETS[other]) <= set(SETS[name])]
-        (folder / MARKER).write_text("\n".join(whole) + "\n", encoding="utf-8")
+        with locked(
+            folder.with_name(f"{folder.name}.lock"), lambda: _say(f"another itermix sets up {folder}; waiting")
+        ):
+            ready = _ready_sets(folder)  # the other one may have done it
+            if _wanted(name) not in ready:
+                _set_up(folder, name, not ready)
     except OSError as error:
         raise NotReady(f"{folder} cannot be made: {error}; name another folder in {VARIABLE}") from None
     return python_of(folder)
+
+
+def _set_up(folder: Path, name: str, is_new: bool) -> None:
+    _say(f"setting up {folder} with {SETS[name][-1]}, once; this takes some minutes and gigabytes")
+    if is_new:
+        _make(folder)
+    _install(folder, name)
+    whole = [_wanted(other) for other in SETS if set(SETS[other]) <= set(SETS[name])]
+    (folder / MARKER).write_text("\n".join(whole) + "\n", encoding="utf-8")
+
+
+def _say(text: str) -> None:
+    print(f"itermix: {text}", flush=True)
 
 
 def chosen_folder() -> Path | None:
@@ -73,7 +103,32 @@ def python_of(folder: Path) -> Path:
 
 
 def has(packages: tuple[str, ...]) -> bool:
-    return all(importlib.util.find_spec(package) is not None for package in packages)
+    """Whether this Python has the packages, by their import names, and none is too old."""
+    if any(importlib.util.find_spec(package) is None for package in packages):
+        return False
+    old = [text for package in packages if (text := _too_old(package))]
+    if old:
+        _say(f"this Python has {', '.join(old)}; going on in {chosen_folder()}, which has newer ones")
+    return not old
+
+
+def _too_old(package: str) -> str:
+    """What a package is, where it is older than what we work with; "" where it is not."""
+    if package not in OLDEST:
+        return ""
+    distribution, oldest = OLDEST[package]
+    try:
+        found = importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:  # built by hand: it is taken as it is
+        return ""
+    is_old = bool(_numbers(found)) and _numbers(found) < _numbers(oldest)
+    return f"{distribution} {found}, older than {oldest}" if is_old else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with: (2, 13, 0) for "2.13.0+cpu"."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def _ready_sets(folder: Path) -> list[str]:
@@ -113,14 +168,14 @@ def _provide_pip(folder: Path) -> int:
     except ImportError:
         find = [str(python_of(folder)), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
         packages = subprocess.run(find, capture_output=True, text=True, check=True).stdout.strip()
-        return call([sys.executable, "-m", "pip", "install", "--target", packages, "pip"])
-    return call([str(python_of(folder)), "-m", "ensurepip", "--upgrade", "--default-pip"])
+        return quiet_call(folder, [sys.executable, "-m", "pip", "install", "--target", packages, "pip"])
+    return quiet_call(folder, [str(python_of(folder)), "-m", "ensurepip", "--upgrade", "--default-pip"])
 
 
 def _install(folder: Path, name: str) -> None:
     requirements = str(ROOT / SETS[name][-1])
-    install = ["install", "--disable-pip-version-check", "-r", requirements]
-    _require(call([str(python_of(folder)), "-m", "pip", *install]), SETS[name][-1])
+    install = ["install", "--disable-pip-version-check", "--progress-bar", "off", "-r", requirements]
+    _require(quiet_call(folder, [str(python_of(folder)), "-m", "pip", *install]), SETS[name][-1])
 
 
 def _require(code: int, what: str) -> None:
@@ -131,6 +186,11 @@ def _require(code: int, what: str) -> None:
 def call(command: list[str]) -> int:
     """The exit code of a command whose output goes where ours goes. It stays in the Python that it names."""
     return subprocess.run(command, cwd=ROOT, env={**os.environ, VARIABLE: NONE}).returncode
+
+
+def quiet_call(folder: Path, command: list[str]) -> int:
+    """The same of a command that installs: one line of progress, its output in a file of the environment."""
+    return installing.run(command, folder / LOG, ROOT, {**os.environ, VARIABLE: NONE})
 
 
 def _go_on(command: list[str], environment: dict[str, str]) -> int:

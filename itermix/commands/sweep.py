@@ -66,7 +66,7 @@ def sweep(options: argparse.Namespace) -> None:
     names = [f"{row}, {column}".removeprefix(", ") for row in rows for column in x.labels]
     folder = options.out.with_name(f"{options.out.stem}-cells")
     source = Source.read(options.image, options.mask)
-    bar, made, files = Bar(len(requests)), [], []
+    bar, made, files = Bar([1.0] * len(requests)), [], []
     bar.begin(names[0])
     for number, (picture, infotext) in enumerate(_made(options, requests, source, bar)):
         files.append(folder / f"{number // len(x.values) + 1}-{number % len(x.values) + 1}.png")

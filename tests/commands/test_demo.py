@@ -52,6 +52,7 @@ def made(folders, tmp_path_factory):
             "--subjects",
             "red apple",
             "duck",
+            "--full",
             "--no-browser",
             "--out",
             str(out),
@@ -61,7 +62,7 @@ def made(folders, tmp_path_factory):
             "2",
         ]
         assert main(["demo", *arguments, "--checkpoint", str(folders / "sd15"), "--device", "cpu"]) == 0
-    return out, seen[0]
+    return out, seen[-1]
 
 
 def test_the_sheet_has_a_row_of_seven_for_each_subject(made):
@@ -86,6 +87,19 @@ def test_each_picture_is_the_one_that_render_makes(made, folders, tmp_path, caps
             assert np.array_equal(np.array(picture), np.array(pictures[0][column])), column
 
 
+def test_the_sheet_of_a_minute_has_the_four_that_tell_most(folders, tmp_path, monkeypatch, capsys):
+    """And is there after its first row."""
+    from itermix.pictures import sheet
+
+    seen, composed = [], sheet.composed
+    monkeypatch.setattr(sheet, "composed", lambda *arguments: seen.append(arguments) or composed(*arguments))
+    code, out, err = run(capsys, folders, tmp_path / "s.png", "--no-browser", "--subjects", "red apple", "duck")
+    assert code == 0 and "`python3 -m itermix demo --full` makes more of it" in out
+    assert [rows for _, _, _, rows, _, _ in seen] == [["red apple"], ["red apple", "duck"]]
+    assert seen[-1][2] == ["64 x 64", "128 x 128", "128 x 128, denoising strength 0.7", "128 x 128, alpha_1 = 0.5"]
+    assert f"the first row is in {tmp_path / 's.png'}\n" in err and "8/8 duck: " in err
+
+
 @pytest.fixture
 def page(monkeypatch):
     """What the page was opened with."""
@@ -102,7 +116,7 @@ def page(monkeypatch):
 )
 def test_the_page_is_opened_where_it_can_be_seen(display, browser, opens, page, folders, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "has_display", lambda: display)
-    monkeypatch.setattr(demo, "pictures_of", lambda *_: [Image.new("RGB", (64, 64))] * 7)
+    monkeypatch.setattr(demo, "pictures_of", lambda *_: [Image.new("RGB", (64, 64))] * 4)
     code, out, _ = run(capsys, folders, tmp_path / "s.png", *browser)
     assert code == 0 and out.startswith(f"the sheet is {tmp_path / 's.png'}\n")
     assert page == ([["--checkpoint", str(folders / "sd15"), "--device", "cpu"]] if opens else [])

@@ -65,8 +65,9 @@ class Machine:
     def folder(self):
         return self.root / ".venv"
 
-    def call(self, command):
-        self.calls.append(command)
+    def call(self, *command):
+        """Both kinds of call: the quiet one has the environment's folder before the command."""
+        self.calls.append(command[-1])
         return self.code
 
     def pip(self):
@@ -81,6 +82,7 @@ def machine(tmp_path, monkeypatch):
     made = Machine(tmp_path)
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     monkeypatch.setattr(environment, "call", made.call)
+    monkeypatch.setattr(environment, "quiet_call", made.call)
     monkeypatch.delenv(environment.VARIABLE, raising=False)
     return made
 
@@ -185,6 +187,28 @@ def test_a_python_that_has_the_packages_goes_on_by_itself(machine):
     assert not machine.calls
 
 
+@pytest.mark.parametrize("found, oldest, goes_on", [
+    ("9.2.0", "9.2", True), ("9.10.0", "9.2", True), ("10", "9.2", True), ("9.2.0+cpu", "9.2", True),
+    ("9.1.9", "9.2", False), ("8", "9.2", False), ("9.2rc1", "9.2", True), ("unknown", "9.2", True),
+])  # fmt: skip
+def test_a_python_whose_packages_are_too_old_does_not(found, oldest, goes_on, machine, monkeypatch, capsys):
+    monkeypatch.setattr(environment, "OLDEST", {"pytest": ("pytest", oldest)})
+    monkeypatch.setattr(environment.importlib.metadata, "version", lambda name: found)
+    monkeypatch.setattr(environment, "_go_on", lambda *call: 7)
+    assert environment.enter(("json", "pytest"), ["demo"]) == (None if goes_on else 7)
+    told = f"this Python has pytest {found}, older than 9.2; going on in {machine.folder}" in capsys.readouterr().out
+    assert told != goes_on
+
+
+def test_the_oldest_versions_are_no_newer_than_the_requirements():
+    """On Python 3.10, which has the older ones."""
+    text = (ROOT / "requirements-studio.txt").read_text(encoding="utf-8")
+    pinned = {name: version for name, version in reversed(re.findall(r"^([a-z]+)==([\d.]+)", text, re.MULTILINE))}
+    assert set(pinned) == {distribution for distribution, _ in environment.OLDEST.values()}
+    for distribution, oldest in environment.OLDEST.values():
+        assert environment._numbers(oldest) <= environment._numbers(pinned[distribution]), distribution
+
+
 def test_any_other_goes_on_in_the_environment(machine, monkeypatch):
     went = []
     monkeypatch.setattr(environment, "_go_on", lambda *call: went.append(call) or 7)
@@ -219,10 +243,10 @@ def test_where_a_process_cannot_become_another_it_waits_for_it():
 
 
 def test_an_interrupt_while_installing_is_one_line(machine, monkeypatch, capsys):
-    def interrupted(command):
+    def interrupted(folder, command):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(environment, "call", interrupted)
+    monkeypatch.setattr(environment, "quiet_call", interrupted)
     assert commands.main(["test"]) == 130
     assert capsys.readouterr().err == "\nitermix test: interrupted\n"
 
@@ -253,3 +277,45 @@ def test_requirements_are_exact(name):
     assert wanted[0] == ("torch==2.13.0" if name == "studio" else "-r requirements-studio.txt")
     for line in wanted[1:]:
         assert re.fullmatch(r'[a-z-]+==[\d.]+(; python_version (<|>=) "3\.11")?', line), line
+
+
+SETS_UP = """
+import sys, time
+from pathlib import Path
+from itermix.commands import environment
+environment.ROOT = Path(sys.argv[1])
+def slowly(folder, command):
+    log = environment.ROOT / "calls.txt"
+    with log.open("a") as file:
+        print("begin", file=file, flush=True)
+        time.sleep(0.5)
+        print("end", file=file, flush=True)
+    return 0
+environment.quiet_call = slowly
+print(environment.provide("studio"))
+"""
+
+
+def test_two_first_runs_at_once_set_up_one_environment(machine):
+    command = [sys.executable, "-c", SETS_UP, str(machine.root)]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    runs = [subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [run.communicate(timeout=120)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert {text.splitlines()[-1] for text in said} == {str(environment.python_of(machine.folder))}
+    assert sum("setting up" in text for text in said) == 1
+    assert sum(f"another itermix sets up {machine.folder}; waiting" in text for text in said) == 2
+    assert (machine.root / "calls.txt").read_text().split() == ["begin", "end"] * 2  # pip itself, the packages
+    assert not machine.folder.with_name(".venv.lock").exists()
+
+
+def test_what_pip_says_goes_into_a_file_and_is_shown_where_it_fails(tmp_path, capsys):
+    from itermix.commands import installing
+
+    code = "import sys; [print('line', n) for n in range(200)]; sys.exit(int(sys.argv[1]))"
+    for wanted, shown in (("0", []), ("3", [f"line {n}" for n in range(185, 200)])):
+        log = tmp_path / f"{wanted}.log"
+        assert installing.run([sys.executable, "-c", code, wanted], log, tmp_path, dict(os.environ)) == int(wanted)
+        assert log.read_text().splitlines() == [f"line {n}" for n in range(200)]
+        out, err = capsys.readouterr()
+        assert not out and err.splitlines() == ([*shown, f"all of it is in {log}"] if shown else [])
