@@ -8,15 +8,14 @@
     "use strict";
 
     const STEEPNESS_PER_ALPHA = 5; // the node pack's logistic
+    const UNTOLD = "the WebUI has not said where its steps are";
     const FREQUENCY_BLENDS = ["two bands", "low-pass"];
-    const LARGEST_DENOISE = 0.999; // what the hosts take a denoising strength of 1 for
 
     /**
      * c1 at the start of each step, as `curve.weights`: settings by field name -> array of `steps` numbers.
      *
      * progress: u of each step by noise level; used where the settings ask for that. Without it the steps are taken
-     * as evenly spaced in the timestep, u = i/steps: the true u needs the host's schedule, which the page does not
-     * have (on Karras and exponential schedules the middle steps lie further right on the same curve).
+     * as evenly spaced in the timestep, u = i/steps.
      */
     function weights(settings, steps, progress) {
         const byStep = Array.from({length: steps}, (_, i) => i / steps);
@@ -63,24 +62,26 @@
     }
 
     /**
-     * The pass that is mixed: {name, steps, progress, nothing}.
+     * The pass that is mixed: {name, nothing, asked}.
      *
-     * host: what the page says: {img2img, steps, denoise, fixSteps, sampler, uploaded, hires}, uploaded: whether there
-     * is a reference image, hires: {steps, denoise, sampler}, or null where it is off.
-     * steps: how many the pass really makes, null where the sampler decides; progress: u of each by noise level;
-     * nothing: why nothing would be mixed, or null.
+     * host: what the page says: {img2img, steps, denoise, sampler, scheduler, uploaded, hires}, uploaded: whether there
+     * is a reference image, hires: {steps, denoise, sampler, scheduler}, or null where it is off.
+     * nothing: why nothing would be mixed, or null; asked: what its steps depend on, as the route `levels` takes it.
      */
     function pass(settings, host) {
-        const first = settings.passes === "first pass";
+        const own = {sampler: host.sampler, scheduler: host.scheduler || "", steps: host.steps};
         if (host.img2img) {
-            const made = madeOf(host.steps, host.denoise, host.fixSteps);
             const nothing = settings.passes === "hires pass" ? "img2img has no hires pass (Passes)." : null;
-            return described("img2img", made, host.sampler, nothing);
+            return described("img2img", {...own, strength: host.denoise}, nothing);
         }
-        if (host.hires && !first) {
-            const denoise = settings.hires_denoise > 0 ? settings.hires_denoise : host.hires.denoise;
-            const made = madeOf(host.hires.steps || host.steps, denoise, true);
-            return described("hires pass", made, host.hires.sampler || host.sampler, null);
+        if (host.hires && settings.passes !== "first pass") {
+            const hires = host.hires;
+            return described("hires pass", {
+                sampler: hires.sampler || own.sampler,
+                scheduler: hires.scheduler || own.scheduler,
+                steps: hires.steps || own.steps,
+                strength: settings.hires_denoise > 0 ? settings.hires_denoise : hires.denoise,
+            }, null);
         }
         let nothing = null;
         if (settings.passes === "hires pass") {
@@ -88,44 +89,42 @@
         } else if (!host.uploaded) {
             nothing = "The first pass has no reference: turn on Hires. fix or upload a reference image.";
         }
-        return described("first pass", madeOf(host.steps, 1, true), host.sampler, nothing);
+        return described("first pass", {...own, strength: 1}, nothing);
     }
 
-    /** {steps, of}: steps that are made, the last ones of a schedule of `of` (the hosts' `setup_img2img_steps`). */
-    function madeOf(asked, denoise, all) {
-        if (!(asked > 0)) {
-            return {steps: null, of: null};
-        }
-        const strength = Math.min(denoise, LARGEST_DENOISE);
-        if (all) {
-            return {steps: asked, of: strength > 0 ? Math.trunc(asked / strength) : asked};
-        }
-        return {steps: Math.trunc(strength * asked) + 1, of: asked};
+    function described(name, asked, nothing) {
+        return {name, nothing, asked: {...asked, of: name}};
     }
 
-    function described(name, made, sampler, nothing) {
-        if (made.steps === null || sampler === "DPM adaptive") { // chooses its steps as it goes
-            return {name, steps: null, progress: [], nothing};
+    /** Whether it is known where each step is on the curve. levels: the route's answer, or null. */
+    function isKnown(settings, levels) {
+        return Boolean(levels && (levels.progress || (settings.progress === "step" && levels.steps)));
+    }
+
+    /** [u, c1] of each step; none where that is not known. */
+    function steps(settings, levels) {
+        if (!isKnown(settings, levels)) {
+            return [];
         }
-        const skipped = Math.max(made.of - made.steps, 0);
-        const progress = Array.from({length: made.steps}, (_, i) => (skipped + i) / (skipped + made.steps));
-        return {name, steps: made.steps, progress, nothing};
+        const c1 = weights(settings, levels.steps, levels.progress);
+        return c1.map((value, i) => [settings.progress === "step" ? i / levels.steps : levels.progress[i], value]);
     }
 
     /** The run in one line: how many steps are mixed, and the first and the last weight of those. */
-    function summary(settings, run) {
+    function summary(settings, run, levels) {
         if (run.nothing) {
             return `Nothing is mixed. ${run.nothing}`;
         }
-        if (run.steps === null) {
-            return `${run.name}: the sampler chooses its own number of steps.`;
+        if (!isKnown(settings, levels)) {
+            return `${run.name}: the weight falls along this curve; ${levels ? levels.why : UNTOLD}.`;
         }
-        const mixed = weights(settings, run.steps, run.progress).filter((c1) => c1 !== 0);
+        const mixed = steps(settings, levels).map(([, c1]) => c1).filter((c1) => c1 !== 0);
         if (!mixed.length) {
             return `${run.name}: nothing is mixed, the weight is 0 at every step.`;
         }
         const [from, to] = [mixed[0], mixed[mixed.length - 1]].map((c1) => c1.toFixed(3));
-        return `${run.name}: ${mixed.length} of ${run.steps} steps mixed, weight ${from} to ${to}.`;
+        const again = levels.repeats ? " The sampler makes some steps again." : "";
+        return `${run.name}: ${mixed.length} of ${levels.steps} steps mixed, weight ${from} to ${to}.${again}`;
     }
 
     /** Where the frequencies are split. scale: how many times the reference is enlarged, null where not known yet. */
@@ -148,5 +147,5 @@
         return Math.min(Math.max(value, low), high);
     }
 
-    globalThis.itermix = Object.assign(globalThis.itermix || {}, {weights, weight, highWeight, fault, pass, summary, split});
+    globalThis.itermix = Object.assign(globalThis.itermix || {}, {weights, weight, highWeight, fault, pass, steps, summary, split});
 })();

@@ -1,6 +1,6 @@
 /**
- * Draws the live curve: reads the accordion and the host's own inputs, and draws an SVG into the placeholder that
- * itermix/ui/curve.py made. No request to the server, nothing kept but what was drawn last.
+ * Draws the live curve: an SVG in the placeholder that itermix/ui/curve.py made, of what itermix_curve_source.js reads.
+ * Nothing is kept but what was drawn last.
  */
 (function () {
     "use strict";
@@ -30,110 +30,41 @@
 
     function draw(place) {
         const tab = place.dataset.tab;
-        const settings = settingsOf(tab, JSON.parse(place.dataset.fields));
-        const host = hostOf(tab);
-        const seen = JSON.stringify([settings, host, place.clientWidth]);
+        const settings = itermix.settingsOf(tab, JSON.parse(place.dataset.fields));
+        const host = itermix.hostOf(tab);
+        const fault = itermix.fault(settings);
+        const run = itermix.pass(settings, host);
+        const levels = run.nothing ? null : itermix.levelsOf(run.asked, refresh);
+        const seen = JSON.stringify([settings, host, levels, place.clientWidth]);
         if (place.itermixSeen === seen && place.firstChild) {
             return;
         }
         place.itermixSeen = seen;
-        const fault = itermix.fault(settings);
-        const run = itermix.pass(settings, host);
-        const summary = fault ? `Not allowed, so nothing is mixed: ${fault}` : itermix.summary(settings, run);
+        const summary = fault ? `Not allowed, so nothing is mixed: ${fault}` : itermix.summary(settings, run, levels);
         const lines = [
             settings.enabled ? summary : `Off. When enabled: ${summary}`,
-            itermix.split(settings, scaleOf(settings, host, run)),
+            itermix.split(settings, itermix.scaleOf(settings, host, run)),
         ];
         const text = element("div", {class: "itermix-curve-text"}, lines.map((line) => element("div", {}, [line])));
         text.style.cssText = "font-size: 0.9em; line-height: 1.4; padding: 2px 4px;";
-        const shown = run.steps === null ? {...settings, progress: "noise level"} : settings; // as passes.py does
+        const isFree = levels && levels.steps === null && !levels.progress; // then passes.py goes by the noise level
+        const shown = isFree ? {...settings, progress: "noise level"} : settings;
+        const dots = fault || run.nothing ? [] : itermix.steps(shown, levels);
         place.style.color = "var(--body-text-color)";
-        place.replaceChildren(picture(shown, run, fault, place.clientWidth, lines.join(" ")), text);
-    }
-
-    // --- what the page says
-
-    /** Settings by field name from the accordion's inputs; fields: {name: {kind, default, choices}}. */
-    function settingsOf(tab, fields) {
-        const settings = {};
-        for (const [name, field] of Object.entries(fields)) {
-            settings[name] = valueOf(`#itermix_${tab}_${name}`, field);
-        }
-        const isOn = root().querySelector(`#itermix_${tab}-visible-checkbox`); // of the host's accordion
-        settings.enabled = isOn ? isOn.checked : settings.enabled;
-        return settings;
-    }
-
-    function valueOf(selector, field) {
-        if (field.kind === "switch") {
-            const box = root().querySelector(`${selector} input[type=checkbox]`);
-            return box ? box.checked : field.default;
-        }
-        if (field.kind === "number") {
-            const value = numberOf(selector);
-            // A number that is being typed may be out of range for a moment; gradio clips it when it is done.
-            return value === null ? field.default : Math.min(Math.max(value, field.minimum), field.maximum);
-        }
-        const chosen = textOf(selector);
-        return field.choices.includes(chosen) ? chosen : field.default;
-    }
-
-    function hostOf(tab) {
-        const isHires = root().querySelector("#txt2img_hr-visible-checkbox, #txt2img_hr input[type=checkbox]");
-        const hires = tab === "txt2img" && isHires && isHires.checked;
-        const own = textOf("#hr_sampler");
-        return {
-            img2img: tab === "img2img",
-            steps: numberOf(`#${tab}_steps`),
-            denoise: numberOf(`#${tab}_denoising_strength`),
-            fixSteps: typeof opts === "object" && Boolean(opts.img2img_fix_steps),
-            sampler: textOf(`#${tab}_sampling`),
-            uploaded: Boolean(root().querySelector(`#itermix_${tab}_reference_image img`)),
-            hires: hires ? {
-                steps: numberOf("#txt2img_hires_steps"),
-                denoise: numberOf("#txt2img_denoising_strength"),
-                sampler: own && own !== "Use same sampler" ? own : null,
-                scale: hiresScale(),
-            } : null,
-        };
-    }
-
-    /** As the hosts do: "resize to" wins over "upscale by"; what is then too much is cut off. */
-    function hiresScale() {
-        const share = (side) => (numberOf(`#txt2img_hr_resize_${side[0]}`) || 0) / numberOf(`#txt2img_${side[1]}`);
-        return Math.max(...[["x", "width"], ["y", "height"]].map(share)) || numberOf("#txt2img_hr_scale");
-    }
-
-    /** How many times the reference is enlarged, null where only the run will know. */
-    function scaleOf(settings, host, run) {
-        if (settings.reference_scale > 0) {
-            return settings.reference_scale;
-        }
-        return run.name === "hires pass" && settings.reference === "automatic" ? host.hires.scale : null;
-    }
-
-    function numberOf(selector) {
-        const input = root().querySelector(`${selector} input[type=number]`);
-        return input && input.value !== "" && isFinite(input.value) ? Number(input.value) : null;
-    }
-
-    /** The choice of a dropdown or of radio buttons. */
-    function textOf(selector) {
-        const input = root().querySelector(`${selector} input:checked`) || root().querySelector(`${selector} input`);
-        return input ? input.value : null;
+        const description = lines.join(" ");
+        place.replaceChildren(picture(shown, {nothing: run.nothing, dots, fault}, place.clientWidth, description), text);
     }
 
     // --- the picture
 
     /** Refused settings keep the frame and the marks, so that a slider does not jump away while it is dragged. */
-    function picture(settings, run, fault, width, description) {
+    function picture(settings, {nothing, dots, fault}, width, description) {
         const box = {
             left: MARGIN.left, top: MARGIN.top,
             width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom,
         };
         const x = (u) => box.left + u * box.width;
         const y = (c1) => box.top + (1 - c1) * box.height;
-        const dots = fault || run.nothing || run.steps === null ? [] : dotsOf(settings, run);
         return shape("svg", {
             "viewBox": `0 0 ${width} ${HEIGHT}`, "width": "100%", "height": HEIGHT, "role": "img",
             "aria-label": description, "font-size": FONT, "fill": "currentColor", "font-family": "inherit",
@@ -142,12 +73,12 @@
             ...marks(settings, box, x, y),
             ...(fault ? [] : [shape("path", {
                 "class": "itermix-line", "d": lineOf(settings, x, y), "fill": "none", "stroke": ACCENT,
-                "stroke-width": 2, "stroke-linejoin": "round", "opacity": settings.enabled && !run.nothing ? 1 : 0.5,
+                "stroke-width": 2, "stroke-linejoin": "round", "opacity": settings.enabled && !nothing ? 1 : 0.5,
             })]),
             ...(fault || settings.blend !== "two bands" ? [] : [shape("path", {
                 "class": "itermix-high-line", "d": lineOf(settings, x, y, itermix.highWeight), "fill": "none",
                 "stroke": ACCENT, "stroke-width": 1, "stroke-dasharray": "5 3", "stroke-linejoin": "round",
-                "opacity": settings.enabled && !run.nothing ? 1 : 0.5,
+                "opacity": settings.enabled && !nothing ? 1 : 0.5,
             })]),
             ...dots.map(([u, c1]) => shape("circle", {
                 "class": "itermix-step", "cx": x(u), "cy": y(c1), "r": c1 === 0 ? 2 : 3,
@@ -155,12 +86,6 @@
                 "opacity": settings.enabled ? 1 : 0.5,
             }, [shape("title", {}, [`progress ${u.toFixed(3)}, weight ${c1.toFixed(4)}`])])),
         ]);
-    }
-
-    /** [u, c1] of each step. */
-    function dotsOf(settings, run) {
-        const c1 = itermix.weights(settings, run.steps, run.progress);
-        return c1.map((value, i) => [settings.progress === "step" ? i / run.steps : run.progress[i], value]);
     }
 
     /**

@@ -76,7 +76,7 @@ def page_texts() -> list[str]:
     """What our builders hand to gradio and to the host's settings page. Only for a process that uses neither."""
     shown: list[str] = []
     sys.modules["gradio"] = _StandIn("gradio", shown)
-    root = types.SimpleNamespace(root_block=_Component())
+    root = types.SimpleNamespace(root_block=_Component(), block=None)
     sys.modules["gradio"].context = types.SimpleNamespace(Context=root)
     modules = sys.modules["modules"] = _StandIn("modules", shown)
     modules.__path__ = []

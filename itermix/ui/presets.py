@@ -38,46 +38,40 @@ class PresetControls:
         self.first = self.offer.name_of({name: values[name] for name in self.names})
 
     def build_choice(self) -> None:
-        self.choice = _unsaved(
-            gr.Dropdown(
-                label=self.label,
-                choices=choices(self.offer),
-                value=self.first,
-                elem_id=f"{self.prefix}_preset",
-                info="Sets the fields below to values that are known to work.",
-            )
+        self.choice = gr.Dropdown(
+            label=self.label,
+            choices=choices(self.offer),
+            value=self.first,
+            elem_id=f"{self.prefix}_preset",
+            info="Sets the fields below to values that are known to work.",
         )
 
     def build_trouble(self) -> None:
         """A line that is there only where the file of presets cannot be used."""
         text = self.offer.trouble
         self.trouble = gr.HTML(unusable(text), visible=bool(text), elem_id=f"{self.prefix}_preset_trouble")
-        self.stored = _unsaved(gr.Textbox(self.offer.stored(), visible=False, elem_id=f"{self.prefix}_preset_stored"))
+        self.stored = gr.Textbox(self.offer.stored(), visible=False, elem_id=f"{self.prefix}_preset_stored")
 
     def build_own(self) -> None:
         """A folded group to save the fields, and to rename and delete what was saved."""
         with gr.Accordion("Your presets", open=False, elem_id=f"{self.prefix}_presets_group"):
             with gr.Row():
-                self.own = _unsaved(
-                    gr.Dropdown(
-                        label="Saved preset",
-                        choices=self.offer.own,
-                        value=None,
-                        elem_id=f"{self.prefix}_preset_own",
-                        info="The one to rename or to delete.",
-                    )
+                self.own = gr.Dropdown(
+                    label="Saved preset",
+                    choices=self.offer.own,
+                    value=None,
+                    elem_id=f"{self.prefix}_preset_own",
+                    info="The one to rename or to delete.",
                 )
-                self.name = _unsaved(
-                    gr.Textbox(
-                        label="Name",
-                        max_lines=1,
-                        elem_id=f"{self.prefix}_preset_name",
-                        info="The name to save the fields under, or the new name.",
-                    )
+                self.name = gr.Textbox(
+                    label="Name",
+                    max_lines=1,
+                    elem_id=f"{self.prefix}_preset_name",
+                    info="The name to save the fields under, or the new name.",
                 )
             with gr.Row():
                 self.save, self.rename, self.delete = (
-                    _unsaved(gr.Button(title, size="sm", min_width=60, elem_id=f"{self.prefix}_preset_{title.lower()}"))
+                    gr.Button(title, size="sm", min_width=60, elem_id=f"{self.prefix}_preset_{title.lower()}")
                     for title in ("Save", "Rename", "Delete")
                 )
             build_help(HELP)
@@ -162,9 +156,3 @@ def _chosen(own: str | None) -> str:
     if not own:
         raise PresetsError("choose one of your saved presets first")
     return own
-
-
-def _unsaved(component: Any) -> Any:
-    """A WebUI keeps the first value that it has seen of a component with a label, unless it is told not to."""
-    component.do_not_save_to_config = True
-    return component

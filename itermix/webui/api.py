@@ -2,6 +2,8 @@
 
 `GET /itermix/v1/schema` -> {"mixing": schema, "sequence": schema}
 `GET /itermix/v1/plan?seed=5&prompt=a cat&settings={"frames":3}` -> {"frames": [{"frame": 0, "seed": 5, ...}, ...]}
+`GET /itermix/v1/levels?sampler=Euler&scheduler=Karras&steps=20&strength=0.7&of=hires pass` -> {"steps": 20,
+"progress": [...], "repeats": false, "why": ""}: where the host's steps are (`levels.py`)
 `GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule
 """
 
@@ -44,8 +46,18 @@ def add_routes(app: Any) -> None:
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 
+    def levels(
+        sampler: str = "", scheduler: str = "", steps: int = 20, strength: float = 1.0, of: str = "first pass"
+    ) -> dict[str, Any]:
+        from itermix.webui import levels as of_host  # late: a host's start waits for every import
+
+        try:
+            return of_host.answer(of_host.Asked(sampler, scheduler, steps, strength, of))
+        except SettingsError as error:
+            raise HTTPException(status_code=422, detail=str(error)) from None
+
     guards = hosts_guards(app)
-    for name, answer in {"plan": plan, "schema": schema, "curve": curve}.items():
+    for name, answer in {"plan": plan, "schema": schema, "curve": curve, "levels": levels}.items():
         app.add_api_route(f"{PREFIX}/{name}", answer, methods=["GET"], dependencies=guards)
 
 

@@ -7,7 +7,6 @@ defaults of the settings, whatever the options say, so that the same request giv
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from typing import Any
 
 from modules import shared
@@ -86,12 +85,6 @@ def first_sequence_settings() -> SequenceSettings:
     """What Latent Sequence begins with; the defaults where its components are made for the API."""
     chosen = value_of("video_format", VIDEO_FORMATS[0]) if is_page else VIDEO_FORMATS[0]
     return SequenceSettings(video_format=chosen if chosen in VIDEO_FORMATS else VIDEO_FORMATS[0])
-
-
-def keep_out_of_defaults(components: Iterable[Any]) -> None:
-    """The host shall not keep first values of its own, which would win over the options and over a newer itermix."""
-    for component in components:
-        component.do_not_save_to_config = True
 
 
 def set_log_level() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
 import pytest
 import torch
@@ -117,6 +118,7 @@ def pictures(page):
 CURVE = "#itermix_txt2img .itermix-curve svg"
 PIXEL = 0.01  # share of the plot's height that a drawn point may be off
 AT_ONCE = 500  # ms
+DRAWN_WITHIN = 20.0  # seconds, for the host's answer on a busy machine
 
 
 def drawn_curve(page):
@@ -138,18 +140,34 @@ def drawn_curve(page):
     )
 
 
+def levels_of(page, steps, settings):
+    """What the host answers for a hires pass of so many steps by its own sampler and schedule."""
+    asked = {
+        "sampler": page.locator("#txt2img_sampling input").first.input_value(),
+        "scheduler": page.locator("#txt2img_scheduler input").first.input_value(),
+        "steps": steps, "strength": settings.hires_denoise, "of": "hires pass",
+    }  # fmt: skip
+    address = page.evaluate("location.origin")
+    return page.request.get(f"{address}/itermix/v1/levels", params=asked).json()
+
+
 def assert_drawn(page, steps, **settings):
-    """The curve and the steps' dots are those of a hires pass of so many steps with these settings, at once."""
+    """The curve and the steps' dots are those of a hires pass of so many steps with these settings."""
     settings = MixingSettings(**settings)
+    levels = levels_of(page, steps, settings)
+    by_level = torch.tensor(levels["progress"], dtype=torch.float64)
     by_step = torch.arange(steps, dtype=torch.float64) / steps
-    of = int(steps / min(settings.hires_denoise, 0.999))  # the hosts' `setup_img2img_steps`: the last steps of so many
-    by_level = torch.arange(of - steps, of, dtype=torch.float64) / of
     expected = curve.weights(settings, steps, by_level).tolist()
     places = (by_step if settings.progress == "step" else by_level).tolist()
-    page.wait_for_timeout(AT_ONCE)
-    drawn = drawn_curve(page)
-    assert [u for u, _ in drawn["dots"]] == pytest.approx(places, abs=PIXEL)
-    assert [weight for _, weight in drawn["dots"]] == pytest.approx(expected, abs=PIXEL)
+    until = time.monotonic() + DRAWN_WITHIN
+    while True:
+        drawn = drawn_curve(page)
+        dots = [value for dot in drawn["dots"] for value in dot]
+        right = [value for dot in zip(places, expected) for value in dot]
+        if dots == pytest.approx(right, abs=PIXEL) or time.monotonic() > until:
+            break
+        page.wait_for_timeout(AT_ONCE)
+    assert dots == pytest.approx(right, abs=PIXEL)
     beside_the_clamp = [(u, weight) for u, weight in drawn["line"] if abs(u - settings.clamp) > 0.001]
     assert len(beside_the_clamp) > 50
     line = curve.weight(settings, torch.tensor([u for u, _ in beside_the_clamp], dtype=torch.float64)).tolist()
@@ -165,7 +183,6 @@ def ready_for_the_curve(page, steps):
 
 def test_the_curve_follows_every_control(page):
     ready_for_the_curve(page, 12)
-    page.context.set_offline(True)  # the server has no part in it
     assert_drawn(page, 12)
     slider = page.locator("#itermix_txt2img_alpha_1_slider input[type=range]")
     slider.focus()
@@ -293,8 +310,7 @@ def test_img2img_has_a_curve_of_the_steps_that_it_makes(page):
     open_accordion(page, "#itermix_img2img")
     text = page.locator("#itermix_img2img .itermix-curve-text")
     text.wait_for(timeout=20_000)
-    page.wait_for_timeout(AT_ONCE)
-    assert "4 of 4 steps mixed" in text.inner_text()
+    page.wait_for_selector("#itermix_img2img .itermix-curve-text >> text=4 of 4 steps mixed")
     assert page.locator("#itermix_img2img .itermix-step").count() == 4
     assert not page.faults
 

@@ -115,3 +115,10 @@ def test_a_reload_of_the_page_by_the_host_keeps_axes_options_and_routes(host, br
     open_accordion(page, TAB)
     wait_for_choice(page, f"{TAB}_preset", "Creative")
     page.close()
+
+
+def test_the_host_keeps_no_first_values_of_ours(host):
+    """They would win over later defaults. What an older itermix has left there is not read."""
+    kept = json.loads((host.data / "ui-config.json").read_text(encoding="utf-8"))
+    assert len(kept) > 100
+    assert [key for key in kept if "itermix" in key] == []

@@ -14,8 +14,11 @@ from tests.browser import NODE, needs_node
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_curve.js"
 TOLERANCE = 1e-12
-HOST = dict(img2img=False, steps=20, denoise=0.7, fixSteps=False, sampler="Euler", uploaded=False, hires=None)
-HIRES = dict(steps=0, denoise=0.7, sampler=None, scale=2)
+HOST = dict(
+    img2img=False, steps=20, denoise=0.6, sampler="Euler", scheduler="Karras", uploaded=False, hires=None
+)  # fmt: skip
+HIRES = dict(steps=0, denoise=0.4, sampler=None, scheduler=None, scale=2)
+LEVELS = dict(steps=4, progress=[0.1, 0.3, 0.6, 0.95], repeats=False, why="")
 
 pytestmark = needs_node
 
@@ -87,24 +90,16 @@ def passed(host, **changed):
     return calls("pass", [[MixingSettings(**changed).to_dict(), {**HOST, **host}]])[0]
 
 
-def test_a_hires_pass_makes_the_hires_steps_or_else_the_steps():
-    assert passed({"hires": HIRES})["steps"] == 20
-    assert passed({"hires": {**HIRES, "steps": 7}})["steps"] == 7
-    assert passed({"hires": HIRES})["name"] == "hires pass"
+def test_a_hires_pass_is_asked_for_with_its_own_sampler_steps_and_strength():
+    own = dict(sampler="DDIM", scheduler="Beta", steps=7)
+    asked = dict(sampler="Euler", scheduler="Karras", steps=20, of="hires pass")
+    assert passed({"hires": HIRES}, hires_denoise=0.7)["asked"] == {**asked, "strength": 0.7}
+    assert passed({"hires": {**HIRES, **own}}, hires_denoise=0.0)["asked"] == {**asked, **own, "strength": 0.4}
 
 
-def test_a_run_at_full_strength_begins_at_the_start_of_the_curve():
-    assert passed({"hires": HIRES}, hires_denoise=1.0)["progress"] == [i / 20 for i in range(20)]
-
-
-def test_a_run_at_half_strength_begins_in_the_middle_of_the_curve():
-    assert passed({"hires": HIRES}, hires_denoise=0.5)["progress"][0] == 0.5
-
-
-def test_img2img_makes_its_share_of_the_steps():
-    run = passed({"img2img": True, "steps": 6, "denoise": 0.6})
-    assert run["steps"] == 4 and run["progress"][0] == pytest.approx(2 / 6)
-    assert passed({"img2img": True, "steps": 6, "denoise": 0.6, "fixSteps": True})["steps"] == 6
+def test_img2img_is_asked_for_with_its_strength():
+    asked = dict(sampler="Euler", scheduler="Karras", steps=20, strength=0.6, of="img2img")
+    assert passed({"img2img": True})["asked"] == asked
 
 
 def test_where_there_is_no_reference_it_says_so():
@@ -113,15 +108,37 @@ def test_where_there_is_no_reference_it_says_so():
     assert "hires" in passed({"img2img": True}, passes="hires pass")["nothing"]
 
 
-def test_a_sampler_that_chooses_its_steps_has_none():
-    assert passed({"hires": {**HIRES, "sampler": "DPM adaptive"}})["steps"] is None
+def told(settings, levels, run=None):
+    run = run or {"name": "hires pass", "nothing": None}
+    return calls("summary", [[settings.to_dict(), run, levels]])[0]
 
 
 def test_the_summary_counts_the_mixed_steps_and_gives_their_weights():
     settings = MixingSettings(curve="linear", clamp=0.5)
-    run = {"name": "hires pass", "steps": 20, "progress": [i / 20 for i in range(20)], "nothing": None}
-    (text,) = calls("summary", [[settings.to_dict(), run]])
-    assert text == "hires pass: 10 of 20 steps mixed, weight 1.000 to 0.550."
+    assert told(settings, LEVELS) == "hires pass: 2 of 4 steps mixed, weight 0.900 to 0.700."
+    by_step = MixingSettings(curve="linear", progress="step")
+    assert told(by_step, LEVELS) == "hires pass: 4 of 4 steps mixed, weight 1.000 to 0.250."
+
+
+def test_the_summary_says_no_more_than_is_known():
+    unknown = dict(steps=None, progress=None, repeats=False, why="the sampler chooses its own number of steps")
+    for levels, reason in ((unknown, unknown["why"]), (None, "the WebUI has not said where its steps are")):
+        text = told(MixingSettings(), levels)
+        assert text == f"hires pass: the weight falls along this curve; {reason}."
+    counted = {**unknown, "steps": 7, "why": "the sampler chooses its own noise levels"}
+    assert told(MixingSettings(curve="linear", progress="step"), counted).startswith("hires pass: 7 of 7 steps mixed")
+    assert "noise levels" in told(MixingSettings(), counted)
+    assert told(MixingSettings(), LEVELS | {"repeats": True}).endswith("The sampler makes some steps again.")
+
+
+def test_the_dots_are_at_the_hosts_own_levels():
+    import torch
+
+    settings = MixingSettings(alpha_1=0.7)
+    (dots,) = calls("steps", [[settings.to_dict(), LEVELS]])
+    expected = curve.weights(settings, 4, torch.tensor(LEVELS["progress"], dtype=torch.float64)).tolist()
+    assert [u for u, _ in dots] == LEVELS["progress"] and same([c1 for _, c1 in dots], expected)
+    assert calls("steps", [[settings.to_dict(), None]]) == [[]]
 
 
 @pytest.mark.parametrize("blend", FREQUENCY_BLENDS)

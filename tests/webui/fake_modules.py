@@ -60,6 +60,7 @@ def install() -> None:
     modules.extra_networks = _module(
         "modules.extra_networks", active=None, parse_prompts=parse_prompts, activate=activate
     )
+    modules.sd_models = _module("modules.sd_models", model_data=SimpleNamespace(sd_model=None))
     modules.ui_components = _module("modules.ui_components", InputAccordion=InputAccordion)
     _conditionings(modules)
     _processing(modules)
@@ -67,7 +68,7 @@ def install() -> None:
         _module(
             "gradio",
             **{name: Component for name in COMPONENTS},
-            context=SimpleNamespace(Context=SimpleNamespace(root_block=Component())),
+            context=SimpleNamespace(Context=SimpleNamespace(root_block=Component(), block=None)),
         )
         sys.modules["gradio"].update = lambda **values: values
 

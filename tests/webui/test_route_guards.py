@@ -6,7 +6,7 @@ from tests.webui import fake_modules
 
 fastapi = pytest.importorskip("fastapi")
 testclient = pytest.importorskip("fastapi.testclient")
-ROUTES = ("plan", "schema", "curve")
+ROUTES = ("plan", "schema", "curve", "levels")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from itermix.mixing.settings import INFOTEXT_KEY
 from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
+from itermix.ui.unsaved import unsaved
 from itermix.webui import api, infotext, options, presets, run_state, xyz
 from itermix.webui.log import log
 from itermix.webui.mixing import arguments
@@ -41,8 +42,8 @@ class IterativeMixing(scripts.Script):
 
         tab = "img2img" if is_img2img else "txt2img"
         switch = compat.input_accordion() or plain_switch
-        components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings(), switch)
-        options.keep_out_of_defaults(components.values())
+        with unsaved():
+            components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings(), switch)
         self.infotext_fields = infotext.fields(pasted(tab, components))
         self.paste_field_names = [INFOTEXT_KEY]
         return list(components.values())

@@ -9,6 +9,7 @@ from modules import scripts
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.sequence import build_sequence_fields
+from itermix.ui.unsaved import unsaved
 from itermix.webui import infotext, options, presets
 from itermix.webui.log import log
 from itermix.webui.sequence.arguments import asked_for_video, given, settings_of
@@ -22,8 +23,8 @@ class LatentSequence(scripts.Script):
 
     def ui(self, is_img2img):
         tab = "img2img" if is_img2img else "txt2img"
-        components = build_sequence_fields(tab, plan_rows, presets.SEQUENCE, options.first_sequence_settings())
-        options.keep_out_of_defaults([components["video_format"]])
+        with unsaved():
+            components = build_sequence_fields(tab, plan_rows, presets.SEQUENCE, options.first_sequence_settings())
         self.infotext_fields = infotext.fields(components, SequenceSettings, INFOTEXT_KEY)
         self.paste_field_names = [INFOTEXT_KEY]
         return list(components.values())

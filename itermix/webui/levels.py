@@ -1,0 +1,103 @@
+"""The noise levels of a run before it is made, asked of the host, which knows its samplers, schedules and options.
+
+For the page, whose curve has a dot where each step is. Nothing is sampled: the host's own sampler object is made and
+asked for its levels, and thrown away.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from modules import sd_models, sd_samplers, sd_samplers_common
+
+from itermix.settings import SettingsError
+from itermix.webui import compat
+from itermix.webui.log import log
+from itermix.webui.mixing.samplers import SamplerCall, pattern_of
+
+PASSES = ("first pass", "hires pass", "img2img")
+MOST_STEPS = 1000
+REPEATS_FROM = 20  # steps from which Restart makes some of them again, which its schedule does not list
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A pass as the page has it. strength: the denoising strength of a hires pass or of img2img."""
+
+    sampler: str
+    scheduler: str
+    steps: int
+    strength: float
+    of: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise SettingsError(f"steps: {self.steps} is not allowed; it takes a whole number from 1 to {MOST_STEPS}")
+        if not 0.0 <= self.strength <= 1.0:
+            raise SettingsError(f"strength: {self.strength:g} is not allowed; it takes a number from 0 to 1")
+        if self.of not in PASSES:
+            names = ", ".join(f'"{name}"' for name in PASSES)
+            raise SettingsError(f"of: {self.of!r} is not allowed; it takes one of {names}")
+
+
+def answer(asked: Asked) -> dict[str, Any]:
+    """{"steps", "progress", "repeats", "why"}: how many steps the pass makes and u at the start of each, as the
+    mixer counts it; None where nobody knows beforehand, and why."""
+    model = sd_models.model_data.sd_model  # not `shared.sd_model`, which would load one
+    if not hasattr(model, "first_stage_model") and not hasattr(model, "forge_objects"):
+        return _unknown("the steps are known once a model is loaded")
+    try:
+        sampler = sd_samplers.create_sampler(asked.sampler, model)
+        return _answer(sampler, _call(sampler, asked))
+    except Exception as error:  # whatever a host's insides make of an odd schedule; the page goes on without
+        log.debug(f"levels of {asked}: {type(error).__name__}: {error}")
+        return _unknown("the WebUI does not say where its steps are")
+
+
+def _unknown(why: str, steps: int | None = None) -> dict[str, Any]:
+    return {"steps": steps, "progress": None, "repeats": False, "why": why}
+
+
+def _answer(sampler: Any, call: SamplerCall) -> dict[str, Any]:
+    pattern = pattern_of(sampler.func)
+    if pattern is None:
+        return _unknown(f'the sampler "{sampler.config.name}" cannot be mixed')
+    steps = pattern.steps(call)
+    if steps is None:
+        return _unknown("the sampler chooses its own number of steps")
+    if not call.levels:
+        return _unknown("the sampler chooses its own noise levels", steps)
+    noising = compat.noising_of(sampler.func, sampler.model_wrap_cfg)
+    repeats = sampler.func.__name__ == "restart_sampler" and steps >= REPEATS_FROM
+    progress = [noising.progress(level) for level in call.levels[:steps]]
+    return {"steps": steps, "progress": progress, "repeats": repeats, "why": ""}
+
+
+def _call(sampler: Any, asked: Asked) -> SamplerCall:
+    """What the host would call its sampler function with."""
+    p = _processing(asked)
+    is_hires = asked.of == "hires pass"
+    total, left = asked.steps, None
+    if asked.of != "first pass":
+        total, encoded = sd_samplers_common.setup_img2img_steps(p, asked.steps if is_hires else None)
+        left = encoded + 1
+    if hasattr(sampler, "get_timesteps"):
+        timesteps = sampler.get_timesteps(p, total)
+        return SamplerCall.of_call({"timesteps": timesteps if left is None else timesteps[: left - 1]})
+    sigmas = sampler.get_sigmas(p, total)
+    sigmas = sigmas if left is None else sigmas[total - left :]
+    if "sigmas" in inspect.signature(sampler.func).parameters:
+        return SamplerCall.of_call({"sigmas": sigmas})
+    return SamplerCall.of_call({"n": len(sigmas) - 1, "sigma_min": sigmas[-2]})
+
+
+def _processing(asked: Asked) -> SimpleNamespace:
+    """The host's `p`, as far as a sampler looks at it for its levels."""
+    return SimpleNamespace(
+        steps=asked.steps, denoising_strength=asked.strength, is_hr_pass=asked.of == "hires pass",
+        scheduler=asked.scheduler, hr_scheduler=asked.scheduler, sampler_noise_scheduler_override=None,
+        extra_generation_params={},
+    )  # fmt: skip

@@ -1,0 +1,163 @@
+"""The page is told the host's own noise levels: of each kind of sampler and of each pass, and no more than is known."""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from itermix.mixing.noising import alphas_cumprod
+from itermix.settings import SettingsError
+from tests.webui import fake_modules
+
+SIGMA_MIN, SIGMA_MAX = 0.0292, 14.6146
+LOG_SIGMAS = ((1 - alphas_cumprod()) / alphas_cumprod()).sqrt().log()
+
+
+def euler(model, x, sigmas=None, extra_args=None, callback=None, disable=None):
+    raise AssertionError("asked for levels alone")
+
+
+def fast(model, x, sigma_min, sigma_max, n, extra_args=None, callback=None, disable=None):
+    raise AssertionError("asked for levels alone")
+
+
+def timed(model, x, timesteps, extra_args=None, callback=None, disable=None):
+    raise AssertionError("asked for levels alone")
+
+
+FUNCTIONS = {
+    "Euler": ("sample_euler", euler), "DPM fast": ("sample_dpm_fast", fast), "Restart": ("restart_sampler", euler),
+    "DPM adaptive": ("sample_dpm_adaptive", fast), "DDIM": ("ddim", timed), "UniPC": ("unipc", timed),
+    "Homemade": ("sample_homemade", euler),
+}  # fmt: skip
+
+
+class Sampler:
+    """A sampler object as the hosts make it."""
+
+    def __init__(self, name):
+        self.config = SimpleNamespace(name=name)
+        known, function = FUNCTIONS[name]
+        self.func = functools.wraps(function)(lambda *args, **kwargs: function(*args, **kwargs))
+        self.func.__name__ = known
+        inner = SimpleNamespace(alphas_cumprod=alphas_cumprod())
+        self.model_wrap_cfg = SimpleNamespace(inner_model=SimpleNamespace(inner_model=inner))
+
+
+class SigmasSampler(Sampler):
+    def get_sigmas(self, p, steps):
+        scheduler = p.hr_scheduler if p.is_hr_pass else p.scheduler
+        p.extra_generation_params["Schedule type"] = scheduler
+        return torch.tensor([*levels(scheduler, steps), 0.0])
+
+
+class TimestepsSampler(Sampler):
+    def get_timesteps(self, p, steps):
+        return torch.tensor([min(t + 1, 999) for t in range(0, 1000, 1000 // steps)])
+
+
+def levels(scheduler, steps):
+    if scheduler == "Exponential":
+        return [math.exp(math.log(SIGMA_MAX) + i / (steps - 1) * math.log(SIGMA_MIN / SIGMA_MAX)) for i in range(steps)]
+    low, high = SIGMA_MIN ** (1 / 7), SIGMA_MAX ** (1 / 7)
+    return [(high + i / (steps - 1) * (low - high)) ** 7 for i in range(steps)]
+
+
+def progress_of(sigma):
+    """1 - t / 1000 with the timestep t linear in log sigma between two training steps."""
+    log = math.log(sigma)
+    above = next((i for i in range(1, 1000) if LOG_SIGMAS[i] >= log), 999)
+    low, high = float(LOG_SIGMAS[above - 1]), float(LOG_SIGMAS[above])
+    return 1 - (above - 1 + min(max((log - low) / (high - low), 0.0), 1.0)) / 1000
+
+
+@pytest.fixture
+def ask(monkeypatch):
+    """ask(sampler, scheduler, steps, strength, of): the answer of a host with a model and these samplers."""
+    fake_modules.install()
+    modules = sys.modules["modules"]
+
+    def create_sampler(name, model):
+        if name not in FUNCTIONS:
+            raise AssertionError(f"bad sampler name: {name}")
+        return (TimestepsSampler if FUNCTIONS[name][1] is timed else SigmasSampler)(name)
+
+    def setup_img2img_steps(p, steps=None):  # as the hosts have it
+        if steps is not None:
+            return int(steps / min(p.denoising_strength, 0.999)) if p.denoising_strength > 0 else 0, steps - 1
+        return p.steps, int(min(p.denoising_strength, 0.999) * p.steps)
+
+    monkeypatch.setattr(modules.sd_models.model_data, "sd_model", SimpleNamespace(first_stage_model=None))
+    monkeypatch.setattr(modules.sd_samplers, "create_sampler", create_sampler, raising=False)
+    monkeypatch.setattr(modules.sd_samplers_common, "setup_img2img_steps", setup_img2img_steps, raising=False)
+    from itermix.webui import levels
+
+    return lambda sampler, scheduler="Karras", steps=20, strength=1.0, of="first pass": levels.answer(
+        levels.Asked(sampler, scheduler, steps, strength, of)
+    )
+
+
+@pytest.mark.parametrize("scheduler", ["Karras", "Exponential"])
+def test_a_first_pass_has_the_whole_schedule(ask, scheduler):
+    answer = ask("Euler", scheduler, 12)
+    assert answer["steps"] == 12 and answer["why"] == ""
+    assert answer["progress"] == pytest.approx([progress_of(sigma) for sigma in levels(scheduler, 12)], abs=1e-6)
+
+
+@pytest.mark.parametrize("scheduler", ["Karras", "Exponential"])
+def test_a_hires_pass_has_the_last_steps_of_a_longer_schedule(ask, scheduler):
+    answer = ask("Euler", scheduler, 14, 0.7, "hires pass")
+    expected = [progress_of(sigma) for sigma in levels(scheduler, 20)[-14:]]
+    assert answer["steps"] == 14 and answer["progress"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_img2img_makes_its_share_of_the_steps(ask):
+    answer = ask("Euler", "Karras", 20, 0.7, "img2img")
+    expected = [progress_of(sigma) for sigma in levels("Karras", 20)[-15:]]
+    assert answer["steps"] == 15 and answer["progress"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("sampler, steps", [("DDIM", 19), ("UniPC", 20)])
+def test_timesteps_samplers_have_their_own_levels_and_count(ask, sampler, steps):
+    answer = ask(sampler, "Karras", 20)
+    expected = [1 - min(t + 1, 999) / 1000 for t in reversed(range(0, 1000, 50))][:steps]
+    assert answer["steps"] == steps and answer["progress"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_ddim_as_a_hires_pass_makes_one_step_less_than_its_levels(ask):
+    answer = ask("DDIM", "Karras", 20, 0.999, "hires pass")
+    assert answer["steps"] == 18 and answer["progress"][0] == pytest.approx(1 - 901 / 1000)
+
+
+def test_what_nobody_knows_beforehand_is_not_said(ask):
+    assert ask("DPM adaptive") == {
+        "steps": None, "progress": None, "repeats": False, "why": "the sampler chooses its own number of steps",
+    }  # fmt: skip
+    answer = ask("DPM fast", steps=20)
+    assert (answer["steps"], answer["progress"]) == (7, None)  # 20 evaluations: six of three and one of two
+    assert ask("Homemade")["progress"] is None and "Homemade" in ask("Homemade")["why"]
+    assert ask("no such")["progress"] is None and ask("no such")["why"]
+
+
+def test_restart_says_that_it_makes_steps_again(ask):
+    assert ask("Restart", steps=20)["repeats"] and not ask("Restart", steps=19)["repeats"]
+
+
+def test_no_model_is_loaded_for_the_answer(ask, monkeypatch):
+    monkeypatch.setattr(sys.modules["modules"].sd_models.model_data, "sd_model", None)
+    answer = ask("Euler")
+    assert answer["progress"] is None and "once a model is loaded" in answer["why"]
+
+
+@pytest.mark.parametrize("wrong, named", [
+    (dict(steps=0), "steps: 0"), (dict(steps=1001), "steps: 1001"), (dict(strength=1.5), "strength: 1.5"),
+    (dict(strength=math.nan), "strength: nan"), (dict(of="second"), "of: 'second'"),
+])  # fmt: skip
+def test_what_is_not_allowed_is_named(ask, wrong, named):
+    with pytest.raises(SettingsError, match=named):
+        ask("Euler", **wrong)
