@@ -86,12 +86,12 @@ def _call(sampler: Any, asked: Asked) -> SamplerCall:
         left = encoded + 1
     if hasattr(sampler, "get_timesteps"):
         timesteps = sampler.get_timesteps(p, total)
-        return SamplerCall.of_call({"timesteps": timesteps if left is None else timesteps[: left - 1]})
+        return SamplerCall.of({"timesteps": timesteps if left is None else timesteps[: left - 1]})
     sigmas = sampler.get_sigmas(p, total)
     sigmas = sigmas if left is None else sigmas[total - left :]
     if "sigmas" in inspect.signature(sampler.func).parameters:
-        return SamplerCall.of_call({"sigmas": sigmas})
-    return SamplerCall.of_call({"n": len(sigmas) - 1, "sigma_min": sigmas[-2]})
+        return SamplerCall.of({"sigmas": sigmas})
+    return SamplerCall.of({"n": len(sigmas) - 1, "sigma_min": sigmas[-2]})
 
 
 def _processing(asked: Asked) -> SimpleNamespace:

@@ -10,7 +10,7 @@ import torch
 
 from itermix.mixing import curve
 from itermix.mixing.settings import MixingSettings
-from tests.hosts.host import as_base64
+from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 
