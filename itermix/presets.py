@@ -15,11 +15,11 @@ from typing import Any
 
 from itermix.files import reason_of, write_json
 from itermix.settings import PRESET_HELP, Field, Settings, SettingsError, shown
+from itermix.settings.reading import Damaged, read_object
 
 VERSION = 1
 LONGEST_NAME = 60  # characters
 MOST_PRESETS = 1000
-LARGEST_FILE = 4 * 2**20  # bytes
 CUSTOM = "custom"  # what settings are called that are no preset
 NOT_KEPT = ("enabled", "resume")  # what a run is asked to do, not how
 
@@ -192,16 +192,14 @@ class Presets:
 
     def _read(self) -> dict[str, Any]:
         try:
-            if self.file.stat().st_size > LARGEST_FILE:
-                raise PresetsError(f"{self.file} is larger than {LARGEST_FILE} bytes; move it away to begin anew")
-            content = json.loads(self.file.read_text(encoding="utf-8"))
+            content = read_object(self.file)
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise PresetsError(f"{self.file} cannot be read: {error.strerror or error}") from None
-        except (ValueError, RecursionError):
-            raise PresetsError(f"{self.file} is damaged; correct it, or move it away to begin anew") from None
-        version = content.get("version") if isinstance(content, dict) else None
+        except Damaged as error:
+            raise PresetsError(f"{self.file} is damaged; correct it, or move it away to begin anew ({error})") from None
+        version = content.get("version")
         if not isinstance(version, int):
             raise PresetsError(f"{self.file} is damaged; correct it, or move it away to begin anew")
         if version > VERSION:

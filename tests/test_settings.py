@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from itermix.mixing.settings import CURVES, MixingSettings
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import LONGEST_VALUE_SHOWN, SettingsError
+from itermix.settings import SettingsError
+from itermix.settings.reading import LONGEST_VALUE_SHOWN
 from tests.strategies import mixing_values, sequence_values
 
 FIELDS = MixingSettings.fields()
@@ -100,8 +101,17 @@ def test_a_choice_outside_of_the_list_is_refused_with_the_list(value):
     assert all(f'"{curve}"' in message for curve in CURVES)
 
 
-@pytest.mark.parametrize("value", [0, 1, "true", None, "", []])
-def test_a_switch_takes_true_or_false_alone(value):
+@pytest.mark.parametrize(
+    "value, is_on",
+    [(True, True), (False, False), ("true", True), ("True ", True), (" ON", True), ("yes", True), ("1", True),
+     (1, True), ("false", False), ("False", False), ("off", False), ("No", False), ("0", False), (0, False)],
+)  # fmt: skip
+def test_a_switch_takes_the_spellings_that_people_type(value, is_on):
+    assert MixingSettings.from_dict({"enabled": value}).enabled is is_on
+
+
+@pytest.mark.parametrize("value", [2, -1, 1.0, "maybe", "2", None, "", []])
+def test_a_switch_takes_nothing_else(value):
     assert refused(enabled=value) == f"enabled: {value!r} is not allowed; it takes true or false"
 
 

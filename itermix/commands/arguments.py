@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from itermix import files
 from itermix.pictures.saving import as_text, format_of
-from itermix.settings import SettingsError
+from itermix.settings import SettingsError, json_object, read_json
 from itermix.studio.errors import Cancelled, StudioError
-from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request, read_json
+from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
 
 if TYPE_CHECKING:  # torch and diffusers take seconds to import
     from itermix.studio.pipeline import Studio
@@ -91,7 +90,10 @@ def add_request(parser: Parser, without: tuple[str, ...] = ()) -> None:
 
 
 def values_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings of a file and of the options, which win, as `Request.from_dict` takes them. Raises StudioError."""
+    """The settings of a file and of the options, which win, as `Request.from_dict` takes them.
+
+    Raises StudioError and SettingsError.
+    """
     values = read_json(options.settings) if options.settings else {}
     values["prompt"] = options.prompt
     for name, _, _ in PLAIN:
@@ -99,10 +101,7 @@ def values_of(options: argparse.Namespace) -> dict[str, Any]:
         if getattr(options, key, None) is not None:
             values[key] = getattr(options, key)
     if options.mixing is not None:
-        try:
-            values["mixing"] = json.loads(options.mixing)
-        except ValueError:
-            raise StudioError(f"mixing: {options.mixing[:60]!r} is not allowed; it takes a JSON object") from None
+        values["mixing"] = json_object(options.mixing, "mixing")
     if options.mask and not options.image:
         raise StudioError("mask: there is nothing to keep without --image")
     return values

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from itermix.mixing.settings import MixingSettings
+from itermix.settings import as_switch
 from itermix.studio.errors import StudioError
 from itermix.studio.request import Request
 
@@ -73,7 +74,8 @@ def _values(option: str, name: str, kind: str, text: str) -> list[Any]:
     if kind in ("str", "choice"):
         return [text]
     if kind == "switch":
-        return [{"true": True, "false": False}.get(text.lower(), text)]
+        value = as_switch(text)
+        return [text if value is None else value]
     number = int if kind == "int" else float
     found = RANGE.fullmatch(text)
     if not found:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from itermix.commands.interrupts import Interrupts
 from itermix.commands.progress import show
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.settings import read_json
 from itermix.studio.errors import Cancelled, StudioError
-from itermix.studio.request import Request, Resolved, read_json
+from itermix.studio.request import Request, Resolved
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,7 @@ def settings_of(options: argparse.Namespace) -> SequenceSettings | None:
         if options.resume:
             raise StudioError("resume: there is nothing to go on with; add the --sequence that was interrupted")
         return None
-    settings = SequenceSettings.from_dict(read_json(options.sequence))
+    settings = SequenceSettings.from_dict(read_json(options.sequence, "sequence"))
     return dataclasses.replace(settings, resume=True) if options.resume else settings
 
 

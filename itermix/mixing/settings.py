@@ -25,6 +25,9 @@ MOST_TRACED = 20  # steps that a trace keeps of a pass
 class MixingSettings(Settings):
     """Settings of Iterative Mixing. Fractions are of the run: 0 its start, 1 its end."""
 
+    title = INFOTEXT_KEY
+    infotext_key = INFOTEXT_KEY
+
     enabled: bool = switch("Enable", False, "Mixes a noised reference latent into every sampling step.")
     alpha_1: float = number(
         "Freedom (alpha_1)", 0.5, 0.0, 10.0, 0.01,

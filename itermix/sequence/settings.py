@@ -25,6 +25,9 @@ VIDEO_FORMATS = ("mp4", "webp", "gif", "none")
 class SequenceSettings(Settings):
     """Settings of Latent Sequence. Frames are counted from 0."""
 
+    title = INFOTEXT_KEY
+    infotext_key = INFOTEXT_KEY
+
     frames: int = integer("Frames", 12, 1, MOST_FRAMES, "How many frames are made, the first one included.")
     prompts: str = text(
         "Prompts",

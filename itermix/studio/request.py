@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
@@ -146,17 +144,6 @@ class Resolved(Request):
             items[INFOTEXT_KEY] = _quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]
         return "\n".join([*head, ", ".join(f"{key}: {value}" for key, value in items.items())])
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """The settings of a file, as `Request.from_dict` takes them. Raises StudioError."""
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudioError(f"settings: {path} cannot be read as JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise StudioError(f"settings: {path} holds no JSON object")
-    return values
 
 
 def _quoted(text: str) -> str:

@@ -24,7 +24,7 @@ MODULES = ("xyz_grid.py", "scripts.xyz_grid")  # the plot's module, as A1111 and
 OURS = "itermix_cell_maker"  # on the plot's `process_images`: that it is ours
 FIRST = "alpha_1"
 WITHOUT_AXIS = ("reference_image", "resume")  # a picture has no text; a plot does not go on with an old sequence
-ON_OFF = {"on": True, "off": False}
+ON_OFF = ("on", "off")
 NEW_LINE = "\\n"  # as one writes it in the plot's one line of values
 TYPES = {"number": float, "integer": int}
 
@@ -66,7 +66,7 @@ def _add() -> None:
 
 
 def _axis(plot: Any, label: str, field: Field, axes: str) -> Any:
-    names = {"choice": field.choices, "switch": tuple(ON_OFF)}.get(field.kind)
+    names = {"choice": field.choices, "switch": ON_OFF}.get(field.kind)
     return plot.AxisOption(
         label,
         TYPES.get(field.kind, str),
@@ -113,7 +113,7 @@ def _apply(field: Field, axes: str) -> Callable:
 def _value(field: Field, value: Any) -> Any:
     if field.kind == "text":
         return value.replace(NEW_LINE, "\n")
-    return ON_OFF.get(value, value) if field.kind == "switch" else value
+    return value
 
 
 def _cell_maker(process_images: Callable) -> Callable:

@@ -85,7 +85,7 @@ def test_a_request_is_plain_json():
     (["--device", "abacus"], 'device: "abacus" cannot be used here'),
     (["--device", "meta"], 'device: "meta" cannot be used here (it is none of cpu, cuda, mps, xpu); take cpu'),
     (["--mixing", "{"], "mixing"),
-    (["--mixing", "[]"], "settings"),
+    (["--mixing", "[]"], "mixing"),
     (["--mixing", '{"alpha_2": 1}'], "alpha_2"),
     (["--mask", "m.png"], "without --image"),
     (["--image", "nowhere.png"], "image: nowhere.png is not there"),

@@ -19,7 +19,7 @@ from PIL import Image
 from itermix.settings import SettingsError
 from tools.real_host import REPOSITORY, as_base64
 
-EXTENSION = ("mixing", "sequence", "ui", "webui", "settings.py", "presets.py", "pictures")
+EXTENSION = ("mixing", "sequence", "ui", "webui", "settings", "presets.py", "pictures")
 NOT_FOR_US = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "urllib", "http", "requests", "socket", "ftplib"}
 CALLS_NOT_FOR_US = {"eval", "exec", "compile", "__import__", "system", "popen"}
 

@@ -89,11 +89,11 @@ def broken_in_the_hires_pass(monkeypatch, name, batch=0):
 
     kept, calls = getattr(passes, name), []
 
-    def broken(*args):
+    def broken(*args, **more):
         calls.append(name)
         if len(calls) == batch + 1:
             raise RuntimeError("no")
-        return kept(*args)
+        return kept(*args, **more)
 
     monkeypatch.setattr(passes, name, broken)
 

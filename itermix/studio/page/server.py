@@ -15,12 +15,12 @@ import gradio as gr
 
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
-from itermix.settings import SettingsError
+from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import StudioError, one_line
 from itermix.studio.jobs import Source
 from itermix.studio.page import layout
 from itermix.studio.page.folder import keep
-from itermix.studio.request import Request, read_json
+from itermix.studio.request import Request
 from itermix.studio.runner import BackgroundRun, Step
 
 SCRIPTS = Path(__file__).parents[3] / "javascript"

@@ -1,118 +1,17 @@
-"""What all settings models share: the one list of fields from which widgets, validation, API and infotext come.
-
-A settings model is a frozen dataclass whose fields carry their label, range, choices and help. A value
-that is not allowed is refused here, by name, so that nothing behind this module checks again. The models are
-`itermix.mixing.settings` and `itermix.sequence.settings`.
-"""
+"""What all settings models share. A subclass is a frozen dataclass of the helpers of `fields`."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from itermix.settings.fields import Field
+from itermix.settings.reading import SettingsError, json_object, require_object, shown
 
 PRESET_HELP = "Values to start from."
-LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
 VERSION_KEY = "version"  # in infotext: of the defaults that it leaves out
-LONGEST_TEXT = 100_000  # characters of a text field
-
-
-class SettingsError(ValueError):
-    """A setting that is not allowed. The message names the field, its value and what is allowed."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One setting as every surface needs it: UI label, API and infotext name, range, help."""
-
-    name: str
-    kind: str  # "switch", "number", "integer", "choice", "text" or "image"
-    default: Any
-    label: str
-    help: str
-    minimum: float | None = None
-    maximum: float | None = None
-    step: float | None = None
-    choices: tuple[str, ...] = ()
-    axis: str = ""  # its name in an X/Y/Z plot, where old plots know it by another one than the label
-
-    @property
-    def allowed(self) -> str:
-        """What the field takes, in words."""
-        if self.kind == "switch":
-            return "true or false"
-        if self.kind == "number":
-            return f"a number from {self.minimum:g} to {self.maximum:g}"
-        if self.kind == "integer":
-            return f"a whole number from {self.minimum} to {self.maximum}"
-        if self.kind == "choice":
-            return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
-        if self.kind == "text":
-            return f"text of up to {LONGEST_TEXT} characters"
-        return "a picture as base64 text, or nothing"
-
-    def schema(self) -> dict[str, Any]:
-        """The field as a JSON schema."""
-        kinds = {
-            "switch": {"type": "boolean"},
-            "number": {"type": "number", "minimum": self.minimum, "maximum": self.maximum},
-            "integer": {"type": "integer", "minimum": self.minimum, "maximum": self.maximum},
-            "choice": {"enum": list(self.choices)},
-            "text": {"type": "string", "maxLength": LONGEST_TEXT},
-            "image": {"type": ["string", "null"], "contentEncoding": "base64"},
-        }
-        return {"title": self.label, "description": self.help, "default": self.default, **kinds[self.kind]}
-
-    def check(self, value: Any) -> Any:
-        """The value as the field's own type. Raises SettingsError if it is not allowed."""
-        if self.kind == "switch" and isinstance(value, bool):
-            return value
-        if self.kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
-            if self.minimum <= value <= self.maximum:  # not so for NaN and infinity
-                return float(value)
-        if self.kind == "integer" and isinstance(value, (int, float)) and not isinstance(value, bool):
-            if self.minimum <= value <= self.maximum and value == int(value):  # a page's slider gives 12.0
-                return int(value)
-        if self.kind == "choice" and isinstance(value, str) and value in self.choices:
-            return value
-        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT and not _has_surrogate(value):
-            return value
-        if self.kind == "image" and (value is None or isinstance(value, str)):
-            return value or None
-        raise SettingsError(f"{self.name}: {shown(value)} is not allowed; it takes {self.allowed}")
-
-
-def switch(label: str, default: bool, help: str) -> Any:
-    return _declare(kind="switch", default=default, label=label, help=help)
-
-
-def number(label: str, default: float, minimum: float, maximum: float, step: float, help: str, axis: str = "") -> Any:
-    return _declare(
-        kind="number", default=float(default), label=label, help=help, minimum=minimum, maximum=maximum, step=step,
-        axis=axis,
-    )  # fmt: skip
-
-
-def integer(label: str, default: int, minimum: int, maximum: int, help: str) -> Any:
-    return _declare(kind="integer", default=default, label=label, help=help, minimum=minimum, maximum=maximum, step=1)
-
-
-def text(label: str, help: str) -> Any:
-    return _declare(kind="text", default="", label=label, help=help)
-
-
-def choice(label: str, choices: tuple[str, ...], help: str) -> Any:
-    """A choice; the first one is the default."""
-    return _declare(kind="choice", default=choices[0], label=label, help=help, choices=choices)
-
-
-def image(label: str, help: str) -> Any:
-    return _declare(kind="image", default=None, label=label, help=help)
-
-
-def _declare(*, default: Any, **field: Any) -> Any:
-    return dataclasses.field(default=default, metadata=dict(default=default, **field))
 
 
 @dataclass(frozen=True)
@@ -134,7 +33,13 @@ class Infotext:
 
 
 class Settings:
-    """What all settings models share. Subclasses are frozen dataclasses of the helpers above."""
+    """What all settings models share.
+
+    title: of the script and its accordion, an API name. infotext_key: under which an image has the settings.
+    """
+
+    title: ClassVar[str] = ""
+    infotext_key: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for field in self.fields():
@@ -155,7 +60,7 @@ class Settings:
 
         `"preset": name` starts from that preset. Raises SettingsError for unknown keys and refused values.
         """
-        values = dict(_object(values))
+        values = dict(require_object(values))
         preset = values.pop("preset", None)
         known = [field.name for field in cls.fields()]
         unknown = [name for name in values if name not in known]
@@ -251,35 +156,3 @@ class Settings:
     def changed(self) -> dict[str, Any]:
         """The fields that are not at their default."""
         return {field.name: value for field in self.fields() if (value := getattr(self, field.name)) != field.default}
-
-
-def shown(value: Any) -> str:
-    """A refused value for a message: its JSON-like text, cut when long."""
-    if isinstance(value, str):
-        value = value[: LONGEST_VALUE_SHOWN + 1]
-    text = repr(value)
-    return text if len(text) <= LONGEST_VALUE_SHOWN else text[:LONGEST_VALUE_SHOWN] + "..."
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """An object from JSON text. Raises SettingsError."""
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        raise SettingsError(f"settings: {shown(text)} is not allowed; it takes a JSON object") from None
-    return _object(values)
-
-
-def _object(values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise SettingsError(f"settings: {shown(values)} is not allowed; they are one object of named fields")
-    return values
-
-
-def _has_surrogate(text: str) -> bool:
-    """Whether there is half a character in it, which JSON can write and no file or answer can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
