@@ -144,6 +144,13 @@ def test_the_detailed_loss_is_the_sum_over_picture_and_two_levels():
     assert float(loss) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("contrast, expected", [(1.0, 0.0), (0.5, 0.75), (2.0, 3.0), (0.0, 1.0)])
+def test_the_power_loss_is_the_share_of_the_finest_power_that_is_wrong(contrast, expected):
+    picture = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    loss = autoencoder.power_loss(contrast * picture - 0.3, picture)  # what is plain has no part in it
+    assert float(loss) == pytest.approx(expected, abs=0.01)
+
+
 @pytest.mark.parametrize("error, expected", [(4.0, 0.0), (0.04, 20.0), (0.0004, 40.0)])
 def test_decibels_are_those_of_a_range_of_two(error, expected):
     assert autoencoder.decibels(error) == pytest.approx(expected)

@@ -31,6 +31,7 @@ SIZES = {128: 0.45, 192: 0.1, 256: 0.2, 384: 0.1, 512: 0.15}  # pixels a side: s
 RESIZED = 0.15  # share of steps with a resized latent
 NOISE = 0.05  # at most, of a latent's deviation: the sampler's latents are never exact either
 SQUARED = 10.0  # weight of the squared error, which then counts as much as the absolute one at 34 dB
+POWER, PLAIN = 0.02, 5e-5  # weight of the finest level's power; power below which a crop has nothing fine in it
 JITTER = 24  # of a background's colour, in 8-bit steps
 MEASURED = 50  # steps from one look at the latents' mean and deviation to the next
 SETTLED = 0.9  # share of the time after which these stay as they are
@@ -188,7 +189,7 @@ def losses(
         target = interpolate(pictures, scale_factor=factor, mode="bicubic", antialias=factor < 1.0).clamp(-1.0, 1.0)
     made = vae.decode(latent, return_dict=False)[0].float()
     error = mse_loss(made, target)
-    loss = detailed_loss(made, target) + SQUARED * error
+    loss = detailed_loss(made, target) + SQUARED * error + POWER * power_loss(made, target)
     return loss, math.nan if is_resized else float(error.detach())
 
 
@@ -202,3 +203,15 @@ def detailed_loss(made: Tensor, target: Tensor) -> Tensor:
         loss = loss + l1_loss(fine_made, fine_target)
         made, target = smaller_made, smaller_target
     return loss
+
+
+def power_loss(made: Tensor, target: Tensor) -> Tensor:
+    """How far the finest Laplacian level's power is from the target's, as a share of it, mean over the pictures.
+
+    The smallest error alone leaves out what a latent does not tell: soft edges. The right power costs 0.1 to 0.2 dB.
+    """
+    ours, theirs = (
+        (one - interpolate(avg_pool2d(one, 2), scale_factor=2.0, mode="bilinear")).square().mean(dim=(1, 2, 3))
+        for one in (made, target)
+    )
+    return ((ours - theirs).abs() / (theirs + PLAIN)).mean()
