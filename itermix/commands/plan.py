@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from itermix.sequence.plan import plan, table
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import SettingsError
-
-LARGEST_FILE = 4 * 2**20  # bytes
+from itermix.settings import SettingsError, read_json
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +21,9 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         print(f"itermix plan: {error}", file=sys.stderr)
         return 2
-    for row in table(frames):
+    rows = table(frames)
+    print(f"keyframes: {', '.join(str(row['frame']) for row in rows if row['keyframe'])}", file=sys.stderr)
+    for row in rows:
         print(json.dumps(row))
     return 0
 
@@ -41,17 +40,9 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(file: str | None) -> SequenceSettings:
     if file is None:
         return SequenceSettings()
-    try:
-        if file == "-":
-            return SequenceSettings.from_json(sys.stdin.read())
-        if Path(file).stat().st_size > LARGEST_FILE:
-            raise SettingsError(f"settings: {file} is larger than {LARGEST_FILE} bytes")
-        text = Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"settings: {file} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"settings: {file} is no text in UTF-8") from None
-    return SequenceSettings.from_json(text)
+    if file == "-":
+        return SequenceSettings.from_json(sys.stdin.read())
+    return SequenceSettings.from_dict(read_json(file))
 
 
 def _seed(text: str) -> int:

@@ -49,8 +49,13 @@ class Host(Protocol):
     """Where latents belong; a resumed one is brought there."""
 
     identity: str
-    """All else that decides about a frame, in any form: model, sampler, scheduler, steps, cfg, size, extra networks,
-    settings of Iterative Mixing. A sequence is resumed only where it is the same."""
+    """All else that decides a frame, in any form: everything that would give another picture for the same job.
+
+    Model, VAE and other modules, by their hashes; sampler, scheduler and all options of both (eta, s_churn, ...);
+    steps, cfg, size; where noise comes from, variation seeds, seed resize; clip skip, emphasis, tiling, styles, extra
+    networks; Iterative Mixing's settings and the content of its uploaded reference; hires fix. A sequence is resumed
+    only where it is the same. What the plan has (prompts, seeds, denoise), the init latent and the mask count anyway.
+    """
 
     mask: Tensor | None
     """[1 or B, 1, H, W], 1 where a frame may change and 0 where the init image stays; None without a mask."""

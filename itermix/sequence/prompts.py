@@ -3,6 +3,9 @@
 Two ways to write them. Numbered, as the node "CLIP Text Encode Sequence": `index: prompt`, which goes on over the
 lines below it up to the next number. Or a plain list, one prompt per line, spaced over the frames, as "(v2)" of that
 node. Empty lines and lines that begin with # are left out. A keyframe holds until the next one.
+
+The number may be indented, and its colon the full-width one of a Chinese or Japanese keyboard. `16:9` is no keyframe
+but a ratio: a number right after the colon, unless letters follow it at once (`8:1girl`).
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ from itermix.settings import SettingsError
 SPACINGS = ("numbered", "linear", "sinus", "sinus inverted", "half sinus", "half sinus inverted")
 LONGEST_SHOWN = 40  # characters of a line repeated in its message
 
-KEY = re.compile(r"([^\s:<>()\[\]{},]+)\s*:")  # what stands where a frame number belongs
+BOM = "\ufeff"  # that some editors put before a text
+KEYFRAME = re.compile(r"\s*(\d+)\s*[:\uff1a](?!\d+(?!\w))")
+RATIO = re.compile(r"\s*\d+\s*[:\uff1a]\d")
+KEY = re.compile(r"([^\s:<>()\[\]{},]+)\s*:")  # what else stands where a frame number belongs
 
 Keyframes = dict[int, str]  # frame number, prompt; in rising order
 
@@ -42,7 +48,7 @@ def numbered(name: str, text: str, frames: int) -> Keyframes:
     bodies: dict[int, list[str]] = {}
     at: dict[int, int] = {}
     for line_number, line in _lines(text):
-        key = KEY.match(line)
+        key = _key_of(line)
         if key:
             index = _index(name, line_number, line, key.group(1), frames)
             if index in bodies:
@@ -51,7 +57,8 @@ def numbered(name: str, text: str, frames: int) -> Keyframes:
         elif bodies:
             bodies[next(reversed(bodies))].append(line.strip())
         else:
-            raise _refused(name, line_number, line, 'the first prompt begins with its frame number, as in "0: a rose"')
+            why = 'the first prompt begins with its frame number, a colon and a blank, as in "0: a rose"'
+            raise _refused(name, line_number, line, why)
     table = {index: "\n".join(filter(None, body)) for index, body in sorted(bodies.items())}
     for index, prompt in table.items():
         if not prompt and name == "prompts":  # to have no negative prompt is a wish like any other
@@ -93,12 +100,18 @@ def ends(table: Keyframes, frame: int) -> tuple[int, int | None]:
 
 def _lines(text: str) -> list[tuple[int, str]]:
     """Number and text of each line that says something. Blanks before a line stay: they mark its going on."""
-    lines = [(number, line.rstrip()) for number, line in enumerate(text.splitlines(), start=1)]
+    lines = [(number, line.rstrip()) for number, line in enumerate(text.removeprefix(BOM).splitlines(), start=1)]
     return [(number, line) for number, line in lines if line and not line.lstrip().startswith("#")]
 
 
+def _key_of(line: str) -> re.Match[str] | None:
+    """What a line has in the place of a frame number, its first group; None for a line of prompt."""
+    found = KEYFRAME.match(line)
+    return found if found or RATIO.match(line) else KEY.match(line)
+
+
 def _index(name: str, line_number: int, line: str, key: str, frames: int) -> int:
-    if not re.fullmatch("[0-9]{1,9}", key):
+    if not re.fullmatch(r"\d{1,9}", key):
         raise _refused(
             name, line_number, line, f'"{key[:LONGEST_SHOWN]}" is no frame number; indent the line if it is prompt'
         )

@@ -1,7 +1,8 @@
 """What a sequence needs to go on after an interrupt, in one file that is replaced whole after every frame.
 
 A file is a magic line, the length of a header, the header (JSON: version, fingerprint of the sequence, next frame,
-folder, names, dtypes and shapes of the tensors, their checksum) and the tensors' bytes. Nothing in it is ever executed.
+folder, names, dtypes and shapes of the tensors), the tensors' bytes and the SHA-256 of all before it. Nothing in it is
+ever executed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 from itermix.files import reason_of, write_whole
 
 MAGIC = b"itermix sequence\n"
-VERSION = 1
+VERSION = 2
 LARGEST_HEADER = 2**20  # bytes
 LARGEST_TENSORS = 2**32  # bytes
 DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.float32, torch.float64, torch.float16)}
@@ -63,17 +64,17 @@ def save(file: str | Path, state: State) -> None:
         "next": state.next,
         "folder": state.folder,
         "tensors": [[name, str(t.dtype).removeprefix("torch."), list(t.shape)] for name, t in tensors.items()],
-        "sha256": hashlib.sha256(payload).hexdigest(),
     }
     text = json.dumps(header).encode()
+    data = MAGIC + len(text).to_bytes(8, "big") + text + payload
     try:
-        write_whole(file, MAGIC + len(text).to_bytes(8, "big") + text + payload)
+        write_whole(file, data + hashlib.sha256(data).digest())
     except OSError as error:
         raise StateError(f"{file} cannot be written: {reason_of(error)}; the sequence cannot be resumed") from None
 
 
 def load(file: str | Path) -> State:
-    """Raises StateError for a file that is missing, foreign, cut short, damaged or from a newer itermix."""
+    """Raises StateError for a file that is missing, foreign, cut short, damaged or from another version of itermix."""
     try:
         with open(file, "rb") as stream:
             return _parsed(Path(file), stream)
@@ -84,31 +85,42 @@ def load(file: str | Path) -> State:
 
 
 def _parsed(file: Path, stream: Any) -> State:
-    if stream.read(len(MAGIC)) != MAGIC:
+    head = stream.read(len(MAGIC) + 8)
+    if head[: len(MAGIC)] != MAGIC:
         raise StateError(f"{file} is no saved sequence; start a new one")
-    length = int.from_bytes(stream.read(8), "big")
+    length = int.from_bytes(head[len(MAGIC) :], "big")
     try:
-        header = json.loads(stream.read(length)) if length <= LARGEST_HEADER else {}
-        version = header["version"]
-        if isinstance(version, int) and version > VERSION:
-            raise StateError(f"{file} is from a newer itermix (version {version}); update itermix to resume it")
+        text = stream.read(length) if length <= LARGEST_HEADER else b""
+        header = json.loads(text)
+        _require_version(file, header["version"])
         shapes = {name: (DTYPES[dtype], _shape(shape)) for name, dtype, shape in header["tensors"]}
         sizes = {name: _itemsize(dtype) * math.prod(shape) for name, (dtype, shape) in shapes.items()}
-        expected = sum(sizes.values())
-        if expected > LARGEST_TENSORS or expected != file.stat().st_size - stream.tell():  # before memory is taken
+        expected, digest = sum(sizes.values()), hashlib.sha256()
+        left = file.stat().st_size - stream.tell()
+        if expected > LARGEST_TENSORS or left != expected + digest.digest_size:  # before memory is taken
             raise ValueError
         payload = stream.read(expected)
-        if hashlib.sha256(payload).hexdigest() != header["sha256"]:
+        for part in (head, text, payload):
+            digest.update(part)
+        if stream.read() != digest.digest():
             raise ValueError
         tensors, start = {}, 0
         for name, (dtype, shape) in shapes.items():
             data = bytearray(payload[start : start + sizes[name]])
             tensors[name] = torch.frombuffer(data, dtype=dtype).reshape(shape)
             start += sizes[name]
-        made = State(str(header["fingerprint"]), _count(header["next"]), tensors["previous"], tensors["first"])
-        return replace(made, folder=str(header.get("folder", "")))  # a file of an older itermix has none
+        names = str(header["fingerprint"]), str(header["folder"])
+        return State(names[0], _count(header["next"]), tensors["previous"], tensors["first"], names[1])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StateError(f"{file} is cut short or damaged; start a new sequence") from None
+
+
+def _require_version(file: Path, version: Any) -> None:
+    """Raises StateError for a version that is another, and ValueError for what is none."""
+    if _count(version) > VERSION:
+        raise StateError(f"{file} is from a newer itermix (version {version}); update itermix to resume it")
+    if version < VERSION:
+        raise StateError(f"{file} is from an older itermix (version {version}); start a new sequence")
 
 
 def _itemsize(dtype: torch.dtype) -> int:

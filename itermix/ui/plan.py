@@ -20,7 +20,7 @@ ONE_LINE, WRAPPED = "white-space: nowrap;", "overflow-wrap: anywhere;"
 
 
 def plan_table(rows: list[dict[str, Any]]) -> str:
-    """HTML; a column that says nothing of any frame is left out."""
+    """HTML: at which frames keyframes were read, and the table; a column that says nothing of any frame is left out."""
     columns = [
         (title, name, ONE_LINE if is_short else WRAPPED)
         for title, name, is_short in COLUMNS
@@ -28,7 +28,9 @@ def plan_table(rows: list[dict[str, Any]]) -> str:
     ]
     head = "".join(f'<th style="{CELL}">{title}</th>' for title, _, _ in columns)
     body = "".join(_row(row, columns) for row in rows)
+    keyframes = ", ".join(str(row["frame"]) for row in rows if row["keyframe"])
     return (
+        f"<p>Keyframes at {keyframes}</p>"
         '<div style="max-height: 24em; overflow-y: auto;"><table style="width: 100%; border-collapse: collapse;">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

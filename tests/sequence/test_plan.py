@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import itermix
 from itermix.sequence.plan import plan, table
-from itermix.sequence.prompts import SPACINGS, spaced
+from itermix.sequence.prompts import SPACINGS, numbered, read, spaced
 from itermix.sequence.settings import SEED_KEYINGS, SEED_MODES
 from itermix.settings import SettingsError
 from tests.conftest import ORACLE
@@ -143,6 +143,8 @@ BAD = [
     ("99999999999999999999: a", "is no frame number"),
     ("0:\n3: b", "line 1: '0:' .* frame 0 has no prompt"),
     ("a rose", "line 1: 'a rose' .* begins with its frame number"),
+    ("16:9 picture", "line 1: '16:9 picture' .* its frame number, a colon and a blank"),
+    ("0: a\n  12：b", "prompts, line 2: .* the last of 12 frames is 11"),
 ]
 
 
@@ -163,6 +165,33 @@ def test_bodies_go_over_lines_with_remarks_left_out():
     frames = plan(Settings(prompts=text))
     assert str(frames[0].positive) == "a rose,\nred: very\nin bloom <lora:x:1> (soft:1.2)"
     assert str(frames[3].positive) == "b"
+
+
+KEYFRAMES = {
+    "indented": ("0: a\n   8: a fox", {0: "a", 8: "a fox"}),
+    "by a tab": ("0: a\n\t8:\ta fox", {0: "a", 8: "a fox"}),
+    "full-width colon": ("0：ねこ\n8： きつね", {0: "ねこ", 8: "きつね"}),
+    "full-width digits": ("０: a\n８：a fox", {0: "a", 8: "a fox"}),
+    "a ratio": ("0: a fox\n16:9 picture, 4:3", {0: "a fox\n16:9 picture, 4:3"}),
+    "an indented ratio": ("0: a fox\n  16:9", {0: "a fox\n16:9"}),
+    "a ratio with a full-width colon": ("0: a fox\n16：9", {0: "a fox\n16：9"}),
+    "a ratio behind its keyframe": ("0: 16:9 picture", {0: "16:9 picture"}),
+    "digits that begin a word": ("0: a\n8:1girl\n9:3人", {0: "a", 8: "1girl", 9: "3人"}),
+    "no blanks": ("0:a\n8:a fox", {0: "a", 8: "a fox"}),
+    "a byte order mark": ("\ufeff0: a\n8: a fox", {0: "a", 8: "a fox"}),
+    "prose with a full-width colon": ("0: 絵\n注意：明るい", {0: "絵\n注意：明るい"}),
+}
+
+
+@pytest.mark.parametrize("text, expected", KEYFRAMES.values(), ids=KEYFRAMES)
+def test_keyframes_are_read_as_people_type_them(text, expected):
+    assert numbered("prompts", text, 20) == expected
+    rows = table(plan(Settings(frames=20, prompts=text)))
+    assert [row["frame"] for row in rows if row["keyframe"]] == list(expected)
+
+
+def test_a_list_may_begin_with_a_byte_order_mark():
+    assert read("\ufeffa\nb", "", "linear", 4) == ({0: "a", 2: "b"}, {})
 
 
 def test_more_prompts_than_frames_are_refused():

@@ -207,10 +207,11 @@ def test_a_state_comes_back_bit_by_bit(tmp_path):
 
 def test_a_state_cut_short_anywhere_or_with_one_byte_changed_is_refused(tmp_path):
     whole = saved(tmp_path / "s")
-    broken = [whole[:end] for end in range(0, len(whole), 7)] + [whole[:-1] + b"\xff", whole + b"x"]
+    broken = [whole[:end] for end in range(0, len(whole), 7)] + [whole + b"x"]
+    broken += [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(len(whole))]  # header and all
     for data in broken:
         (tmp_path / "b").write_bytes(data)
-        with pytest.raises(StateError, match="cut short or damaged|no saved sequence"):
+        with pytest.raises(StateError, match="cut short or damaged|no saved sequence|newer itermix"):
             state.load(tmp_path / "b")
 
 
@@ -220,7 +221,7 @@ def test_missing_foreign_and_newer_states_say_so(tmp_path):
     torch.save({"a": 1}, tmp_path / "foreign")
     with pytest.raises(StateError, match="is no saved sequence"):
         state.load(tmp_path / "foreign")
-    newer = saved(tmp_path / "s").replace(b'"version": 1', b'"version": 2')
+    newer = saved(tmp_path / "s").replace(b'"version": 2', b'"version": 3')
     (tmp_path / "newer").write_bytes(newer)
     with pytest.raises(StateError, match="is from a newer itermix"):
         state.load(tmp_path / "newer")

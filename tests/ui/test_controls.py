@@ -160,8 +160,8 @@ def test_a_preset_saved_in_img2img_keeps_what_its_page_does_not_show(img2img, tm
 
 
 ROWS = [
-    {"frame": 0, "seed": 7, "denoise": 1.0, "prompt": "<b>", "negative": "", "interpolation": "off"},
-    {"frame": 1, "seed": 8, "denoise": 0.5, "prompt": "b", "negative": "", "interpolation": "off"},
+    {"frame": 0, "seed": 7, "denoise": 1.0, "prompt": "<b>", "negative": "", "interpolation": "off", "keyframe": True},
+    {"frame": 1, "seed": 8, "denoise": 0.5, "prompt": "b", "negative": "", "interpolation": "off", "keyframe": False},
 ]
 
 
@@ -170,6 +170,7 @@ def test_the_plans_table_has_no_column_that_says_nothing():
 
     table = plan_table(ROWS)
     assert table.count("<th") - table.count("<thead") == 4 and table.count("<td") == 8 and "&lt;b&gt;" in table
+    assert "Keyframes at 0<" in table
     assert "latent" in plan_table([*ROWS, {**ROWS[0], "interpolation": "slerp 0.5"}])
 
 
