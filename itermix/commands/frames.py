@@ -139,12 +139,12 @@ def init_of(studio: Studio, request: Resolved, source: Source) -> Tensor | None:
 def finish(writer: Writer, report: SequenceReport, settings: SequenceSettings, out: Path) -> bool:
     """Makes the video of all frames that lie beside --out, those of an earlier run too. Whether nothing is missing."""
     from itermix.pictures import films
+    from itermix.pictures.reel import Timing
 
     if report.interrupted and not settings.finish_interrupted:
         return False
     files = [frame_file(out, index) for index in range(report.next)]
-    timing = films.Timing(settings.fps, settings.hold_first, settings.hold_last, settings.ping_pong)
-    film = films.save_film(files, out.with_suffix(""), settings.video_format, timing)
+    film = films.save_film(files, out.with_suffix(""), settings.video_format, Timing.of(settings))
     for line in film.messages:
         print(line, file=sys.stderr)
     for path in film.files:

@@ -33,7 +33,7 @@ def sequence(host, tab="txt2img", settings=(), **body):
 
 
 AFTERWARDS = [
-    "itermix.pictures.films.save_film", "itermix.pictures.films.save_frame", "itermix.pictures.films.new_folder",
+    "itermix.pictures.films.save_film", "itermix.pictures.frames.save_frame", "itermix.pictures.frames.new_folder",
     "itermix.webui.sequence.results.Results._write_video", "itermix.webui.sequence.results.Results._add_grid",
     "itermix.webui.sequence.results.Results.keep",
 ]  # fmt: skip

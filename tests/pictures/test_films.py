@@ -4,14 +4,14 @@ import builtins
 import errno
 import importlib.util
 import io
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
 
-from itermix.pictures import films as media
-from itermix.pictures.films import Timing, new_folder, save_film, save_frame
+from itermix.pictures import mp4
+from itermix.pictures.films import save_film
+from itermix.pictures.frames import save_frame
+from itermix.pictures.reel import Timing
 
 HAS_PYAV = importlib.util.find_spec("av") is not None
 TEXT = "a rose, größer 月\nSteps: 20, Seed: 5"
@@ -30,8 +30,8 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def no_encoder(monkeypatch):
-    monkeypatch.setattr(media, "find_spec", lambda name: None)
-    monkeypatch.setattr(media.shutil, "which", lambda name: None)
+    monkeypatch.setattr(mp4, "find_spec", lambda name: None)
+    monkeypatch.setattr(mp4.shutil, "which", lambda name: None)
 
 
 def shown(path):
@@ -44,53 +44,6 @@ def shown(path):
             red.append(film.convert("RGB").getpixel((32, 24))[0])
             time.append(film.info["duration"])
     return red, time
-
-
-def test_a_picture_on_demand_is_that_of_its_file(pictures):
-    with Image.open(pictures[3]) as whole:
-        whole.load()
-        read = media.on_demand(pictures[3])
-        assert (read.size, read.mode) == (whole.size, whole.mode)
-        assert read.tobytes() == whole.tobytes() and read.info["parameters"] == whole.info["parameters"] == TEXT
-
-
-def test_pictures_on_demand_keep_no_file_open_and_no_pixels(pictures, monkeypatch):
-    opened = []
-
-    def noted(*arguments, **more):
-        opened.append(real(*arguments, **more))
-        return opened[-1]
-
-    real = builtins.open
-    monkeypatch.setattr(builtins, "open", noted)
-    read = [media.on_demand(path) for path in pictures * 20]
-    assert len(opened) >= len(read) and all(file.closed for file in opened)
-    before = len(opened)
-    assert [picture.getpixel((0, 0))[0] for picture in read[:5]] == [0, 40, 80, 120, 160]
-    assert len(opened) > before and all(file.closed for file in opened)  # the pixels were not there yet
-
-
-def test_a_picture_on_demand_whose_file_is_gone_says_so_when_it_is_asked_for(pictures):
-    read = media.on_demand(pictures[0])
-    pictures[0].unlink()
-    assert read.size == (64, 48)
-    with pytest.raises(FileNotFoundError, match="00000.png"):
-        read.load()
-    with pytest.raises(FileNotFoundError):
-        media.on_demand(pictures[0])
-
-
-@pytest.mark.parametrize("most, size", [(5 * 64 * 48, (64, 48)), (5 * 32 * 24, (32, 24)), (1, (1, 1))])
-def test_pictures_within_a_number_of_pixels(pictures, most, size):
-    read = [media.on_demand(path) for path in pictures]
-    found = list(media.within(read, most))
-    assert [picture.size for picture in found] == [size] * 5
-    assert [picture.getpixel((0, 0))[0] for picture in found] == [0, 40, 80, 120, 160]
-    for path in pictures:
-        path.unlink()
-    with pytest.raises(FileNotFoundError):  # its pixels were read for the copy, and not kept
-        read[0].load()
-    assert list(media.within([found[0]], 64 * 48)) == [found[0]]
 
 
 @pytest.mark.parametrize(
@@ -109,28 +62,6 @@ def test_the_order_of_frames(timing, expected):
 def test_one_frame_and_none():
     assert list(Timing(ping_pong=True).order(1)) == [0]
     assert list(Timing(hold_first=3).order(0)) == []
-
-
-def test_a_frame_holds_its_pixels_and_its_infotext(pictures):
-    assert [path.name for path in pictures] == [f"{index:05}.png" for index in range(5)]
-    with Image.open(pictures[3]) as picture:
-        assert picture.text["parameters"] == TEXT
-        assert picture.getpixel((5, 5)) == (120, 90, 80)
-
-
-def test_folders_are_numbered_on(tmp_path):
-    assert [new_folder(tmp_path / "a" / "b").name for _ in range(3)] == ["00000", "00001", "00002"]
-    (tmp_path / "a" / "b" / "00041").mkdir()
-    (tmp_path / "a" / "b" / "notes").mkdir()
-    assert new_folder(tmp_path / "a" / "b").name == "00042"
-
-
-@pytest.mark.parametrize("name, is_frame", [
-    ("00000.png", True), ("100000.png", True), ("00001 (1).png", False), ("00001-edited.png", False), (".png", False),
-    ("00001.jpg", False), ("\u0663.png", False),
-])  # fmt: skip
-def test_files_of_the_user_in_the_folder_are_no_frames(name, is_frame):
-    assert media.is_frame_name(name) == is_frame
 
 
 @pytest.mark.parametrize("format, tolerance", [("webp", 6), ("gif", 6)])
@@ -175,9 +106,9 @@ def read_mp4(path):
         return red, float(stream.average_rate), stream.codec_context.name, film.metadata["comment"], size
 
 
-@pytest.mark.skipif(not HAS_PYAV or media.ffmpeg() is None, reason="ffmpeg, or PyAV to read with, is not there")
+@pytest.mark.skipif(not HAS_PYAV or mp4.ffmpeg() is None, reason="ffmpeg, or PyAV to read with, is not there")
 def test_mp4_by_ffmpeg(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(media, "find_spec", lambda name: None if name == "av" else find_spec(name))
+    monkeypatch.setattr(mp4, "find_spec", lambda name: None if name == "av" else find_spec(name))
     written = save_film(pictures, tmp_path / "film", "mp4", Timing(fps=9), TEXT)
     assert (written.files, written.messages) == ([tmp_path / "film.mp4"], [])
     red, rate, codec, _, _ = read_mp4(written.files[0])
@@ -272,23 +203,3 @@ class Full:
 
     def __exit__(self, *error):
         self.stream.close()
-
-
-PEAK = """
-import resource, sys
-from itermix.pictures.films import save_film
-save_film([sys.argv[1]] * int(sys.argv[2]), sys.argv[3], "webp")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
-    """A picture of this size takes 0.8 MB, 90 of them 71 MB."""
-    pytest.importorskip("resource")
-    path = save_frame(tmp_path, 0, Image.linear_gradient("L").resize((512, 512)).convert("RGB")).files[0]
-
-    def peak(count):
-        command = [sys.executable, "-c", PEAK, str(path), str(count), str(tmp_path / "film")]
-        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024.0
-
-    assert peak(100) < peak(10) + 20.0

@@ -11,7 +11,9 @@ from typing import Any
 from modules import images, processing, shared
 from PIL import Image
 
-from itermix.pictures import films as media
+from itermix.pictures import films
+from itermix.pictures import frames as frame_files
+from itermix.pictures.reel import Timing
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.webui import compat
 from itermix.webui.log import log
@@ -56,11 +58,11 @@ class Results:
     def make_folder(self) -> None:
         """A new one; a resumed sequence goes on in its own, so that its film has all frames."""
         try:
-            if self.skips and media.is_folder_name(self._resumed_folder):
+            if self.skips and frame_files.is_folder_name(self._resumed_folder):
                 if (self.parent / self._resumed_folder).is_dir():
                     self.folder = self.parent / self._resumed_folder
                     return
-            self.folder = media.new_folder(self.parent)
+            self.folder = frame_files.new_folder(self.parent)
             if self.skips:
                 self.messages.append(f"the first {self.skips} frames are not there any more; these go to {self.folder}")
         except Exception as error:
@@ -89,14 +91,14 @@ class Results:
         )
         index = (self.skips + p.iteration) * p.batch_size + p.batch_index
         try:
-            written = media.save_frame(self.folder, index, picture, text)
+            written = frame_files.save_frame(self.folder, index, picture, text)
         except Exception as error:  # the picture itself is with the host
-            written = media.Written(messages=[f"frame {index}: {type(error).__name__}: {error}"])
+            written = frame_files.Written(messages=[f"frame {index}: {type(error).__name__}: {error}"])
         self._files += written.files
         self._unwritten += written.messages
         with suppress(OSError, Image.DecompressionBombError):  # then the host keeps the picture itself
             for path in written.files:
-                picture = media.on_demand(path)
+                picture = frame_files.on_demand(path)
                 picture.already_saved_as = str(path)  # the host's own name for it
         return picture
 
@@ -154,7 +156,7 @@ class Results:
     def _add_grid(self, processed: Any, frames: int) -> None:
         if not self._has_grid or frames < 2:
             return
-        grid = images.image_grid(list(media.within(processed.images[:frames], GRID_PIXELS)), self.p.batch_size)
+        grid = images.image_grid(list(frame_files.within(processed.images[:frames], GRID_PIXELS)), self.p.batch_size)
         processed.images.insert(0, grid)
         processed.infotexts.insert(0, processed.infotexts[0])
         processed.index_of_first_image = 1
@@ -164,27 +166,27 @@ class Results:
         settings, batch = self.settings, self.p.batch_size
         if settings.video_format == "none" or self.folder is None or not self._files:
             return
-        timing = media.Timing(settings.fps, settings.hold_first, settings.hold_last, settings.ping_pong)
-        every = sorted(path for path in self.folder.glob("*.png") if media.is_frame_name(path.name))
-        films = []
+        timing = Timing.of(settings)
+        every = sorted(path for path in self.folder.glob("*.png") if frame_files.is_frame_name(path.name))
+        made = []
         for image in range(batch):
             own = [path for path in every if int(path.stem) % batch == image]
-            written = media.save_film(own, self.folder / f"sequence-{image}", settings.video_format, timing)
+            written = films.save_film(own, self.folder / f"sequence-{image}", settings.video_format, timing)
             self.messages += written.messages
-            films += written.files
-        for film in films:
+            made += written.files
+        for film in made:
             log.info(f"{INFOTEXT_KEY}: {film}")
-        self._hand_out(processed, films)
+        self._hand_out(processed, made)
 
-    def _hand_out(self, processed: Any, films: list[Path]) -> None:
+    def _hand_out(self, processed: Any, made: list[Path]) -> None:
         """To the API by path, and as a file where it is asked for; to the page in the gallery."""
-        processed.extra_generation_params[VIDEO_KEY] = [str(film) for film in films]
+        processed.extra_generation_params[VIDEO_KEY] = [str(film) for film in made]
         if self.return_video:
-            data = [base64.b64encode(film.read_bytes()).decode() for film in films]
+            data = [base64.b64encode(film.read_bytes()).decode() for film in made]
             processed.extra_generation_params[DATA_KEY] = data
         if getattr(self.p, "is_api", False):
             return
-        for film in films:
+        for film in made:
             if film.suffix == ".mp4":  # no picture for a gallery: javascript/itermix_video.js shows it
                 compat.hand_out(film)
                 processed.comments += f"{VIDEO_KEY}: {film}\n"

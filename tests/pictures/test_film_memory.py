@@ -1,0 +1,45 @@
+"""Memory does not grow with a film's frames, in any format.
+
+The measure is the peak of a fresh interpreter, as Linux writes it down for the program alone: the usual one,
+getrusage's, begins at the size of the parent that started it, which hides all that a small child does.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from itermix.pictures import mp4
+from itermix.pictures.frames import save_frame
+
+SIDE, MORE = 384, 50
+FRAME = SIDE * SIDE * 3 / 2**20  # megabytes: 0.42, and 21 for what the longer film has more
+PEAK = """
+import re, sys
+from pathlib import Path
+from itermix.pictures.films import save_film
+count, folder, format = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+pictures = sorted(folder.glob("*.png"))
+written = save_film((pictures * count)[:count], folder / "film", format)
+assert [file.suffix for file in written.files] == [f".{format}"], written.messages
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text()).group(1))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux writes a program's peak of memory down")
+@pytest.mark.parametrize("format, few", [("webp", 10), ("gif", 10), ("mp4", 70)])  # h264 looks 50 frames ahead
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, format, few):
+    if format == "mp4" and not mp4.has_pyav():
+        pytest.skip("PyAV is not installed")
+    for index in range(2):  # neighbours differ everywhere, and have few colours, which are quickly counted
+        values = np.random.default_rng(index).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+        save_frame(tmp_path, index, Image.fromarray(values).resize((SIDE, SIDE), Image.Resampling.NEAREST))
+
+    def peak(count):
+        command = [sys.executable, "-c", PEAK, str(count), str(tmp_path), format]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024
+
+    assert peak(few + MORE) - peak(few) < MORE * FRAME / 4
