@@ -6,9 +6,11 @@ from itermix.commands.plan import main
 
 
 def test_one_json_object_for_each_frame(tmp_path, capsys):
-    (tmp_path / "s.json").write_text('{"frames": 3, "prompts": "2: b", "seed_mode": "decrement"}')
+    (tmp_path / "s.json").write_text('{"frames": 3, "prompts": "2: b", "travel": "off", "seed_mode": "decrement"}')
     assert main(["--settings", str(tmp_path / "s.json"), "--seed", "1", "--prompt", "a"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    out, error = capsys.readouterr()
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert error == "keyframes: 0, 2\n"
     assert [(row["frame"], row["seed"], row["prompt"]) for row in rows] == [
         (0, 1, "a"),
         (1, 0, "a"),
@@ -21,8 +23,8 @@ def test_one_json_object_for_each_frame(tmp_path, capsys):
     [
         (b'{"frames": 0}', "frames: 0 is not allowed; it takes a whole number from 1 to 1024"),
         (b'{"frame": 3}', "'frame' is not a setting"),
-        (b"[1", "it takes a JSON object"),
-        (b"\xff\xfe", "is no text in UTF-8"),
+        (b"[1", "s.json cannot be used: it is not JSON"),
+        (b"\xff\xfe", "it is not UTF-8 text; save it as UTF-8"),
         (b'{"prompts": "0: a\\n0: b"}', "prompts, line 2"),
     ],
 )
