@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from itermix.pictures.saving import save_picture
+from itermix.pictures.sheet import composed
 from itermix.studio.pictures import picture_of
 
 HEAD = ("method", "scale", "structure", "distance", "sharpness", "objects", "mended")
@@ -16,7 +17,8 @@ structure: correlation with the native picture's low frequencies; 1 is the same 
 distance: sliced Wasserstein distance from real pictures of that size, mean over the Laplacian levels; 0 is real.
 sharpness: power of the finest Laplacian level over the real pictures'; below 1 is blur.
 objects: share of pictures with as many separate objects as the native one; mended: of those where direct has not."""
-GAP, CELL, HEADING = 10, 192, 30
+TITLE = "The picture benchmark at 2x"
+SENTENCE = "One seed of each prompt; the native picture stands left, at its own size."
 SHOWN = ("direct", "hires 0.3", "hires 0.7", "DemoFusion", "itermix", "itermix Creative")
 PICTURES = 6  # rows of the sheet
 
@@ -34,22 +36,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def sheet(made: dict[tuple[str, int], Tensor], prompts: list[str], seeds: int, path: Path, scale: int = 2) -> None:
     """Prompts down, methods across, at 2x; the native picture stands left at its own size."""
-    columns = ["native", *SHOWN]
-    count = min(PICTURES, len(prompts))
-    wide, high = len(columns) * (CELL + GAP) + GAP, count * (CELL + GAP + HEADING) + HEADING + GAP
-    canvas = Image.new("RGB", (wide, high), "white")
-    write = ImageDraw.Draw(canvas)
-    font, small = ImageFont.load_default(16), ImageFont.load_default(13)
-    for x, name in enumerate(columns):
-        write.text((GAP + x * (CELL + GAP), GAP), name, fill="black", font=font)
-        for y in range(count):
-            top = HEADING + GAP + y * (CELL + GAP + HEADING)
-            pictures = made["native", 1] if name == "native" else made[name, scale]
-            picture = picture_of(pictures[y * seeds][None])
-            if name == "native":  # shown as small as it is
-                picture = picture.resize((CELL // scale, CELL // scale), Image.Resampling.LANCZOS)
-                write.text((GAP, top + CELL + 4), prompts[y], fill="black", font=small)
-            else:
-                picture = picture.resize((CELL, CELL), Image.Resampling.LANCZOS)
-            canvas.paste(picture, (GAP + x * (CELL + GAP), top + (CELL - picture.height) // 2))
-    canvas.save(path)
+    columns = [("native", 1), *((name, scale) for name in SHOWN)]
+    prompts = prompts[:PICTURES]
+    rows = [[picture_of(made[column][number * seeds][None]) for column in columns] for number in range(len(prompts))]
+    save_picture(path, composed(TITLE, SENTENCE, [name for name, _ in columns], prompts, rows))

@@ -92,13 +92,16 @@ class _OnDemand(io.RawIOBase):
         return self.place
 
 
-def within(pictures: Iterable[Image.Image], most_pixels: int) -> Iterator[Image.Image]:
+def within(pictures: Iterable[Image.Image], most_pixels: int, count: int = 0) -> Iterator[Image.Image]:
     """The pictures, all made smaller by the same factor where together they have more pixels than that.
 
-    Smaller ones are copies; the pixels of a picture `on_demand` are not kept for it.
+    count: as if they were so many, where others of their size are to come. Smaller ones are copies; the pixels of a
+    picture `on_demand` are not kept for it.
     """
     pictures = list(pictures)
     pixels = sum(picture.width * picture.height for picture in pictures)
+    if count > len(pictures) > 0:
+        pixels = pixels * count // len(pictures)
     factor = (most_pixels / pixels) ** 0.5 if pixels > most_pixels else 1.0
     for picture in pictures:
         source = getattr(picture, "fp", None)

@@ -8,8 +8,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-PAPER, INK, FAINT = "#ffffff", "#1a1a1a", "#5a5a5a"
+BACKGROUND, FOREGROUND, FAINT = "#ffffff", "#1a1a1a", "#5a5a5a"
 LEAST_CELL, LARGEST_CELL = 200, 512  # widths, pixels
+MOST_PIXELS = 2**26  # of all pictures: 200 MB, and what a browser still shows
 # For cells of 256 pixels, growing with them, so that a sheet shown small can still be read. The heights are letters'.
 USUAL_CELL, TITLE, TEXT, LABEL, ROW_LABEL, GAP, MARGIN = 256, 38, 26, 21, 170, 10, 26
 
@@ -36,10 +37,10 @@ def composed(
     fonts: Fonts = ImageFont.load_default,
 ) -> Image.Image:
     """The sheet. pictures: row by row. All are shown at one scale, whole, in the middle of their cell; 1 where the
-    largest has no side above LARGEST_CELL. Rows have no labels where all are empty. fonts: Pillow's own needs
-    Pillow 10.1."""
-    longest = max(max(picture.size) for line in pictures for picture in line)
-    shown = [[_scaled(picture, min(1.0, LARGEST_CELL / longest)) for picture in line] for line in pictures]
+    largest has no side above LARGEST_CELL, and all together no more than MOST_PIXELS. Rows have no labels where all
+    are empty. fonts: Pillow's own needs Pillow 10.1."""
+    scale = _scale([picture.size for line in pictures for picture in line])
+    shown = [[_scaled(picture, scale) for picture in line] for line in pictures]
     width = max(LEAST_CELL, *(picture.width for line in shown for picture in line))
     unit = max(1.0, width / USUAL_CELL)
     title_letters, text_letters, letters, left, gap, margin = (
@@ -56,7 +57,7 @@ def composed(
     lines = []
     if groups:
         widths = [group.columns * (width + gap) - gap for group in groups]
-        bars = [words(group.label, letters, w, PAPER, group.colour, gap) for group, w in zip(groups, widths)]
+        bars = [words(group.label, letters, w, BACKGROUND, group.colour, gap) for group, w in zip(groups, widths)]
         lines.append(line("", bars))
     lines.append(line("", [words(label, letters, width, margin=gap // 2) for label in columns]))
     lines.extend(
@@ -64,7 +65,7 @@ def composed(
     )
     grid = below(lines, gap)
     head = [words(title, title_letters, grid.width), words(sentence, text_letters, grid.width, FAINT)]
-    sheet = below([*head, Image.new("RGB", (1, gap), PAPER), grid], gap)
+    sheet = below([*head, Image.new("RGB", (1, gap), BACKGROUND), grid], gap)
     return framed(sheet, margin)
 
 
@@ -73,15 +74,15 @@ def written(
     font: ImageFont.FreeTypeFont,
     letters: int,
     width: int,
-    colour: str = INK,
-    paper: str = PAPER,
+    colour: str = FOREGROUND,
+    background: str = BACKGROUND,
     margin: int | None = None,
 ) -> Image.Image:
     """Text in as many lines as it needs; in the middle with a margin at its sides, at the left without one."""
     leading, side = round(letters * 1.35), margin or 0
     lines = _wrapped(text, font, width - 2 * side)
-    made = Image.new("RGB", (width, len(lines) * leading + (side if paper != PAPER else 0)), paper)
-    draw, top = ImageDraw.Draw(made), (side // 2 if paper != PAPER else 0)
+    made = Image.new("RGB", (width, len(lines) * leading + (side if background != BACKGROUND else 0)), background)
+    draw, top = ImageDraw.Draw(made), (side // 2 if background != BACKGROUND else 0)
     for number, words in enumerate(lines):
         at = (0 if margin is None else width // 2, top + number * leading)
         draw.text(at, words, colour, font, "la" if margin is None else "ma")
@@ -104,6 +105,11 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     return [words for words in lines if words] or [""]
 
 
+def _scale(sizes: Sequence[tuple[int, int]]) -> float:
+    longest, pixels = max(map(max, sizes)), sum(width * height for width, height in sizes)
+    return min(1.0, LARGEST_CELL / longest, (MOST_PIXELS / pixels) ** 0.5)
+
+
 def _scaled(picture: Image.Image, scale: float) -> Image.Image:
     picture = picture.convert("RGB")
     if scale == 1.0:
@@ -112,7 +118,7 @@ def _scaled(picture: Image.Image, scale: float) -> Image.Image:
 
 
 def _centred(picture: Image.Image, width: int) -> Image.Image:
-    made = Image.new("RGB", (width, picture.height), PAPER)
+    made = Image.new("RGB", (width, picture.height), BACKGROUND)
     made.paste(picture, ((width - picture.width) // 2, 0))
     return made
 
@@ -120,7 +126,7 @@ def _centred(picture: Image.Image, width: int) -> Image.Image:
 def _beside(parts: Sequence[Image.Image], gap: int) -> Image.Image:
     """Side by side, each in the middle of the highest one's height."""
     height = max(part.height for part in parts)
-    made, x = Image.new("RGB", (sum(part.width + gap for part in parts) - gap, height), PAPER), 0
+    made, x = Image.new("RGB", (sum(part.width + gap for part in parts) - gap, height), BACKGROUND), 0
     for part in parts:
         made.paste(part, (x, (height - part.height) // 2))
         x += part.width + gap
@@ -128,7 +134,8 @@ def _beside(parts: Sequence[Image.Image], gap: int) -> Image.Image:
 
 
 def below(parts: Sequence[Image.Image], gap: int) -> Image.Image:
-    made, y = Image.new("RGB", (max(part.width for part in parts), sum(p.height + gap for p in parts) - gap), PAPER), 0
+    height = sum(part.height + gap for part in parts) - gap
+    made, y = Image.new("RGB", (max(part.width for part in parts), height), BACKGROUND), 0
     for part in parts:
         made.paste(part, (0, y))
         y += part.height + gap
@@ -136,6 +143,6 @@ def below(parts: Sequence[Image.Image], gap: int) -> Image.Image:
 
 
 def framed(picture: Image.Image, margin: int) -> Image.Image:
-    made = Image.new("RGB", tuple(side + 2 * margin for side in picture.size), PAPER)
+    made = Image.new("RGB", tuple(side + 2 * margin for side in picture.size), BACKGROUND)
     made.paste(picture, (margin, margin))
     return made

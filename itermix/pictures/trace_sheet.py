@@ -33,7 +33,7 @@ def picture(
     strip = sheet.composed(title, SENTENCE, columns, ROWS, rows, fonts=fonts)
     plots = [_plot(trace, image, part, (strip.width - 3 * GAP) // len(PARTS), fonts) for part in range(len(PARTS))]
     legend = _legend(strip.width - 2 * GAP, fonts)
-    made = Image.new("RGB", (strip.width, strip.height + legend.height + PLOT + GAP), sheet.PAPER)
+    made = Image.new("RGB", (strip.width, strip.height + legend.height + PLOT + GAP), sheet.BACKGROUND)
     made.paste(strip, (0, 0))
     made.paste(legend, (GAP, strip.height))
     for number, plot in enumerate(plots):
@@ -47,7 +47,7 @@ def _heading(step: int, level: float, weight: float) -> str:
 
 def _cell(latents: Tensor | None, image: int, decode: Decode) -> Image.Image:
     if latents is None:
-        return Image.new("RGB", (CELL, CELL), sheet.PAPER)
+        return Image.new("RGB", (CELL, CELL), sheet.BACKGROUND)
     shown = decode(latents[image]).convert("RGB")
     scale = max(CELL // max(shown.size), 1)  # latent pixels stay squares
     return shown.resize((shown.width * scale, shown.height * scale), Image.Resampling.NEAREST)
@@ -55,7 +55,7 @@ def _cell(latents: Tensor | None, image: int, decode: Decode) -> Image.Image:
 
 def _plot(trace: Trace, image: int, part: int, width: int, fonts: sheet.Fonts) -> Image.Image:
     """One statistic over the steps, a line for each kind of latent."""
-    font, made = fonts(LETTERS), Image.new("RGB", (width, PLOT), sheet.PAPER)
+    font, made = fonts(LETTERS), Image.new("RGB", (width, PLOT), sheet.BACKGROUND)
     draw = ImageDraw.Draw(made)
     lines = {name: _line(trace, name, image, part) for name in ROWS}
     values = [value for line in lines.values() for _, value in line]
@@ -73,7 +73,7 @@ def _plot(trace: Trace, image: int, part: int, width: int, fonts: sheet.Fonts) -
         draw.text((left - LETTERS // 2, y), f"{value:.3g}", sheet.FAINT, font, "rm")
     for step, side in ((0, "la"), (last, "ra")):
         draw.text((at(step, low)[0], bottom + LETTERS // 3), f"step {step + 1}", sheet.FAINT, font, side)
-    draw.text((left, 0), PARTS[part], sheet.INK, font)
+    draw.text((left, 0), PARTS[part], sheet.FOREGROUND, font)
     for name, line in lines.items():
         if len(line) > 1:
             draw.line([at(*point) for point in line], COLOURS[name], 3)
@@ -84,7 +84,7 @@ def _plot(trace: Trace, image: int, part: int, width: int, fonts: sheet.Fonts) -
 
 def _legend(width: int, fonts: sheet.Fonts) -> Image.Image:
     """The names of the plots' lines in their colours."""
-    font, made = fonts(LETTERS), Image.new("RGB", (width, 2 * LETTERS), sheet.PAPER)
+    font, made = fonts(LETTERS), Image.new("RGB", (width, 2 * LETTERS), sheet.BACKGROUND)
     x = 4 * LETTERS
     for name in ROWS:
         ImageDraw.Draw(made).text((x, 0), name, COLOURS[name], font)

@@ -88,3 +88,12 @@ def test_folders_are_numbered_on(tmp_path):
 ])  # fmt: skip
 def test_files_of_the_user_in_the_folder_are_no_frames(name, is_frame):
     assert frames.is_frame_name(name) == is_frame
+
+
+def test_sheets_of_short_and_long_sequences_have_cells_of_one_size(pictures):
+    """As the cells of a plot must: each is made smaller as if it were as long as the longest."""
+    read = [frames.on_demand(path) for path in pictures]
+    most = 5 * 32 * 24
+    for count in (1, 2, 5):
+        assert {picture.size for picture in frames.within(read[:count], most, 5)} == {(32, 24)}
+    assert list(frames.within([], most, 5)) == []

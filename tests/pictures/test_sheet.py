@@ -36,7 +36,7 @@ def test_large_pictures_are_shown_at_one_scale():
     assert not contains(made, pictures[0][0])
 
 
-def ink(picture, colour=sheet.INK):
+def foreground(picture, colour=sheet.FOREGROUND):
     """The columns and rows that have letters of a colour: left, right, top, bottom."""
     rows, columns = np.nonzero((np.array(picture) == tuple(bytes.fromhex(colour[1:]))).all(axis=-1))
     return columns.min(), columns.max(), rows.min(), rows.max()
@@ -45,7 +45,7 @@ def ink(picture, colour=sheet.INK):
 def test_a_label_stays_over_its_column_however_long_it_is():
     for label in ("short", "a label of quite a few words that needs lines", "w" * 80):
         made = sheet.written(label, ImageFont.load_default(21), 21, 200, margin=5)
-        left, right, _, _ = ink(made)
+        left, right, _, _ = foreground(made)
         assert 0 <= left and right < 200
         assert abs((left + right) / 2 - 100) <= 6  # in the middle
 
@@ -63,7 +63,7 @@ def test_a_groups_bar_is_as_wide_as_its_columns():
     groups = [sheet.Group("one", 1, "#a33b2a"), sheet.Group("two", 2, "#1f6f43")]
     made = sheet.composed("t", "s", ["a", "b", "c"], ["row"], pictures, groups)
     for colour, wide in (("#a33b2a", 256), ("#1f6f43", 2 * 256 + sheet.GAP)):
-        left, right, _, _ = ink(made, colour)
+        left, right, _, _ = foreground(made, colour)
         assert right - left + 1 == wide
 
 
@@ -71,6 +71,14 @@ def test_letters_grow_with_the_cells():
     heights = []
     for size in (256, 512):
         made = sheet.composed("HHH", "", ["H"], [""], [[noise(size)]])
-        _, _, top, bottom = ink(made.crop((0, 0, made.width, size // 4)))
+        _, _, top, bottom = foreground(made.crop((0, 0, made.width, size // 4)))
         heights.append(bottom - top + 1)
     assert heights[1] / heights[0] == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_sheet_of_many_pictures_stays_within_what_can_be_shown(monkeypatch):
+    monkeypatch.setattr(sheet, "MOST_PIXELS", 4 * 128 * 128)
+    pictures = [[noise(256, 1), noise(256, 2)], [noise(256, 3), noise(256, 4)]]
+    made = sheet.composed("t", "s", ["a", "b"], ["", ""], pictures)
+    halves = [picture.resize((128, 128), Image.Resampling.LANCZOS) for line in pictures for picture in line]
+    assert all(contains(made, half) for half in halves)

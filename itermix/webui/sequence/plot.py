@@ -7,10 +7,12 @@ from typing import Any
 from modules import images, shared
 from PIL import Image
 
+from itermix.pictures.frames import within
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.webui import compat
 from itermix.webui.sequence import run as sequence_run
 from itermix.webui.sequence.arguments import settings_of
+from itermix.webui.sequence.results import GRID_PIXELS
 
 _left = 0  # cells of the plot under way
 TAKEN_OVER = ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds", "extra_generation_params")
@@ -53,7 +55,8 @@ def _fields_of(p: Any) -> dict[str, Any]:
 
 
 def _sheet(frames: list[Image.Image], count: int, batch: int) -> Image.Image:
-    """All frames on one picture; with room for as many as `count`."""
+    """All frames on one picture; with room for as many as `count`. Those of a long sequence are shown smaller."""
+    frames = list(within(frames, GRID_PIXELS, count))
     blank = Image.new(frames[0].mode, frames[0].size)
     filled = [*frames, *[blank] * (count - len(frames))]
     return filled[0] if len(filled) == 1 else images.image_grid(filled, batch)
