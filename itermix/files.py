@@ -6,6 +6,7 @@ reads it finds the old one or the new one, after a crash, too. It gets the mode 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -60,7 +61,7 @@ def write_json(path: str | Path, values: Any, indent: int = 2) -> None:
 
 
 def require_writable(path: str | Path, longest_addition: str = "") -> None:
-    """Makes the folder of a file that will be written after a long run. Raises OSError where that cannot be.
+    """Raises OSError where a file could not be written after a long run; its folder may still have to be made.
 
     longest_addition: what the names that are made from this one have more than it.
     """
@@ -68,11 +69,17 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
     problem = name_problem(path.name, longest_addition)
     if problem:
         raise OSError(problem)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     if path.is_dir():
         raise OSError("it is a folder")
-    if not os.access(path.parent, os.W_OK):
+    if not os.access(there, os.W_OK):
         raise OSError("no permission")
+    for folder in path.absolute().parents[:-1]:
+        problem = None if folder.exists() else name_problem(folder.name)
+        if problem:
+            raise OSError(problem)
 
 
 def name_problem(name: str, longest_addition: str = "", on_windows: bool = os.name == "nt") -> str | None:

@@ -1,17 +1,17 @@
-"""What the studio's commands share on the command line: the model, the run's settings, one line for bad input."""
+"""What the studio's commands share on the command line: the model, the run's settings, the files to write."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itermix import files
-from itermix.pictures.saving import as_text, format_of
-from itermix.settings import SettingsError, json_object, read_json
-from itermix.studio.errors import Cancelled, StudioError
+from itermix.commands.parser import Parser, number, say, whole
+from itermix.pictures.saving import format_of
+from itermix.settings import json_object, read_json
+from itermix.studio import loading
+from itermix.studio.errors import StudioError
 from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
 
 if TYPE_CHECKING:  # torch and diffusers take seconds to import
@@ -20,54 +20,20 @@ if TYPE_CHECKING:  # torch and diffusers take seconds to import
 # Options whose values go into the request as they are: name, type, help.
 PLAIN = (
     ("negative", str, "what the picture must not show"),
-    ("width", int, "pixels, a multiple of 8; 0 is the model's own"),
-    ("height", int, "pixels, a multiple of 8; 0 is the model's own"),
-    ("steps", int, "sampling steps"),
+    ("width", whole, "pixels, a multiple of 8; 0 is the model's own"),
+    ("height", whole, "pixels, a multiple of 8; 0 is the model's own"),
+    ("steps", whole, "sampling steps"),
     ("sampler", str, ", ".join(SAMPLERS) + "; Flow Euler is for Flux"),
     ("schedule", str, "noise schedule: " + " or ".join(SCHEDULES)),
-    ("guidance", float, "CFG scale; 1 is none, 0 the model's own"),
-    ("seed", int, "of the first picture"),
-    ("count", int, "pictures, each with the next seed"),
-    ("strength", float, "denoising strength with --image"),
-    ("hires", float, "enlarge so many times in a second pass"),
-    ("hires-strength", float, "denoising strength of that pass without mixing"),
-    ("hires-steps", int, "steps of that pass; 0 is as many as steps"),
+    ("guidance", number, "CFG scale; 1 is none, 0 the model's own"),
+    ("seed", whole, "of the first picture"),
+    ("count", whole, "pictures, each with the next seed"),
+    ("strength", number, "denoising strength with --image"),
+    ("hires", number, "enlarge so many times in a second pass"),
+    ("hires-strength", number, "denoising strength of that pass without mixing"),
+    ("hires-steps", whole, "steps of that pass; 0 is as many as steps"),
     ("hires-upscaler", str, " or ".join(UPSCALERS)),
 )
-
-
-class Parser(argparse.ArgumentParser):
-    """Of one command. Says what is wrong in one line."""
-
-    def __init__(self, command: str, description: str, epilog: str):
-        super().__init__(
-            prog=f"python3 -m itermix {command}",
-            description=description,
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-
-    def error(self, message: str) -> None:
-        raise StudioError(message)
-
-
-def run(command: str, parser: Parser, arguments: list[str], action: Callable[[argparse.Namespace], None]) -> int:
-    """The exit code of a command: 0, 2 for bad input, 130 where it was interrupted."""
-    try:
-        action(parser.parse_args(arguments))
-    except (StudioError, SettingsError) as error:
-        print(as_text(f"itermix {command}: {' '.join(str(error).split())}"), file=sys.stderr)
-        return 2
-    except (Cancelled, KeyboardInterrupt) as interrupt:
-        print(f"\nitermix {command}: {interrupt or 'interrupted'}", file=sys.stderr)
-        return 130
-    except RuntimeError as error:
-        if "out of memory" not in str(error):
-            raise
-        print(f"itermix {command}: out of memory; take a smaller size, or --device cpu", file=sys.stderr)
-        return 2
-    return 0
 
 
 def add_model(parser: Parser) -> None:
@@ -84,7 +50,7 @@ def add_request(parser: Parser, without: tuple[str, ...] = ()) -> None:
         if name not in without:
             parser.add_argument(f"--{name}", type=kind, help=f"{help} (default {default!r})" if default != "" else help)
     parser.add_argument("--image", help="picture to start from")
-    parser.add_argument("--mask", help="with --image: a picture, white where it is made anew")
+    parser.add_argument("--mask", help="with --image: a picture, white where that is to change")
     parser.add_argument("--mixing", help="Iterative Mixing's settings as a JSON object; without it nothing is mixed")
     parser.add_argument("--settings", help="JSON file with the run's settings")
 
@@ -95,16 +61,18 @@ def values_of(options: argparse.Namespace) -> dict[str, Any]:
     Raises StudioError and SettingsError.
     """
     values = read_json(options.settings) if options.settings else {}
-    values["prompt"] = options.prompt
-    for name, _, _ in PLAIN:
-        key = name.replace("-", "_")
-        if getattr(options, key, None) is not None:
-            values[key] = getattr(options, key)
+    values |= {"prompt": options.prompt, **given(options)}
     if options.mixing is not None:
         values["mixing"] = json_object(options.mixing, "mixing")
     if options.mask and not options.image:
         raise StudioError("mask: there is nothing to keep without --image")
     return values
+
+
+def given(options: argparse.Namespace) -> dict[str, Any]:
+    """The request's settings that stand on the command line, by field name."""
+    names = [name.replace("-", "_") for name, _, _ in PLAIN]
+    return {name: value for name in names if (value := getattr(options, name, None)) is not None}
 
 
 def open_studio(options: argparse.Namespace) -> Studio:
@@ -114,17 +82,40 @@ def open_studio(options: argparse.Namespace) -> Studio:
     return Studio.open(options.checkpoint, options.device, options.config)
 
 
-def require_writable(path: Path, longest_addition: str = "") -> None:
-    """Makes the folder of a picture that will be written after a long run. Raises SettingsError for a format that is
-    not written, StudioError where the file cannot be.
+def require_model(options: argparse.Namespace) -> None:
+    """Refuses, before anything is loaded, what the options of `add_model` cannot be. Raises StudioError."""
+    if options.device is not None:
+        loading.require_device_name(options.device)
+    is_file = options.checkpoint is not None and not Path(options.checkpoint).is_dir()
+    if options.checkpoint is not None:
+        loading.require_checkpoint(Path(options.checkpoint))
+    if options.config is not None:
+        if not is_file:
+            raise StudioError("config: it is for a .safetensors --checkpoint alone; leave it out")
+        loading.require_folder(Path(options.config), "config")
 
-    longest_addition: what the names that are made from this one have more than it.
+
+def require_writable(path: Path, longest_addition: str = "", name: str = "out") -> None:
+    """Refuses a picture's file that could not be written after a long run, and makes nothing yet.
+
+    longest_addition: what the names that are made from this one have more than it. name: of the option that the path is
+    from. Raises SettingsError for a format that is not written, StudioError where the file cannot be.
     """
-    format_of(path)
+    format_of(path, name)
+    _require_place(path, name, longest_addition)
+
+
+def require_json_writable(path: str | Path | None, name: str) -> None:
+    """The same of a JSON file. Raises StudioError."""
+    if path is not None:
+        _require_place(Path(path), name)
+
+
+def _require_place(path: Path, name: str, longest_addition: str = "") -> None:
     try:
         files.require_writable(path, longest_addition)
     except OSError as error:
-        raise StudioError(f"out: {path} cannot be written: {files.reason_of(error)}") from None
+        raise StudioError(f"{name}: {path} cannot be written: {files.reason_of(error)}") from None
 
 
 def write_json(name: str, path: Path, values: dict[str, Any]) -> None:
@@ -133,3 +124,11 @@ def write_json(name: str, path: Path, values: dict[str, Any]) -> None:
         files.write_json(path, values)
     except OSError as error:
         raise StudioError(f"{name}: {path} cannot be written: {files.reason_of(error)}") from None
+
+
+def note_unused(options: argparse.Namespace, request: Request) -> None:
+    """Says which of the options on the command line the run has no use for, a line each."""
+    for name in given(options):
+        why = request.unused(name, options.image is not None)
+        if why:
+            say(f"note: {name.replace('_', '-')} is not used: {why}")

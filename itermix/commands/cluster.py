@@ -17,10 +17,11 @@ from PIL import Image
 import itermix
 from itermix.settings import SettingsError
 from itermix.studio.errors import StudioError, one_line
-from itermix.studio.jobs import Source, results_of
+from itermix.studio.jobs import results_of
 from itermix.studio.loading import name_of
 from itermix.studio.pipeline import Studio
 from itermix.studio.request import Request
+from itermix.studio.source import Source
 
 LOCAL = "local"
 

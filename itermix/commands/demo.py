@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itermix.commands import arguments as command_line
+from itermix.commands.parser import Parser, number, run, whole
 from itermix.commands.progress import Bar
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.request import Request, Resolved
@@ -49,12 +50,12 @@ EXAMPLES = """examples:
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0, 2 for bad input, 130 where the run was interrupted."""
-    code = command_line.run("demo", parser(), arguments, demo)
+    code = run("demo", parser(), arguments, demo)
     return code or open_page(parser().parse_args(arguments))
 
 
-def parser() -> command_line.Parser:
-    made = command_line.Parser(
+def parser() -> Parser:
+    made = Parser(
         "demo",
         "Renders the same prompts natively, larger by the usual ways and larger by iterative mixing, saves one "
         "labelled sheet of them, and opens the page.",
@@ -66,9 +67,9 @@ def parser() -> command_line.Parser:
     made.add_argument("--full", action="store_true", help="more subjects and more values: some minutes instead of one")
     made.add_argument("--no-browser", action="store_true", help="only save the sheet")
     made.add_argument("--subjects", nargs="+", metavar="PROMPT", help="what the pictures show, a row each")
-    made.add_argument("--seed", type=int, default=0, help="of all pictures (default 0)")
-    made.add_argument("--steps", type=int, default=20, help="sampling steps (default 20)")
-    made.add_argument("--guidance", type=float, default=0.0, help="CFG scale; 0 is the model's own (default 0)")
+    made.add_argument("--seed", type=whole, default=0, help="of all pictures (default 0)")
+    made.add_argument("--steps", type=whole, default=20, help="sampling steps (default 20)")
+    made.add_argument("--guidance", type=number, default=0.0, help="CFG scale; 0 is the model's own (default 0)")
     command_line.add_model(made)
     return made
 
@@ -77,6 +78,7 @@ def demo(options: argparse.Namespace) -> None:
     """Makes the sheet, and writes it after each row of it. Raises StudioError."""
     requests = requests_of(options)
     command_line.require_writable(options.out)
+    command_line.require_model(options)
     print("loading the model", file=sys.stderr, flush=True)
     studio = command_line.open_studio(options)
     resolved = [studio.network.resolved(request) for request in requests]

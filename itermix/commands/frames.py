@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from itermix.commands.interrupts import Interrupts
 from itermix.commands.progress import show
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
-from itermix.settings import read_json
+from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.request import Request, Resolved
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from itermix.sequence.plan import Frame
     from itermix.sequence.run import SequenceReport
-    from itermix.studio.jobs import Source
     from itermix.studio.pipeline import Result, Studio
+    from itermix.studio.source import Source
 
 
 def settings_of(options: argparse.Namespace) -> SequenceSettings | None:
@@ -31,8 +31,16 @@ def settings_of(options: argparse.Namespace) -> SequenceSettings | None:
         if options.resume:
             raise StudioError("resume: there is nothing to go on with; add the --sequence that was interrupted")
         return None
-    settings = SequenceSettings.from_dict(read_json(options.sequence, "sequence"))
+    try:
+        settings = SequenceSettings.from_dict(read_json(options.sequence, "sequence"))
+    except SettingsError as error:
+        raise SettingsError(with_name("sequence", str(error))) from None
     return dataclasses.replace(settings, resume=True) if options.resume else settings
+
+
+def with_name(name: str, message: str) -> str:
+    """A message about what is in a file, under the name of the option that gave the file."""
+    return message if message.startswith(f"{name}: ") else f"{name}: {message}"
 
 
 def require_suitable(request: Request, settings: SequenceSettings, options: argparse.Namespace) -> None:

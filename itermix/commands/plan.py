@@ -5,47 +5,50 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
+from itermix.commands.frames import with_name
+from itermix.commands.parser import Parser, run, say, whole
 from itermix.sequence.plan import plan, table
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import SettingsError, read_json
+from itermix.settings import SettingsError, json_object, read_json
+
+EXAMPLES = """examples:
+  python3 -m itermix plan --settings morph.json --prompt "a cat" --seed 7
+  echo '{"frames": 3, "prompts": "2: a dog"}' | python3 -m itermix plan --settings -
+"""
 
 
 def main(arguments: list[str]) -> int:
     """Prints one JSON object per line and gives 0; or one line of what is wrong to stderr, and 2."""
-    options = _parser().parse_args(arguments)
+    return run("plan", parser(), arguments, show)
+
+
+def parser() -> Parser:
+    made = Parser("plan", "Shows the frames of a sequence as JSON, before anything is made.", EXAMPLES)
+    made.add_argument("--settings", metavar="FILE.json", help="settings of Latent Sequence; - reads standard input")
+    made.add_argument("--seed", type=whole, default=0, help="of the first frame, 0 to 2^64 - 1 (default: 0)")
+    made.add_argument("--prompt", default="", help="where the settings have none")
+    made.add_argument("--negative", default="", help="negative prompt, where the settings have none")
+    return made
+
+
+def show(options: argparse.Namespace) -> None:
+    """Prints the frames. Raises SettingsError."""
+    if not 0 <= options.seed < SEEDS:
+        raise SettingsError(f"seed: {options.seed} is not allowed; it takes a whole number from 0 to {SEEDS - 1}")
     try:
-        settings = _settings(options.settings)
-        frames = plan(settings, _seed(options.seed), options.prompt, options.negative)
+        settings = SequenceSettings.from_dict(_values(options.settings))
     except SettingsError as error:
-        print(f"itermix plan: {error}", file=sys.stderr)
-        return 2
-    rows = table(frames)
-    print(f"keyframes: {', '.join(str(row['frame']) for row in rows if row['keyframe'])}", file=sys.stderr)
+        raise SettingsError(with_name("settings", str(error))) from None
+    rows = table(plan(settings, options.seed, options.prompt, options.negative))
+    say(f"keyframes: {', '.join(str(row['frame']) for row in rows if row['keyframe'])}")
     for row in rows:
         print(json.dumps(row))
-    return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m itermix plan", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--settings", metavar="FILE.json", help="settings of Latent Sequence; - reads standard input")
-    parser.add_argument("--seed", default="0", help="of the first frame, 0 to 2^64 - 1 (default: 0)")
-    parser.add_argument("--prompt", default="", help="where the settings have none")
-    parser.add_argument("--negative", default="", help="negative prompt, where the settings have none")
-    return parser
-
-
-def _settings(file: str | None) -> SequenceSettings:
+def _values(file: str | None) -> dict[str, Any]:
     if file is None:
-        return SequenceSettings()
-    if file == "-":
-        return SequenceSettings.from_json(sys.stdin.read())
-    return SequenceSettings.from_dict(read_json(file))
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or len(text) > 20 or int(text) >= SEEDS:
-        raise SettingsError(f"seed: {text[:30]!r} is not allowed; it takes a whole number from 0 to {SEEDS - 1}")
-    return int(text)
+        return {}
+    return json_object(sys.stdin.read()) if file == "-" else read_json(file)

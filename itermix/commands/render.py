@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
 from itermix.commands import frames
+from itermix.commands.parser import Parser, run, say, whole
 from itermix.commands.progress import show
 from itermix.mixing.settings import MOST_TRACED
 from itermix.studio.errors import StudioError
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from itermix.mixing.mixer import MixingReport
     from itermix.sequence.settings import SequenceSettings
-    from itermix.studio.jobs import Source
     from itermix.studio.pipeline import Studio
+    from itermix.studio.source import Source
 
 EXAMPLES = """examples:
   python3 -m itermix render "red apple on a blue background" --out apple.png
@@ -40,11 +40,11 @@ EXAMPLES = """examples:
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0, 2 for bad input, 130 where the run was interrupted."""
-    return command_line.run("render", parser(), arguments, render)
+    return run("render", parser(), arguments, render)
 
 
-def parser() -> command_line.Parser:
-    made = command_line.Parser(
+def parser() -> Parser:
+    made = Parser(
         "render",
         "Makes pictures from a prompt; with --hires and --mixing, larger ones that keep their composition.",
         EXAMPLES,
@@ -58,7 +58,7 @@ def parser() -> command_line.Parser:
     made.add_argument("--sequence", help="JSON file with Latent Sequence's settings: makes its frames and the video")
     made.add_argument("--resume", action="store_true", help="go on with a --sequence that was interrupted")
     made.add_argument(
-        "--trace", type=int, default=0, metavar="STEPS",
+        "--trace", type=whole, default=0, metavar="STEPS",
         help=f"save a strip of so many steps beside each mixed picture, up to {MOST_TRACED} (default 0)",
     )  # fmt: skip
     made.add_argument("--save-settings", help="JSON file to write the run's settings to")
@@ -68,15 +68,16 @@ def parser() -> command_line.Parser:
 def render(options: argparse.Namespace) -> None:
     """Makes the pictures and writes them, each as soon as it is done. Raises StudioError and SettingsError."""
     request, sequence = checked(options)
-    command_line.require_writable(Path(options.out), longest_addition(options, request))
-    if options.save_settings:
-        command_line.write_json("save-settings", Path(options.save_settings), request.to_dict())
-    from itermix.studio.jobs import Source  # torch and diffusers take seconds to import
+    from itermix.studio.source import Source
 
     source = Source.read(options.image, options.mask)
+    command_line.require_model(options)
+    if options.save_settings:
+        command_line.write_json("save-settings", Path(options.save_settings), request.to_dict())
     studio = command_line.open_studio(options)
     studio.traced_steps = options.trace
     resolved = studio.network.resolved(request)
+    command_line.note_unused(options, resolved)
     if sequence is not None:
         frames.render(studio, resolved, sequence, source, options)
     else:
@@ -91,6 +92,8 @@ def checked(options: argparse.Namespace) -> tuple[Request, SequenceSettings | No
     sequence = frames.settings_of(options)
     if sequence is not None:
         frames.require_suitable(request, sequence, options)
+    command_line.require_writable(Path(options.out), longest_addition(options, request))
+    command_line.require_json_writable(options.save_settings, "save-settings")
     return request, sequence
 
 
@@ -107,11 +110,13 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
         for name, report in result.reports.items():
             if report.steps:
                 weights = f"weight {report.first:.3f} to {report.last:.3f}"
-                print(f"{name}: mixed {report.steps} steps, {weights}", file=sys.stderr)
+                say(f"{name}: mixed {report.steps} steps, {weights}")
             if report.trace is not None:
                 print(save_trace(studio, path, name, report))
         if request.mixing.enabled and not result.is_mixed:
-            print(f"nothing was mixed: {why_unmixed(request, source)}", file=sys.stderr)
+            say(f"nothing was mixed: {why_unmixed(request, source)}")
+        elif options.trace and not request.mixing.enabled:
+            say("note: trace is not used: there is no --mixing")
         print(path)
 
 

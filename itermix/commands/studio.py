@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import socket
 import tempfile
 from pathlib import Path
 
 from itermix.commands import arguments as command_line
+from itermix.commands.parser import Parser, run, whole
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.studio.errors import StudioError
@@ -25,14 +27,14 @@ EXAMPLES = """examples:
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0, 2 for bad input, 130 where it was stopped on the terminal."""
-    return command_line.run("studio", parser(), arguments, serve)
+    return run("studio", parser(), arguments, serve)
 
 
-def parser() -> command_line.Parser:
-    made = command_line.Parser("studio", "Opens a page to make pictures on, in the browser.", EXAMPLES)
+def parser() -> Parser:
+    made = Parser("studio", "Opens a page to make pictures on, in the browser.", EXAMPLES)
     command_line.add_model(made)
     made.add_argument("--host", default="127.0.0.1", help="address to serve on (default 127.0.0.1: this machine alone)")
-    made.add_argument("--port", type=int, help=f"port to serve on; without it the first free one from {PORT}")
+    made.add_argument("--port", type=whole, help=f"port to serve on; without it the first free one from {PORT}")
     made.add_argument("--no-browser", action="store_true", help="do not open a browser")
     made.add_argument("--out", type=Path, help="folder to keep the pictures in; without it they go with the page")
     made.add_argument("--presets", type=Path, default=PRESETS, help=f"file of your own presets (default {PRESETS})")
@@ -43,7 +45,9 @@ def serve(options: argparse.Namespace) -> None:
     """Loads the model and serves the page until it is stopped. Raises StudioError."""
     port = free_port(options.host, options.port)
     if options.out is not None:
-        command_line.require_writable(options.out / "picture.png")
+        command_line.require_writable(options.out / "00000-0.png")
+    command_line.require_json_writable(options.presets, "presets")
+    command_line.require_model(options)
     studio = command_line.open_studio(options)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # nothing is sent anywhere; read when gradio is imported
     from itermix.studio import loading
@@ -71,4 +75,6 @@ def free_port(host: str, asked: int | None) -> int:
                 return port
             except OSError as error:
                 problem = error.strerror or str(error)
+                if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                    raise StudioError(f"host: {host} is no address of this machine: {problem}") from None
     raise StudioError(f"port: {asked or PORT} on {host} cannot be used: {problem}; name another one")

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from itermix.commands import arguments as command_line
 from itermix.commands.axes import Axis, axis_of, shown
+from itermix.commands.parser import Parser, run
 from itermix.commands.progress import Bar
+from itermix.settings import SettingsError
 from itermix.studio.errors import StudioError
 from itermix.studio.request import Request
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from itermix.studio.jobs import Source
+    from itermix.studio.source import Source
 
 EXAMPLES = """examples:
   python3 -m itermix sweep "red apple" --hires 2 --x alpha_1=0.02,0.3,1,3 --out grid.png
@@ -38,11 +40,11 @@ machine, under the same path.
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0, 2 for bad input, 130 where the run was interrupted."""
-    return command_line.run("sweep", parser(), arguments, sweep)
+    return run("sweep", parser(), arguments, sweep)
 
 
-def parser() -> command_line.Parser:
-    made = command_line.Parser("sweep", "Makes a grid of pictures over any one or two settings.", EXAMPLES)
+def parser() -> Parser:
+    made = Parser("sweep", "Makes a grid of pictures over any one or two settings.", EXAMPLES)
     made.add_argument("prompt", help="what the pictures show")
     made.add_argument("--x", required=True, help="setting along the columns: NAME=VALUE,VALUE,... or NAME=LOW-HIGH [N]")
     made.add_argument("--y", help="setting along the rows")
@@ -56,16 +58,18 @@ def parser() -> command_line.Parser:
 def sweep(options: argparse.Namespace) -> None:
     """Makes the cells and writes them as they come, then the grid. Raises StudioError and SettingsError."""
     x, y = axis_of("x", options.x), axis_of("y", options.y) if options.y else None
-    requests = cells_of(command_line.values_of(options), x, y, bool(options.image))
+    requests = cells_of(command_line.values_of(options), x, y, options.image is not None)
     command_line.require_writable(options.out, "-cells")
+    from itermix.studio.source import Source
+
+    source = Source.read(options.image, options.mask)
+    command_line.require_model(options)
     from itermix.pictures import sheet
     from itermix.studio import pictures
-    from itermix.studio.jobs import Source
 
     rows = y.labels if y else [""]
     names = [f"{row}, {column}".removeprefix(", ") for row in rows for column in x.labels]
     folder = options.out.with_name(f"{options.out.stem}-cells")
-    source = Source.read(options.image, options.mask)
     bar, made, files = Bar([1.0] * len(requests)), [], []
     bar.begin(names[0])
     for number, (picture, infotext) in enumerate(_made(options, requests, source, bar)):
@@ -97,12 +101,29 @@ def cells_of(values: dict[str, Any], x: Axis, y: Axis | None, has_image: bool) -
     base = Request.from_dict(values)
     if base.count != 1:
         raise StudioError(f"count: {base.count} is not allowed; a cell is one picture")
+    axes = {"x": x, "y": y} if y else {"x": x}
+    for option, axis in axes.items():
+        _require_values(option, axis, values)
     lines = [y.put(values, value) for value in y.values] if y else [values]
     cells = [Request.from_dict(x.put(line, value)) for line in lines for value in x.values]
-    for axis in (x, y):
-        if axis and axis.is_mixing and not has_image and not any(_mixes(cell) for cell in cells):
-            raise StudioError(f"{axis.name}: nothing is mixed without a second pass; add --hires 2, or --image")
+    for option, axis in axes.items():
+        if axis.is_mixing and not has_image and not any(_mixes(cell) for cell in cells):
+            raise StudioError(
+                f"{option}: {axis.name}: nothing is mixed without a second pass; add --hires 2, or --image"
+            )
+        unused = [cell.unused(axis.name, has_image) for cell in cells]
+        if all(unused):
+            raise StudioError(f"{option}: {axis.name} is not used: {unused[0]}")
     return cells
+
+
+def _require_values(option: str, axis: Axis, values: dict[str, Any]) -> None:
+    """Refuses a value of an axis under the axis's name. Raises StudioError."""
+    for value in axis.values:
+        try:
+            Request.from_dict(axis.put(values, value))
+        except (StudioError, SettingsError) as error:
+            raise StudioError(f"{option}: {str(error).removeprefix('mixing: ')}") from None
 
 
 def _mixes(request: Request) -> bool:

@@ -40,8 +40,7 @@ def load_components(path: str | Path, config: str | Path | None = None) -> dict[
     Raises StudioError.
     """
     path = Path(path)
-    if not path.exists():
-        raise StudioError(f"checkpoint: {path} is not there; give a diffusers folder or a .safetensors file")
+    require_checkpoint(path)
     try:
         return _from_folder(path) if path.is_dir() else _from_file(path, config)
     except StudioError:
@@ -51,6 +50,24 @@ def load_components(path: str | Path, config: str | Path | None = None) -> dict[
     except Exception as error:  # the libraries raise a dozen kinds for damaged files
         problem = f"cannot be loaded, it is damaged or incomplete: {one_line(error)}"
         raise StudioError(f"checkpoint: {path} {problem}") from error
+
+
+def require_checkpoint(path: Path) -> None:
+    """What can be told of a checkpoint before torch is imported. Raises StudioError."""
+    if not path.exists():
+        raise StudioError(f"checkpoint: {path} is not there; give a diffusers folder or a .safetensors file")
+    if path.is_dir():
+        require_folder(path, "checkpoint")
+    else:
+        class_of_file(path)
+
+
+def require_folder(folder: Path, name: str) -> None:
+    """A folder in diffusers' layout. name: of the option that named it. Raises StudioError."""
+    if not folder.exists():
+        raise StudioError(f"{name}: {folder} is not there; give the folder that a diffusers pipeline was saved to")
+    if not (folder / INDEX).is_file():
+        raise StudioError(f"{name}: {folder} holds no {INDEX}; give the folder that a diffusers pipeline was saved to")
 
 
 def name_of(checkpoint: str | Path | None) -> str:
@@ -64,14 +81,21 @@ def device_of(name: str | None) -> torch.device:
 
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    require_device_name(name)
     try:
         device = torch.device(name)
-        if device.type not in DEVICES:
-            raise RuntimeError("it is none of " + ", ".join(DEVICES))
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise StudioError(f'device: "{name}" cannot be used here ({one_line(error, 80)}); take cpu') from None
     return device
+
+
+def require_device_name(name: str) -> None:
+    """Raises StudioError for what is no device on any machine."""
+    kind, colon, number = name.partition(":")
+    if kind not in DEVICES or (colon and not number.isdecimal()):
+        problem = f"cannot be used here (it is none of {', '.join(DEVICES)}); take cpu"
+        raise StudioError(f'device: "{name}" {problem}')
 
 
 def silence() -> None:
@@ -87,10 +111,6 @@ def silence() -> None:
 
 
 def _from_folder(folder: Path) -> dict[str, Any]:
-    if not (folder / INDEX).is_file():
-        raise StudioError(
-            f"checkpoint: {folder} holds no {INDEX}; give the folder that a diffusers pipeline was saved to"
-        )
     index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     found = {}
     for name in (*NETWORKS, "vae", *TEXT, "scheduler"):

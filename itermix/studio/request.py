@@ -9,6 +9,7 @@ from typing import Any
 
 from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.pictures.saving import as_text
+from itermix.settings import SettingsError
 from itermix.studio.errors import StudioError
 
 AUTOMATIC = "automatic"
@@ -16,6 +17,7 @@ AUTOMATIC = "automatic"
 SAMPLERS = (AUTOMATIC, "Euler", "Euler a", "DPM++ 2M", "Heun", "DDIM", "Flow Euler")
 SCHEDULES = ("karras", "uniform")
 UPSCALERS = ("latent", "pixel")
+OWN_SCHEDULE = ("DDIM", "Flow Euler")
 LARGEST_SIDE = 8192
 
 
@@ -62,6 +64,9 @@ class Request:
             self._require(name, is_number and low <= value <= high, f"a number from {low:g} to {high:g}")
         for name in ("width", "height"):
             self._require(name, getattr(self, name) % 8 == 0, "a multiple of 8")
+        is_used = self.hires > 1.0 and self.effective_hires_strength() == self.hires_strength
+        self._require("strength", self.strength > 0.0, "a number above 0, up to 1")
+        self._require("hires_strength", self.hires_strength > 0.0 or not is_used, "a number above 0, up to 1")
         for name, known in (("sampler", SAMPLERS), ("schedule", SCHEDULES), ("hires_upscaler", UPSCALERS)):
             self._require(name, getattr(self, name) in known, "one of " + ", ".join(f'"{value}"' for value in known))
 
@@ -79,13 +84,32 @@ class Request:
         if "mixing" in values and not isinstance(values["mixing"], MixingSettings):
             mixing = values["mixing"]
             asked = {"enabled": True, **mixing} if isinstance(mixing, dict) else mixing
-            values = {**values, "mixing": MixingSettings.from_dict(asked)}
+            try:
+                values = {**values, "mixing": MixingSettings.from_dict(asked)}
+            except SettingsError as error:
+                raise SettingsError(f"mixing: {error}") from None
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON; `from_dict` gives an equal request back."""
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         return {**values, "mixing": self.mixing.to_dict()}
+
+    def unused(self, name: str, has_image: bool) -> str:
+        """Why a field has no use in this run, in words; "" where it has one. has_image: whether it starts from one."""
+        if name == "strength" and not has_image:
+            return "there is no --image"
+        if name.startswith("hires") and has_image:
+            return "with --image there is no second pass"
+        if name.startswith("hires_") and self.hires == 1.0:
+            return "there is no second pass; add --hires 2"
+        if name == "hires_strength" and self.effective_hires_strength() != self.hires_strength:
+            return f"mixing has its own, {self.effective_hires_strength():g} (hires_denoise; 0 there takes yours)"
+        if name == "negative" and self.guidance == 1.0:
+            return "a guidance of 1 is none"
+        if name == "schedule" and self.sampler in OWN_SCHEDULE:
+            return f"{self.sampler} has a schedule of its own"
+        return ""
 
     def effective_hires_strength(self) -> float:
         """Mixing's own denoising strength for the hires pass, where it mixes there and sets one."""

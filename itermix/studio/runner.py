@@ -13,10 +13,11 @@ from PIL import Image
 from itermix.mixing.settings import MixingSettings
 from itermix.studio import pictures
 from itermix.studio.errors import Cancelled
-from itermix.studio.jobs import Source, results_of
+from itermix.studio.jobs import results_of
 from itermix.studio.pipeline import OnProgress, Result, Studio
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
+from itermix.studio.source import Source
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def test_a_request_is_plain_json():
 
 @pytest.mark.parametrize("arguments, match", [
     (["--steps", "0"], "steps: '0' is not allowed; it takes a whole number from 1"),
-    (["--steps", "many"], "--steps"),
+    (["--steps", "many"], "steps: 'many' is not allowed; it takes a whole number"),
     (["--width", "65"], "width: '65' is not allowed; it takes a multiple of 8"),
     (["--schedule", "odd"], """schedule: 'odd' is not allowed; it takes one of "karras", "uniform"\n"""),
     (["--device", "abacus"], 'device: "abacus" cannot be used here'),

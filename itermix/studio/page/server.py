@@ -17,11 +17,11 @@ from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import StudioError, one_line
-from itermix.studio.jobs import Source
 from itermix.studio.page import layout
 from itermix.studio.page.folder import keep
 from itermix.studio.request import Request
 from itermix.studio.runner import BackgroundRun, Step
+from itermix.studio.source import Source
 
 SCRIPTS = Path(__file__).parents[3] / "javascript"
 WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps")

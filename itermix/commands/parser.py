@@ -1,0 +1,110 @@
+"""Reads a command line and runs a command: whatever is wrong with it is one line that begins with the option's name."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from itermix.pictures.saving import as_text
+from itermix.settings import SettingsError, shown
+from itermix.studio.errors import Cancelled, StudioError
+
+MAY_BE_EMPTY = ("prompt", "negative")
+# The beginning of argparse's own messages about one option: "argument --steps: ..."
+ABOUT = re.compile(r"argument -*([\w-]+): (.*)", re.DOTALL)
+
+
+class Parser(argparse.ArgumentParser):
+    """Of one command. Raises StudioError, in one line that names the option."""
+
+    def __init__(self, command: str, description: str, epilog: str = ""):
+        super().__init__(
+            prog=f"python3 -m itermix {command}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def parse_args(self, arguments: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
+        options = super().parse_args(arguments, namespace)
+        for name, values in vars(options).items():
+            for value in values if isinstance(values, list) else [values]:
+                _require_text(name.replace("_", "-"), value)
+        return options
+
+    def error(self, message: str) -> None:
+        about = ABOUT.fullmatch(message)
+        if about:
+            name, problem = about.groups()
+            if problem.startswith("expected"):
+                problem = f"it has no value; write --{name} VALUE"
+            raise StudioError(f"{name}: {problem}")
+        missing = message.partition("are required: ")[2].split(", ")[0]
+        if missing:
+            raise StudioError(f"{missing.lstrip('-')}: it is missing; the command needs {missing}")
+        unknown = message.partition("unrecognized arguments: ")[2]
+        if unknown:
+            raise StudioError(f"{unknown.split()[0]}: there is no such option here; --help lists them")
+        raise StudioError(message)
+
+
+def whole(text: str) -> int:
+    """A whole number from an option's text."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed; it takes a whole number") from None
+
+
+def number(text: str) -> float:
+    """A number from an option's text."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed; it takes a number") from None
+
+
+def run(command: str, parser: Parser, arguments: list[str], action: Callable[[argparse.Namespace], None]) -> int:
+    """The exit code of a command: 0, 2 for bad input, 130 where it was interrupted."""
+    try:
+        action(parser.parse_args(arguments))
+    except (StudioError, SettingsError) as error:
+        say(f"itermix {command}: {as_option(' '.join(str(error).split()))}")
+        return 2
+    except (Cancelled, KeyboardInterrupt) as interrupt:
+        print(f"\nitermix {command}: {interrupt or 'interrupted'}", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        say(f"itermix {command}: out of memory; take a smaller size, or --device cpu")
+        return 2
+    return 0
+
+
+def say(line: str) -> None:
+    """One line for the user, beside the output."""
+    print(as_text(line), file=sys.stderr, flush=True)
+
+
+def as_option(message: str) -> str:
+    """A message about a setting, under the name that the option has: "hires-steps: ..." for "hires_steps: ..."."""
+    name, colon, rest = message.partition(": ")
+    return f"{name.replace('_', '-')}: {rest}" if colon and name.startswith("hires_") else message
+
+
+def _require_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        return
+    if not value and name not in MAY_BE_EMPTY:
+        raise StudioError(f"{name}: it is empty; give it a value, or leave it out")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise StudioError(f"{name}: {shown(value)} is no proper text; it holds half a character") from None
+    if "\0" in value:
+        raise StudioError(f"{name}: {shown(value)} is not allowed; it holds a null character")
