@@ -81,6 +81,20 @@ def test_img2img_with_unsampling_and_slerp(host, picture, sampler):
     assert frames_same(frames_of(made), frames_of(sequence(host, settings, "img2img", **body)))
 
 
+@pytest.mark.parametrize("sampler", ["Euler", "DPM++ SDE", "DPM++ 2M SDE", "DPM fast", "LCM", "DDIM", "UniPC"])
+def test_every_kind_of_sampler_goes_backwards_and_keeps_the_injected_noise(host, sampler):
+    """SDE samplers are handed a noise_sampler by the host; with mixing the frame before is held to."""
+    settings = {"frames": 3, "unsample": True, "denoise_seq": 0.7, "mixing_reference": "previous frame"}
+    settings |= {"travel": "off", "video_format": "none"}
+    made = {}
+    for strength in (0.0, 1.0):
+        asked = {**settings, "inject_noise": bool(strength), "noise_strength": strength}
+        made[strength] = frames_of(sequence(host, asked, sampler_name=sampler, mixing={"alpha_1": 0.5}))
+        assert len(made[strength]) == 3
+    assert np.array_equal(made[0.0][0], made[1.0][0])
+    assert not np.array_equal(made[0.0][1], made[1.0][1])
+
+
 def test_a_mask_keeps_the_picture_outside_over_all_frames(host, picture):
     mask = Image.new("L", (64, 64))
     mask.paste(255, (16, 16, 48, 48))
