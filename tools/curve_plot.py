@@ -29,7 +29,7 @@ def lines() -> list[tuple[str, MixingSettings]]:
 
 
 def svg() -> str:
-    """The plot: solid the weight of what the reference knows, dashed of what it is too blurred to know."""
+    """The plot: solid the weight below the reference's cutoff, dashed above it."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',

@@ -1,15 +1,14 @@
 """How two latents of one noise level become one.
 
-Every function takes the sampler's state x and the noised reference z. At weight 0 all give x, "norm only" (the
-node pack's, which keeps the length of z) at the length of z, unless a mask says 0 there. At weight 1 all give
-z, low-pass the low frequencies of z with the high ones of x, two bands (low-pass or linear or between) by its rest.
+Every function takes the sampler's state x and the noised reference z, [B, C, H, W] or, for video, [B, C, T, H, W].
+Each image of the batch is blended by itself. Arithmetic is float32 (float64 for float64 latents).
+
+    weight 0    x; "norm only" (the node pack's) brings x to the length of z, but where a mask is 0 x stays
+    weight 1    z; "low-pass" takes the low frequencies of z alone, "two bands" the others by its `rest`
 
 Noise: two unit noises with correlation r mixed linearly by c have variance c^2 + (1 - c)^2 + 2 r c (1 - c)
-(`noise_variance`): with the run's own noise on the reference r is 1 and every blend here keeps the level;
-with fresh noise r is 0 and linear mixing takes up to half of the variance away.
-
-x, z: [B, C, H, W], or [B, C, T, H, W] for video; each image of the batch is blended by itself. Arithmetic is
-float32 (float64 for float64 latents); the result has the dtype of x.
+(`noise_variance`). With the run's own noise on the reference r is 1 and every blend here keeps the level; with fresh
+noise r is 0 and linear mixing takes up to half of the variance away.
 """
 
 from __future__ import annotations
@@ -34,13 +33,23 @@ Weight = float | Tensor
 def blend(
     name: str, x: Tensor, z: Tensor, weight: Weight, cutoff: tuple[float, float] = (0.25, 0.25), rest: float = 0.0
 ) -> Tensor:
-    """x with the share `weight` of z mixed in: a new tensor of the shape, dtype and device of x.
+    """x with the share `weight` of z mixed in.
 
-    name: "two bands", "low-pass", "linear", "slerp" or "norm only". weight: a number in [0, 1], or a tensor of such
-    that broadcasts to x. cutoff: for the first two, (height, width), in cycles per latent pixel, 0.5 being all that a
-    latent holds; a reference that was enlarged s times knows frequencies up to 1 / (2 s). rest: for two bands, the
-    share of the weight that the frequencies above the cutoff get, in [0, 1].
-    Raises KeyError for an unknown name and ValueError for shapes that differ.
+    Arguments:
+        name: "two bands", "low-pass", "linear", "slerp" or "norm only".
+        x: the sampler's state, [B, C, H, W] or [B, C, T, H, W].
+        z: the noised reference, of the shape of x.
+        weight: c, a number in [0, 1], or a tensor of such that broadcasts to x.
+        cutoff: of the first two blends, (height, width), in cycles per latent pixel: 1 / (2 s) for a reference that
+            was enlarged s times. 0.5 passes all.
+        rest: of "two bands": the share of the weight above the cutoff, in [0, 1].
+
+    Returns:
+        A new tensor of the shape, dtype and device of x.
+
+    Raises:
+        KeyError: for an unknown name.
+        ValueError: for shapes that differ.
     """
     if x.shape != z.shape:
         raise ValueError(f"x of shape {tuple(x.shape)} and z of shape {tuple(z.shape)} cannot be blended")
@@ -50,24 +59,29 @@ def blend(
 
 
 def blend_into(name: str, x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
-    """`blend` with z as the work space: z, of `working_dtype(x)`, is overwritten by the result and returned."""
+    """`blend` in the memory of z, which has `working_dtype(x)`.
+
+    Returns:
+        z, overwritten by the result.
+    """
     return BLENDS[name](x, z, weight, lowpass, rest)
 
 
 def working_dtype(x: Tensor) -> torch.dtype:
+    """float32, and float64 for float64."""
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
 def linear(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
-    """(1 - c) x + c z: DemoFusion's, and the node pack's "addition"."""
+    """(1 - c) x + c z (DemoFusion, arXiv 2311.16973, eq. 3; the node pack's "addition")."""
     return z.sub_(x).mul_(weight).add_(x)
 
 
 def low_pass(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
-    """x + c L(z - x): only frequencies below the cutoff are mixed, the rest stays the sampler's own.
+    """x + c L(z - x): frequencies below the cutoff are mixed, the others stay the sampler's own.
 
-    L is linear, so this is exact for every noise convention. Cf. FAM diffusion (arXiv 2411.18552), which
-    exchanges low frequencies of the *denoised* latents.
+    L is linear, so this is exact for every noise convention. Cf. FAM diffusion (arXiv 2411.18552), which exchanges
+    low frequencies of the *denoised* latents.
     """
     return lowpass.filter_(z.sub_(x)).mul_(weight).add_(x)
 
@@ -75,15 +89,15 @@ def low_pass(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float
 def two_bands(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
     """x + c (L + r (1 - L))(z - x): frequencies below the cutoff by their weight c, the others by r c.
 
-    The others are what an enlarged reference is too blurred to know. Let go with the rest they leave a blurred
-    picture (linear, r = 1), never mixed (low-pass, r = 0) they are made up before the noise has uncovered what they
-    belong to, which shows as blotches: measured in benchmarks/pictures.
+    An enlarged reference lacks the others. Mixed as long as the rest they leave a blurred picture (r = 1 is linear);
+    never mixed (r = 0 is low-pass) they are made up before the noise has uncovered what they belong to, which shows
+    as blotches (benchmarks/pictures).
     """
     return lowpass.filter_(z.sub_(x), rest).mul_(weight).add_(x)
 
 
 def slerp(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
-    """Along the great circle from x to z, each image as one vector (BlenderNeko's slerp, as in the node pack)."""
+    """a x + b z along the great circle from x to z, each image one vector (BlenderNeko's slerp; in the node pack)."""
     for image, target, c in zip(x, z, _per_image(weight, x)):
         a, b = slerp_weights(_angle(image, target), c)
         _combine_(target, b, image, _whole_outside(a, c))
@@ -91,10 +105,15 @@ def slerp(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 
 
 
 def slerp_weights(omega: float | Tensor, weight: Weight) -> tuple[Weight, Weight]:
-    """(a, b) of a x + b z for an angle omega between x and z: tensors, or numbers where both are given as such.
+    """The weights (a, b) of slerp, for an angle omega between x and z and the weight c of z:
 
-    a = sin((1 - c) omega) / sin(omega) and b = sin(c omega) / sin(omega). Towards parallel latents these become
-    1 - c and c; towards opposite ones, where they have no limit, they fade to cos^2(c pi/2) and sin^2(c pi/2).
+        a = sin((1 - c) omega) / sin(omega)        b = sin(c omega) / sin(omega)
+
+    Towards parallel latents these become 1 - c and c; towards opposite ones, where they have no limit, they fade to
+    cos^2(c pi / 2) and sin^2(c pi / 2) within `NEARLY_OPPOSITE`.
+
+    Returns:
+        Tensors, or numbers where both arguments are numbers.
     """
     if not isinstance(omega, Tensor):
         omega = torch.tensor(omega, dtype=torch.float64)
@@ -115,7 +134,7 @@ def slerp_weights(omega: float | Tensor, weight: Weight) -> tuple[Weight, Weight
 
 
 def norm_only(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
-    """c z + (1 - c) (|z| / |x|) x: x brought to the length of z, then mixed (node pack "norm_only")."""
+    """c z + (1 - c) (|z| / |x|) x: x brought to the length of z, then mixed (the node pack's "norm_only")."""
     for image, target, c in zip(x, z, _per_image(weight, x)):
         length, goal = _length(image), _length(target)
         least = torch.finfo(goal.dtype).tiny
@@ -134,7 +153,7 @@ BLENDS: dict[str, Callable[[Tensor, Tensor, Weight, LowPass, float], Tensor]] = 
 
 
 def noise_variance(weight: float, correlation: float) -> float:
-    """Variance of two unit noises with this correlation after linear mixing; 1 is right."""
+    """Variance of two unit noises after linear mixing, c^2 + (1 - c)^2 + 2 r c (1 - c); 1 is right."""
     c = weight
     return c**2 + (1.0 - c) ** 2 + 2.0 * correlation * c * (1.0 - c)
 

@@ -20,20 +20,29 @@ STEEPNESS_PER_ALPHA = 5.0  # the node pack's logistic
 
 
 def weights(settings: MixingSettings, steps: int, progress: Tensor | None = None) -> Tensor:
-    """c1 at the start of each step: [steps], float64, within [minimum, maximum], or 0 from the clamp on.
+    """c1 at the start of each step.
 
-    progress: [steps], u of each step by noise level (`Noising.progress`); used where the settings ask for
-    progress by noise level. Without it the steps are taken as evenly spaced in the timestep, u = i/steps.
+    Arguments:
+        settings: curve, alpha_1, window and range.
+        steps: of the run.
+        progress: u of each step by noise level (`Noising.progress`), [steps]; used where the settings ask for
+            progress by noise level. Without it steps are taken as evenly spaced in the timestep, u = i / steps.
+
+    Returns:
+        [steps], float64, in [minimum, maximum], or 0 from the clamp on.
     """
     by_step = torch.arange(steps, dtype=torch.float64) / steps
     return weight(settings, by_step if progress is None or settings.progress == "step" else progress)
 
 
 def weight(settings: MixingSettings, u: Tensor) -> Tensor:
-    """c1 at progress u: same shape, float64.
+    """c1 at progress u: minimum + (maximum - minimum) curve((u - start) / (stop - start)), and 0 from the clamp on.
 
-    Up to `start` c1 is `maximum`; between `start` and `stop` it runs along the whole curve down to `minimum`;
-    from `clamp` on it is 0. The logistic curve comes near both ends without reaching them.
+    Before `start` the curve is at its beginning, after `stop` at its end. The logistic one comes near both ends
+    without reaching them.
+
+    Returns:
+        Of the shape of u, float64.
     """
     u = u.to(torch.float64)
     within = ((u - settings.start) / (settings.stop - settings.start)).clamp(0.0, 1.0)
@@ -45,9 +54,9 @@ def weight(settings: MixingSettings, u: Tensor) -> Tensor:
 
 
 def high_weight(settings: MixingSettings, weight: float) -> float:
-    """The weight that "two bands" gives to what lies above the reference's frequencies, where those have `weight`.
+    """weight^high_exponent: what "two bands" gives to frequencies above the cutoff, where those below have `weight`.
 
-    weight^high_exponent: on the cosine curve the same as a curve of its own, with alpha_1 times the exponent.
+    On the cosine curve that is a curve of its own, with alpha_1 times the exponent.
     """
     return weight**settings.high_exponent
 

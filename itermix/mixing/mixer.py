@@ -40,17 +40,24 @@ class MixingReport:
 
 
 class Mixer:
-    """Mixes z'_i, the reference at the noise level of step i, into the sampler's state at the start of step i.
+    """Mixes the reference, at the noise level of each step, into the sampler's state at the start of the step:
 
-    settings: what to mix and how. reference: z_ref, clean, [B, C, H, W] (or [1, ...], or video
-    [B, C, T, H, W]), of the state's shape and device. noise: unit Gaussian like the state, or a source per step.
-    steps: of the run, for progress by step. noising: the sampler's convention. scale: how many times the
-    reference was enlarged, (height, width). mask: weight map in [0, 1], broadcasts to the state, or None.
-    first_level: (signal, sigma) of the first state where they are not what its level says. trace: records every
-    step and changes nothing.
+        z'_i = a_i z_ref + s_i n        x <- blend(x, z'_i, c1(u_i) mask)
 
-    With the settings' timing "end of step (node pack)" step i is mixed after it was made, with z'_i, one noise
-    level late, as in ComfyUI-Iterative-Mixer; call `end` after the last step.
+    (DemoFusion, arXiv 2311.16973, section 3.3, on the state instead of the prediction.) With the settings' timing
+    "end of step (node pack)" step i is mixed after it was made, with z'_i, one noise level late, as in
+    ComfyUI-Iterative-Mixer; call `end` after the last step.
+
+    Arguments:
+        settings: curve c1, blend, noise and timing.
+        reference: z_ref, clean, [B or 1, C, H, W], or [B, C, T, H, W] for video; of the state's shape and device.
+        noise: n, unit Gaussian like the state, or a source of noise per step.
+        steps: of the run, for progress by step.
+        noising: the sampler's convention; VE where it is not given.
+        scale: how many times the reference was enlarged, (height, width).
+        mask: weight map in [0, 1] that broadcasts to the state, or None.
+        first_level: (a, s) of the first state where they are not what its level says.
+        trace: records every step and changes nothing.
     """
 
     def __init__(
@@ -85,9 +92,15 @@ class Mixer:
         return float(curve.weight(self.settings, torch.tensor(u, dtype=torch.float64)))
 
     def mix(self, x: Tensor, step: int, sigma: float) -> Tensor:
-        """The state x, at the start of a step at level sigma, with the reference mixed in: a new tensor like x.
+        """The state of a step with the reference mixed in.
 
-        x itself is returned where the weight is 0. sigma: the level as the sampler has it (`Noising`).
+        Arguments:
+            x: the state at the start of the step, [B, C, H, W].
+            step: its number, from 0.
+            sigma: its level, as the sampler has it (`Noising`).
+
+        Returns:
+            A new tensor like x, or x itself where the weight is 0.
         """
         weight = self.weight(step, sigma)
         measured = self.first_level if step == 0 else None
@@ -137,9 +150,16 @@ def mixer_for(
 ) -> Mixer:
     """The mixer of one pass, in every host.
 
-    noise: that the pass has started from, of the shape of `state`, its first state. seeds: of each image. steps: None
-    where the sampler decides as it goes; then progress is by noise level, whatever the settings say. more: mask,
-    first_level and trace of `Mixer`.
+    Arguments:
+        settings: of the pass.
+        reference: as it was found; it is prepared here.
+        noise: that the pass has started from, of the shape of `state`.
+        seeds: of each image.
+        state: the sampler's first, [B, C, H, W].
+        steps: of the pass; None where the sampler decides as it goes: then progress is by noise level, whatever the
+            settings say.
+        noising: the sampler's convention.
+        more: mask, first_level and trace of `Mixer`.
     """
     if not steps:
         settings = dataclasses.replace(settings, progress="noise level")

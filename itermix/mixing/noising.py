@@ -1,8 +1,13 @@
 """The three noise conventions of diffusion samplers, behind one small protocol.
 
-A level is what the sampler itself calls its noise: sigma for VE and flow, the timestep for VP.
-`progress` maps a level to u in [0, 1], 0 at pure noise, by the timestep that a Stable Diffusion
-model sees there: u = (T - t) / T, the argument of DemoFusion's curves (arXiv 2311.16973, section 3.3).
+        state                                       level
+    VE    x0 + sigma n                                sigma       k-diffusion samplers
+    VP    sqrt(abar_t) x0 + sqrt(1 - abar_t) n        timestep t  DDIM, PLMS, UniPC
+    flow  (1 - sigma) x0 + sigma n                    sigma       Flux, SD3, Chroma
+
+A level is what the sampler itself calls its noise. `progress` maps it to u in [0, 1], 0 at pure noise, by the timestep
+that a Stable Diffusion model sees there: u = (T - t) / T, the argument of DemoFusion's curves (arXiv 2311.16973,
+section 3.3).
 """
 
 from __future__ import annotations
@@ -20,10 +25,10 @@ BETA_FIRST, BETA_LAST = 0.00085, 0.012
 
 
 class Noising(Protocol):
-    """x = signal(level) * x0 + sigma(level) * n, with unit Gaussian n."""
+    """x = a x0 + s n, with unit Gaussian n."""
 
     def coefficients(self, level: float) -> tuple[float, float]:
-        """Factors of x0 and of the unit noise at a level."""
+        """(a, s) at a level."""
 
     def progress(self, level: float) -> float:
         """u in [0, 1] at a level: 0 at pure noise, 1 at the clean latent."""
@@ -77,7 +82,11 @@ class Flow:
 
 
 def noised(noising: Noising, x0: Tensor, noise: Tensor, level: float) -> Tensor:
-    """x0 with noise at a level, of the shape and dtype of x0 and noise together."""
+    """a x0 + s noise at a level.
+
+    Returns:
+        Of the shape and dtype that x0 and noise have together.
+    """
     signal, sigma = noising.coefficients(level)
     return signal * x0 + sigma * noise
 

@@ -86,8 +86,12 @@ class FreshNoise:
 def noise_source(settings: MixingSettings, noise: Tensor, seeds: Sequence[int], state: Tensor) -> NoiseSource:
     """The noise that the settings put on the reference: the run's own, or a fresh one per step.
 
-    noise: that the run has started from. seeds: of each image. state: the sampler's first; a host may start its
-    sampler on the very tensor of the noise, which then changes under it, so that one is copied.
+    Arguments:
+        settings: `noise` says which.
+        noise: that the run has started from, [B, C, H, W].
+        seeds: of each image.
+        state: the sampler's first. A host may start its sampler on the very tensor of the noise, which then changes
+            under it; so that one is copied.
     """
     if settings.noise == "fresh per step":
         return FreshNoise(seeds, state)
@@ -97,10 +101,16 @@ def noise_source(settings: MixingSettings, noise: Tensor, seeds: Sequence[int], 
 def noised_trajectory(
     z_ref: Tensor, sigmas: Iterable[float], noise: Tensor | NoiseSource, noising: Noising | None = None
 ) -> Iterator[Tensor]:
-    """z'_i = z_ref noised to each level in turn (DemoFusion section 3.3): tensors like z_ref, one at a time.
+    """z'_i = a_i z_ref + s_i n, the reference at each level in turn (DemoFusion, arXiv 2311.16973, section 3.3).
 
-    z_ref: [B, C, H, W]. sigmas: levels in the convention of `noising` (VE where not given). noise: unit Gaussian,
-    like z_ref, shared by all steps, or a source of noise per step.
+    Arguments:
+        z_ref: clean, [B, C, H, W].
+        sigmas: levels in the convention of `noising`.
+        noise: n, unit Gaussian like z_ref, shared by all steps, or a source of noise per step.
+        noising: VE where it is not given.
+
+    Returns:
+        Tensors like z_ref, one at a time.
     """
     source = SharedNoise(noise) if isinstance(noise, Tensor) else noise
     for step, sigma in enumerate(sigmas):
@@ -116,12 +126,22 @@ def batch_unsample(
     latent_scale: float = 1.0,
     centred: bool = False,
 ) -> Tensor:
-    """The node pack's "Batch Unsampler": z_ref at the levels of steps start to end, clean first: [steps, C, H, W].
+    """z_ref at the levels of steps start to end, the cleanest first (the node pack's "Batch Unsampler").
 
-    z_ref: [1, C, H, W]. sigmas: [N + 1], falling to 0, as the sampler has them; the final 0 is left out. end: the
-    step after the last, N where not given. latent_scale: the pack divides sigmas by the model's latent scale
-    factor. centred: subtract the mean of the first result from all (the pack's "normalize").
-    Raises ValueError if no step is left.
+    Arguments:
+        z_ref: clean, [1, C, H, W].
+        sigmas: [N + 1], falling to 0, as the sampler has them; the final 0 is left out.
+        noise: unit Gaussian like z_ref, or a source of noise per step.
+        start: the first step.
+        end: the step after the last; N where it is not given.
+        latent_scale: what sigmas are divided by; the pack takes the model's latent scale factor.
+        centred: subtracts the mean of the first result from all (the pack's "normalize").
+
+    Returns:
+        [steps, C, H, W].
+
+    Raises:
+        ValueError: if no step is left.
     """
     steps = len(sigmas) - 1
     last = steps if end is None else min(end, steps)
@@ -133,12 +153,19 @@ def batch_unsample(
 
 
 def equalised(z_ref: Tensor, size: tuple[int, int], interpolation: str) -> Tensor:
-    """z_ref as it would be had its enlargement not weakened the frequencies that it carried over: like z_ref.
+    """z_ref as it would be had its enlargement not weakened the frequencies that it carried over.
 
-    z_ref: [..., H, W], enlarged from `size` (height, width) by torch's interpolation of that name ("bilinear",
-    "bicubic", "nearest", "nearest-exact"). Bilinear enlargement leaves 0.35 to 0.4 of the amplitude at the old
-    Nyquist frequency; mixed as it is, such a reference blurs the picture (measured in benchmarks/quality).
-    Frequencies above the old Nyquist are left alone: low-pass mixing does not look at them.
+    Each cosine below the old Nyquist frequency is divided by the interpolation's gain for it, up to `LARGEST_BOOST`
+    times. Bilinear enlargement leaves 0.35 to 0.4 of the amplitude there; mixed as it is, such a reference blurs the
+    picture (benchmarks/quality). Frequencies above are left alone: low-pass mixing takes none of them.
+
+    Arguments:
+        z_ref: enlarged, [..., H, W].
+        size: what it was enlarged from, (height, width).
+        interpolation: torch's name of how: "bilinear", "bicubic", "nearest" or "nearest-exact".
+
+    Returns:
+        A tensor like z_ref.
     """
     rows, columns = (
         _equaliser(old, new, interpolation).to(z_ref.dtype).to(z_ref.device) for old, new in zip(size, z_ref.shape[-2:])

@@ -12,7 +12,7 @@ INFOTEXT_KEY = "Iterative Mixing"
 CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
 PROGRESS = ("noise level", "step")
 BLENDS = ("two bands", "low-pass", "linear", "slerp", "norm only")
-FREQUENCY_BLENDS = ("two bands", "low-pass")  # that tell what the reference can know from what it cannot
+FREQUENCY_BLENDS = ("two bands", "low-pass")  # that mix low and high frequencies apart
 NOISES = ("shared", "fresh per step")
 TIMINGS = ("start of step", "end of step (node pack)")
 PASSES = ("all", "first pass", "hires pass")
@@ -37,7 +37,7 @@ class MixingSettings(Settings):
     curve: str = choice("Curve", CURVES, "How the weight of the reference falls over the run.")
     blend: str = choice(
         "Blend", BLENDS,
-        "How the two latents are mixed; two bands and low-pass tell what the reference can know from what it cannot.",
+        "How the two latents are mixed; two bands and low-pass mix coarse shapes and fine detail apart.",
     )  # fmt: skip
     hires_denoise: float = number(
         "Hires denoising strength", 0.7, 0.0, 1.0, 0.05,
@@ -84,7 +84,7 @@ class MixingSettings(Settings):
     )
     high_exponent: float = number(
         "High-frequency exponent", 3.0, 1.0, 10.0, 0.1,
-        "Two bands: what the reference is too blurred to know gets the weight to this power; 1 is the same weight.",
+        "Two bands: fine detail, which an enlarged reference lacks, gets the weight to this power; 1 is equal weight.",
     )  # fmt: skip
 
     def check_together(self) -> None:

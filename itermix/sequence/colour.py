@@ -14,16 +14,22 @@ FLAT = 1e-6  # a channel with a smaller standard deviation has no contrast that 
 
 
 def anchored(latent: Tensor, first: Tensor, strength: float) -> Tensor:
-    """Mean and standard deviation of each channel moved towards those of `first` by strength, 0 to 1.
+    """m + s (m_first - m) + (x - m) (1 - s + s std_first / std): mean and std of each channel moved towards `first`.
 
-    latent, first: [B, C, H, W], or [B, C, T, H, W]; each image by itself. At strength 0 it is the latent itself.
+    Arguments:
+        latent: x, [B, C, H, W] or [B, C, T, H, W]; each channel of each image by itself.
+        first: of the same shape.
+        strength: s, 0 to 1.
+
+    Returns:
+        A tensor like `latent`; at strength 0 the latent itself.
     """
     if strength == 0.0:
         return latent
     work, goal = latent.to(working_dtype(latent)), first.to(working_dtype(latent))
     over = tuple(range(2, latent.ndim))
-    mean, wanted_mean = (t.mean(dim=over, keepdim=True) for t in (work, goal))
+    mean, goal_mean = (t.mean(dim=over, keepdim=True) for t in (work, goal))
     std, goal_std = (t.std(dim=over, keepdim=True, correction=0) for t in (work, goal))
     gain = (1.0 - strength) + strength * (goal_std / std.clamp_min(FLAT))
     gain = gain.masked_fill(std < FLAT, 1.0)
-    return ((work - mean) * gain + mean + strength * (wanted_mean - mean)).to(latent.dtype)
+    return ((work - mean) * gain + mean + strength * (goal_mean - mean)).to(latent.dtype)

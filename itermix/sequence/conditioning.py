@@ -45,10 +45,17 @@ class Conditioning:
 
 
 def between(a: Conditioning, b: Conditioning, weight: float, method: str) -> Conditioning:
-    """The conditioning at a weight from 0 (a, as it is) to 1 (b, as it is). method: "slerp", "linear" or "step".
+    """The conditioning on the way from a to b.
 
     Parts are paired in their order; one that has no partner fades in or out by its own weight. Two schedules change
-    wherever one of them does. Raises ValueError for values of different kinds, channels or keys.
+    wherever one of them does.
+
+    Arguments:
+        weight: 0 is a and 1 is b, each as it is.
+        method: "slerp", "linear" or "step".
+
+    Raises:
+        ValueError: for values of different kinds, channels or keys.
     """
     if weight <= 0.0:
         return a

@@ -35,11 +35,21 @@ def cosine_latents(a: Tensor, b: Tensor, weight: float | Tensor) -> Tensor:
 
 
 def slerp_conditioning(a: Tensor, b: Tensor, strength: float, jump: bool = True) -> Tensor:
-    """Each token along the great circle from its place in a to its place in b. a, b: [..., tokens, channels].
+    """Each token along the great circle from where it is in a to where it is in b.
 
-    A zero token counts as perpendicular to any other. As in the node, a token parallel to its goal does not
-    travel: it is a's below strength 0.5 and b's from there on; without `jump` it moves on a straight line.
-    Raises ValueError for shapes that differ.
+    A zero token counts as perpendicular to any other.
+
+    Arguments:
+        a, b: [..., tokens, channels].
+        strength: 0 is a, 1 is b.
+        jump: as in the node, a token parallel to its goal is a's below strength 0.5 and b's from there on; without
+            it moves on a straight line.
+
+    Returns:
+        A tensor like a.
+
+    Raises:
+        ValueError: for shapes that differ.
     """
     if a.shape != b.shape:
         raise ValueError(f"conditionings of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be interpolated")

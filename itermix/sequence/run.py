@@ -36,8 +36,11 @@ INJECTED = 0x9E3779B97F4A7C15
 
 @dataclass
 class SequenceReport:
-    """What came of a run. next: the first frame that was not made, the number of frames if all were. interrupted:
-    whether the user ended it before the last frame."""
+    """What came of a run.
+
+    first: the first frame that was to be made. next: the first that was not, the number of frames if all were.
+    interrupted: whether the user ended it before the last frame.
+    """
 
     first: int
     next: int

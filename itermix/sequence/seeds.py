@@ -1,7 +1,7 @@
 """The seed of each frame. Seeds are whole numbers in 0 .. 2^64 - 1 and wrap around at both ends.
 
 Random seeds are drawn from the first one, so that a run can be repeated. The nodes' own seeds, with all their
-quirks, are here for who wants the same pictures again.
+quirks, are here for users who want the same pictures again.
 """
 
 from __future__ import annotations

@@ -33,9 +33,12 @@ class StateError(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """next: the first frame that is not there yet. previous, first: clean latents [B, C, H, W] of the frame before
-    that and of the first frame. fingerprint: of all that decides about the frames. folder: the name of the one that
-    the pictures are in, for who keeps them; "" where nobody said."""
+    """Where a sequence stands.
+
+    fingerprint: of all that decides the frames. next: the first frame that is not there yet. previous, first: clean
+    latents [B, C, H, W] of the frame before that and of the first frame. folder: name of the one with the pictures;
+    "" where there is none.
+    """
 
     fingerprint: str
     next: int

@@ -25,13 +25,19 @@ def unsample(
 ) -> Tensor:
     """The state at levels[-1] by Euler's method on the probability flow ODE, with x = a x0 + s n at every level:
 
-        x[i+1] = a[i+1] x0 + s[i+1] n,   n = predict_noise(x[i], level[i]),   x0 = (x[i] - s[i] n) / a[i]
+        n = predict_noise(x_i, level_i)    x0 = (x_i - s_i n) / a_i    x_{i+1} = a_{i+1} x0 + s_{i+1} n
 
-    In VE that is x + (s[i+1] - s[i]) (x - denoised) / s[i]. At the first level x0 is `clean` itself.
+    In VE that is x_i + (s_{i+1} - s_i) (x_i - denoised) / s_i. At the first level x0 is `clean` itself.
 
-    predict_noise: the unit noise that the model sees in a state at a level. clean: [B, C, H, W]. levels: rising, as
-    `levels_upwards` gives them. on_step(step, level, state): before each step.
-    Returns a tensor like `clean`.
+    Arguments:
+        predict_noise: (state, level) to the unit noise that the model sees in it.
+        clean: [B, C, H, W].
+        levels: rising, as of `levels_upwards`.
+        noising: a and s at a level.
+        on_step: called with step, level and state before each step.
+
+    Returns:
+        A tensor like `clean`.
     """
     x = clean * noising.coefficients(levels[0])[0]
     for step, (level, following) in enumerate(pairwise(levels)):
@@ -45,10 +51,15 @@ def unsample(
 
 
 def levels_upwards(levels: Sequence[float], noising: Noising, steps: int = 0) -> list[float]:
-    """The levels of a sampler's run the other way: rising, from the lowest at which the ODE has a direction.
+    """The levels of a sampler's run the other way, from the lowest at which the ODE has a direction.
 
-    levels: falling, as the sampler has them; a 0 at the end may be there or not. steps: how many to take; 0 takes
-    as many as there are levels above 0.
+    Arguments:
+        levels: falling, as the sampler has them; a 0 at the end may be there or not.
+        noising: of the sampler.
+        steps: how many to take; 0 takes as many as there are levels above 0.
+
+    Returns:
+        steps + 1 levels, rising.
     """
     rising = [0.0, *sorted(level for level in levels if level > 0.0)]
     if steps:
