@@ -56,7 +56,8 @@ class Presets:
     """
 
     def __init__(self, file: str | Path, model: type[Settings], part: str):
-        self.file, self.model, self.part = Path(file), model, part
+        self.file, self.model = Path(file), model
+        self._stored = _File(self.file, part)
         self.built_in = model.presets() or {"Defaults": {}}
 
     def fields(self) -> list[Field]:
@@ -67,7 +68,7 @@ class Presets:
 
     def names(self) -> list[str]:
         """Of the built-in presets, then of the user's. Raises PresetsError."""
-        return [*self.built_in, *self._own()]
+        return [*self.built_in, *self._stored.presets()]
 
     def offer(self) -> Offer:
         """Everything at once, for a page; it has the built-in presets whatever the file is like."""
@@ -87,13 +88,13 @@ class Presets:
 
     def own_names(self) -> list[str]:
         """Raises PresetsError."""
-        return list(self._own())
+        return list(self._stored.presets())
 
     def values(self, name: str) -> dict[str, Any]:
         """What a preset sets; the other fields are at their defaults. Raises PresetsError."""
         if name in self.built_in:
             return dict(self.built_in[name])
-        own = self._own()
+        own = self._stored.presets()
         if name not in own:
             raise PresetsError(f'there is no preset "{name}"')
         try:
@@ -112,7 +113,7 @@ class Presets:
             return {field: value for field, value in values.items() if field != "preset"}
         name = values["preset"]
         try:
-            if not isinstance(name, str) or name not in self.built_in and name not in self._own():
+            if not isinstance(name, str) or name not in self.built_in and name not in self._stored.presets():
                 names = ", ".join(f'"{known}"' for known in self.names())
                 raise SettingsError(f"preset: {shown(name)} is not allowed; it takes one of {names}")
             preset = self.values(name)
@@ -134,29 +135,29 @@ class Presets:
         name = self._allowed(name)
         settings = self.model.from_dict(values)
         with _changing:
-            own = self._own()
+            own = self._stored.presets()
             if name not in own and len(own) >= MOST_PRESETS:
                 raise PresetsError(f"there are {MOST_PRESETS} presets already; delete one first")
-            self._write({**own, name: self._kept(settings)})
+            self._stored.replace({**own, name: self._kept(settings)})
         return name
 
     def rename(self, name: str, new: str) -> str:
         """Gives the new name as it was saved. Raises PresetsError."""
         new = self._allowed(new)
         with _changing:
-            own = self._own()
+            own = self._stored.presets()
             self._require(name, own)
             if new != name and new in own:
                 raise PresetsError(f'there is a preset "{new}" already')
-            self._write({new if key == name else key: value for key, value in own.items()})
+            self._stored.replace({new if key == name else key: value for key, value in own.items()})
         return new
 
     def delete(self, name: str) -> None:
         """Raises PresetsError."""
         with _changing:
-            own = self._own()
+            own = self._stored.presets()
             self._require(name, own)
-            self._write({key: value for key, value in own.items() if key != name})
+            self._stored.replace({key: value for key, value in own.items() if key != name})
 
     def _kept(self, settings: Settings) -> dict[str, Any]:
         """What a preset holds of settings: defaults too, as those of another version may be others."""
@@ -178,40 +179,51 @@ class Presets:
         if name not in own:
             raise PresetsError(f'there is no preset "{name}"')
 
-    def _own(self) -> dict[str, dict[str, Any]]:
-        part = self._read().get(self.part, {})
+
+class _File:
+    """The user's presets of one settings model, in their file. part: the model's name there."""
+
+    def __init__(self, path: Path, part: str):
+        self.path, self.part = path, part
+
+    def presets(self) -> dict[str, dict[str, Any]]:
+        """Values by name. Raises PresetsError."""
+        part = self.read().get(self.part, {})
         if not isinstance(part, dict) or not all(isinstance(values, dict) for values in part.values()):
-            raise PresetsError(f"{self.file} is damaged; correct it, or move it away to begin anew")
+            raise self._damaged("")
         for name in part:
             if not _is_name(name):
-                raise PresetsError(
-                    f"{self.file} is damaged: {name[:LONGEST_NAME]!a} is no name for a preset; correct it, or move it "
-                    "away to begin anew"
-                )
+                raise self._damaged(f"{name[:LONGEST_NAME]!a} is no name for a preset")
         return part
 
-    def _read(self) -> dict[str, Any]:
+    def replace(self, presets: dict[str, dict[str, Any]]) -> None:
+        """Raises PresetsError."""
+        content = {**self.read(), "version": VERSION, self.part: presets}
         try:
-            content = read_object(self.file)
+            write_json(self.path, content, indent=1)
+        except OSError as error:
+            raise PresetsError(f"{self.path} cannot be written: {reason_of(error)}") from None
+
+    def read(self) -> dict[str, Any]:
+        """The whole file; empty where there is none. Raises PresetsError."""
+        try:
+            content = read_object(self.path)
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise PresetsError(f"{self.file} cannot be read: {error.strerror or error}") from None
+            raise PresetsError(f"{self.path} cannot be read: {reason_of(error)}") from None
         except Damaged as error:
-            raise PresetsError(f"{self.file} is damaged; correct it, or move it away to begin anew ({error})") from None
+            raise self._damaged(str(error)) from None
         version = content.get("version")
         if not isinstance(version, int):
-            raise PresetsError(f"{self.file} is damaged; correct it, or move it away to begin anew")
+            raise self._damaged("it has no version")
         if version > VERSION:
-            raise PresetsError(f"{self.file} is from a newer itermix (version {version}); update itermix to use it")
+            raise PresetsError(f"{self.path} is from a newer itermix (version {version}); update itermix to use it")
         return content
 
-    def _write(self, own: dict[str, Any]) -> None:
-        content = {**self._read(), "version": VERSION, self.part: own}
-        try:
-            write_json(self.file, content, indent=1)
-        except OSError as error:
-            raise PresetsError(f"{self.file} cannot be written: {reason_of(error)}") from None
+    def _damaged(self, why: str) -> PresetsError:
+        reason = f" ({why})" if why else ""
+        return PresetsError(f"{self.path} is damaged; correct it, or move it away to begin anew{reason}")
 
 
 def _is_name(name: str) -> bool:

@@ -211,14 +211,14 @@ def test_half_a_character_in_another_part_of_the_file_is_kept(presets):
 
 
 def test_two_threads_lose_no_preset(presets, monkeypatch):
-    read = Presets._read
+    read = presets._stored.read.__func__
 
     def slowly(self):
         found = read(self)
         time.sleep(0.01)
         return found
 
-    monkeypatch.setattr(Presets, "_read", slowly)
+    monkeypatch.setattr(type(presets._stored), "read", slowly)
     names = [f"preset {number}" for number in range(8)]
     threads = [threading.Thread(target=presets.save, args=(name, {})) for name in names]
     for thread in threads:
