@@ -1,6 +1,7 @@
 """A picture is written in the format that its name says, and its infotext is found by the ways of the WebUIs."""
 
 import os
+import struct
 
 import pytest
 from PIL import Image
@@ -69,3 +70,12 @@ def test_a_disk_that_is_full_leaves_the_old_picture(tmp_path, name, monkeypatch)
     with pytest.raises(OSError, match="No space"):
         save_picture(tmp_path / name, Image.new("RGB", (8, 8)))
     assert (tmp_path / name).read_bytes() == before and os.listdir(tmp_path) == [name]
+
+
+def test_the_user_comment_has_the_type_that_the_hosts_read():
+    """Undefined, by the EXIF standard: the hosts' reader takes a comment of bytes, as Pillow writes it, for none."""
+    for order, pack in ((b"MM", ">HH"), (b"II", "<HH")):
+        if exif_of("a rose")[6:8] == order:
+            assert struct.pack(pack, 0x9286, 7) in exif_of("a rose")
+            return
+    pytest.fail("no EXIF data")
