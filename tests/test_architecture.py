@@ -79,10 +79,9 @@ LONGEST_FUNCTION, LONGEST_CLASS, LONGEST_FILE = 60, 150, 250  # lines
 # What is longer, and how long: each may only shrink, and none may join.
 LONG_FILES = {
     "itermix/webui/mixing/hook.py": 287,
-    "itermix/webui/sequence/host.py": 281,
-    "itermix/webui/sequence/run.py": 309,
+    "itermix/webui/sequence/host.py": 274,
 }
-LONG_CLASSES = {"WebUIHost": 170, "Results": 165, "Sequence": 169}
+LONG_CLASSES = {"WebUIHost": 162, "Sequence": 161}
 # Names that were two things once. Each may be one.
 NAMES = ("Request", "Reference", "Schedule", "Report", "Run")
 

@@ -189,7 +189,10 @@ def _write(picture: Image.Image, file: Path, info: str | None, opts: SimpleNames
 
 
 class Script:
-    """The host's base class, as far as it matters here."""
+    """The host's base class, as far as it matters here: a host calls the methods that it has."""
+
+    def postprocess_image_after_composite(self, p, pp, *args):
+        pass
 
 
 class Component:

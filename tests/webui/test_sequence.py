@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.webui.fake import FakeHost
 from tools.real_host import as_base64
@@ -333,3 +337,102 @@ def test_bad_settings_are_answered_as_those_of_iterative_mixing_are(fake, args, 
     assert any(message in comment for comment in fake.p.comments)
     assert f"{REFUSED}: " in made.infotexts[0] and "Latent Sequence: " not in made.infotexts[0]
     assert REFUSED not in fake.generate().infotexts[0]
+
+
+SAVED = dict(save_images=True, override_settings={"samples_save": True})
+
+
+def files_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def saved(fake, tmp_path, settings=None, **body):
+    """What a sequence leaves in the folder of pictures, without the state that it could be resumed from."""
+    body = {"outpath_samples": str(tmp_path), **SAVED, **body}
+    made = sequence(fake, {**QUIET, **(settings or {})}, **body)
+    return made, [name for name in files_in(tmp_path) if not name.endswith(".state")]
+
+
+FRAMES = [f"itermix-sequences/00000/0000{index}" for index in range(3)]
+
+
+def test_frames_are_saved_with_their_infotext_where_the_host_saves_pictures(fake, tmp_path):
+    made, names = saved(fake, tmp_path)
+    assert names == [f"{frame}.png" for frame in FRAMES]
+    opened = [Image.open(tmp_path / name) for name in names]
+    assert same([np.array(picture) for picture in opened], frames_of(made))
+    assert [picture.info["parameters"] for picture in opened] == texts_of(made)
+
+
+@pytest.mark.parametrize("body", [
+    {"override_settings": {"samples_save": False}}, {"save_images": False},
+])  # fmt: skip
+def test_no_frame_is_saved_where_the_host_saves_no_picture(fake, tmp_path, body):
+    wanted, _ = saved(fake, tmp_path / "saved")
+    made, names = saved(fake, tmp_path / "unsaved", **body)
+    assert names == [] and same(made.pictures, wanted.pictures)
+    _, names = saved(fake, tmp_path / "film", {"video_format": "webp"}, **body)
+    assert names == ["itermix-sequences/00000/sequence-0.webp"]  # it is asked for by the sequence itself
+    with Image.open(tmp_path / "film" / names[0]) as film:
+        assert film.n_frames == 3
+
+
+def test_frames_that_are_not_saved_lie_in_a_temporary_folder_as_long_as_their_pictures(fake, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    p = fake.processing()
+    processed = fake.sequence.run(p, QUIET)
+    assert len(files_in(tmp_path)) == 3 and not hasattr(processed.images[1], "already_saved_as")
+    assert [picture.size for picture in processed.images[1:]] == [(64, 64)] * 3
+    del processed
+    gc.collect()
+    assert files_in(tmp_path) == []
+
+
+def test_metadata_are_written_only_where_the_host_writes_them(fake, monkeypatch, tmp_path):
+    from modules import shared
+
+    options = {"samples_save": True, "enable_pnginfo": False, "grid_save": True}
+    for name, chosen in options.items():
+        monkeypatch.setattr(shared.opts, name, chosen)
+    _, names = saved(fake, tmp_path, {"video_format": "webp"}, override_settings=options,
+                     outpath_grids=str(tmp_path / "grids"))  # fmt: skip
+    for name in names:
+        with Image.open(tmp_path / name) as picture:
+            assert "parameters" not in picture.info and not picture.getexif().get_ifd(0x8769)
+    assert len(names) == 4
+
+
+@pytest.mark.parametrize("form, quality", [("jpg", 95), ("jpg", 20), ("webp", 80)])
+def test_frames_have_the_hosts_format_and_quality(fake, tmp_path, form, quality):
+    options = {"samples_save": True, "samples_format": form, "jpeg_quality": quality}
+    made, names = saved(fake, tmp_path, {"video_format": "gif"}, override_settings=options)
+    assert names == [*(f"{frame}.{form}" for frame in FRAMES), "itermix-sequences/00000/sequence-0.gif"]
+    buffer = io.BytesIO()
+    plain = sequence(fake, QUIET)
+    Image.fromarray(frames_of(plain)[2]).save(buffer, format={"jpg": "JPEG"}.get(form, form), quality=quality)
+    assert np.array_equal(np.array(Image.open(tmp_path / names[2])), np.array(Image.open(buffer)))
+    assert np.array_equal(frames_of(made)[2], np.array(Image.open(buffer)))
+
+
+@pytest.mark.parametrize("save, images", [(True, True), (False, True), (True, False)])
+def test_the_grid_is_saved_where_the_host_saves_grids(fake, monkeypatch, tmp_path, save, images):
+    from modules import shared
+
+    monkeypatch.setattr(shared.opts, "grid_save", save)
+    made, _ = saved(fake, tmp_path / "samples", save_images=images, outpath_grids=str(tmp_path / "grids"))
+    grids = files_in(tmp_path / "grids")
+    assert grids == (["grid-0000.png"] if save and images else [])
+    for name in grids:
+        with Image.open(tmp_path / "grids" / name) as grid:
+            assert np.array_equal(np.array(grid), made.pictures[0]) and grid.info["parameters"] == made.infotexts[0]
+
+
+def test_a_resumed_sequence_goes_on_in_its_folder_to_a_film_of_all_frames(fake, monkeypatch, tmp_path):
+    monkeypatch.setattr(fake, "others", [StopBefore(2)])
+    saved(fake, tmp_path, {"video_format": "webp"})
+    restarted()
+    monkeypatch.setattr(fake, "others", [])
+    _, names = saved(fake, tmp_path, {"video_format": "webp", "resume": True})
+    assert names == [*(f"{frame}.png" for frame in FRAMES), "itermix-sequences/00000/sequence-0.webp"]
+    with Image.open(tmp_path / names[-1]) as film:
+        assert film.n_frames == 3

@@ -9,6 +9,7 @@ from itermix.mixing.mixer import Mixer
 from itermix.mixing.trace import Trace
 from itermix.pictures import trace_sheet
 from itermix.webui import compat, options
+from itermix.webui.compat import pictures
 from itermix.webui.log import log
 
 SUFFIX = "-trace"
@@ -32,9 +33,9 @@ def save(p: Any, mixer: Mixer, name: str, sampler: str) -> None:
             raise RuntimeError(trace.fault)
         for image, seed in enumerate(p.seeds):
             title = f"{name}: {sampler}, seed {seed}"
-            strip = trace_sheet.picture(trace, mixer.report.weights, image, title, compat.preview, compat.font)
+            strip = trace_sheet.picture(trace, mixer.report.weights, image, title, compat.preview, pictures.font)
             if strip is not None:
-                path = compat.save_picture(p, strip, image, f"{SUFFIX}-{name.replace(' ', '-')}")
+                path = pictures.save_picture(p, strip, image, f"{SUFFIX}-{name.replace(' ', '-')}")
                 log.info(f"{name}: trace saved as {path}")
     except Exception as error:
         log.warning(f"{name}: the trace was not saved: {type(error).__name__}: {error}")

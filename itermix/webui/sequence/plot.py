@@ -10,7 +10,7 @@ from PIL import Image
 from itermix.pictures.frames import within
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.webui import compat
-from itermix.webui.sequence import run as sequence_run
+from itermix.webui.sequence import request
 from itermix.webui.sequence.arguments import settings_of
 from itermix.webui.sequence.results import GRID_PIXELS
 
@@ -27,7 +27,7 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
     settings = SequenceSettings.from_dict({**_fields_of(p), **axes, "resume": False})
     cells, batch = _cells_left(p), compat.images_of_batch(p)
     p.n_iter = 1
-    made = sequence_run.run(p, settings, cells=cells)
+    made = request.run(p, settings, cells=cells)
     processed = made.processed
     for name in TAKEN_OVER:  # the plot writes its grids' infotexts from the cell's p
         setattr(p, name, getattr(processed, name))

@@ -1,4 +1,4 @@
-"""Sequences inside of the host's `process_images`: each of its batches is a frame.
+"""A sequence inside of the host's `process_images`: each of its batches is a frame.
 
 So a frame has all that the host does for a picture: extra networks, always-on scripts, live preview, decoding,
 masks and overlays, infotext, progress. The processing object's `sample` is replaced by one that hands out the next
@@ -7,10 +7,8 @@ latent of the sequence; `setup_conds` is left alone for the first batch and does
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from itermix.sequence.host import Job
-from itermix.sequence.plan import Frame, plan
+from itermix.sequence.plan import Frame
 from itermix.sequence.run import Frames
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
@@ -27,115 +25,19 @@ from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
 from itermix.webui import compat, run_state
 from itermix.webui.log import log
+from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
 from itermix.webui.sequence.identity import identity
 from itermix.webui.sequence.prompts import PreparedPrompts
-from itermix.webui.sequence.results import DATA_KEY, MESSAGES_KEY, VIDEO_KEY, Results, say
+from itermix.webui.sequence.results import Results
 
 FRAME_KEY = f"{INFOTEXT_KEY} frame"
 LONGEST_ERROR = 400  # characters
-FOLDER, STATE = "itermix-sequences", "last-sequence.state"
+STATE = "last-sequence.state"
 # Of the processing object: one entry for each picture.
 LISTS = (
     "all_prompts", "all_negative_prompts", "all_hr_prompts", "all_hr_negative_prompts", "all_seeds", "all_subseeds",
 )  # fmt: skip
-
-
-@dataclass
-class Made:
-    """The host's Processed of a sequence or of several: grid, frames, masks and films; and how many are frames."""
-
-    processed: Any
-    frames: int
-
-    def join(self, other: Made) -> None:
-        """Adds another sequence's results; each keeps its grid before its frames. An unfinished picture is left out."""
-        first, second = self.processed, other.processed
-        first.comments += second.comments
-        if not other.frames:
-            return
-        first.images += second.images
-        first.infotexts += second.infotexts
-        for key in (VIDEO_KEY, DATA_KEY, MESSAGES_KEY):
-            if key in second.extra_generation_params:
-                files = [*first.extra_generation_params.get(key, []), *second.extra_generation_params[key]]
-                first.extra_generation_params[key] = files
-        for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds"):
-            setattr(first, name, [*getattr(first, name), *getattr(second, name)])
-
-
-def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: int = 1) -> Made:
-    """All frames, grid first; the paths of the videos in the generation parameters.
-
-    return_video: puts the files there too. cells: of a plot, to come with this one. Raises SettingsError for what
-    cannot be done.
-    """
-    p = copy.copy(p)  # the caller, such as img2img's batch tab, goes on with its own
-    processing.fix_seed(p)
-    p.batch_size, p.subseed_strength = compat.images_of_batch(p), p.subseed_strength or 0
-    folder = FOLDER if cells > 1 else "/".join(filter(None, (FOLDER, compat.picture_of_batch_tab(p))))
-    sequences = []
-    for number in range(p.n_iter):
-        own, before = copy.copy(p), number * settings.frames * p.batch_size
-        if p.subseed_strength:  # then it is the variation seed that counts up, as in the host
-            own.subseed = int(p.subseed) + before
-        first = int(p.seed) if p.subseed_strength else (int(p.seed) + before) % SEEDS
-        frames = plan(settings, first, p.prompt, p.negative_prompt)
-        sequences.append(Sequence(own, settings, frames, number, Path(p.outpath_samples).absolute() / folder))
-        sequences[-1].results.return_video = return_video
-    sequences = _unfinished(sequences, settings)
-    _count_jobs(sequences, max(cells, compat.pictures_left_in_batch_tab(p)))
-    return _all_of(sequences) or Made(processing.Processed(p, [], int(p.seed), ""), 0)
-
-
-def plain(p: Any) -> Any:
-    """The host's Processed of the request without a sequence."""
-    return processing.process_images(p)
-
-
-def _all_of(sequences: list[Sequence]) -> Made | None:
-    """The results of all sequences, up to the first one that is stopped before its first frame."""
-    made = None
-    for sequence in sequences:
-        if compat.is_stopping():
-            break
-        try:
-            own = sequence.run()
-        except Exception as error:  # of its first frame: the sequences before it are there
-            if made is None:
-                raise
-            say(made.processed, f"the next sequence was stopped by {type(error).__name__}: {error}"[:LONGEST_ERROR])
-            break
-        if made is None:
-            made = own
-        else:
-            made.join(own)
-    return made
-
-
-def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[Sequence]:
-    """Those to be made. With resume the finished ones are left out, and one that never began is made from its start.
-
-    Raises SettingsError.
-    """
-    if not settings.resume:
-        for sequence in sequences:  # a later resume is not to find the state of an older run
-            with suppress(OSError):
-                sequence.state.unlink(missing_ok=True)
-        return sequences
-    for sequence in sequences:
-        sequence.find_first_frame()
-    left = [sequence for sequence in sequences if sequence.skips < len(sequence.frames)]
-    if not left:
-        raise SettingsError(f"resume: all {settings.frames} frames of the last sequence are finished already")
-    return left
-
-
-def _count_jobs(sequences: list[Sequence], cells: int) -> None:
-    """So that the host's progress goes from 0 to 1 over all of them, and never back. A plot's cells count as alike."""
-    state = shared.state
-    state.job_count = state.job_no + cells * sum(sequence.jobs() for sequence in sequences)
-    state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
 
 
 class Sequence:
@@ -152,7 +54,8 @@ class Sequence:
         self.messages: list[str] = []
         # Beside the host's own pictures: with sub-folders by date a sequence would be torn apart at midnight.
         self.state = parent / STATE if number == 0 else parent / f"{number}-{STATE}"
-        self.results = Results(p, settings, len(frames), parent, self.messages)
+        self.files = Files(p, settings, parent, self.messages)
+        self.results = Results(p, settings, len(frames), self.files, self.messages)
         self.prompts = PreparedPrompts(frames, p.batch_size)
         self.identity = ""
         self.host: WebUIHost | None = None
@@ -162,15 +65,18 @@ class Sequence:
     @property
     def skips(self) -> int:
         """Frames that are there already."""
-        return self.results.skips
+        return self.files.skips
 
     @property
     def frame(self) -> Job | None:
         return None if self.host is None else self.host.frame
 
-    def run(self) -> Made:
-        """Makes the pictures. The host is given all frames, those of an earlier run too, until `init`: what it or an
-        extension makes of a prompt or a seed may depend on its place."""
+    def run(self) -> tuple[Any, int]:
+        """Makes the pictures: the host's Processed, and how many of its pictures are frames.
+
+        Until `init` the host has all frames, those of an earlier run too: what it or an extension makes of a prompt or
+        a seed may depend on its place.
+        """
         p, batch, frames = self.p, self.p.batch_size, self.frames
         p.extra_generation_params = {**p.extra_generation_params, INFOTEXT_KEY: self.settings.to_infotext()}
         p.n_iter = len(frames)
@@ -178,12 +84,10 @@ class Sequence:
         p.negative_prompt = [self.prompts.shown(frame, True) for frame in frames for _ in range(batch)]
         step = 0 if p.subseed_strength else 1  # the images of a batch differ in their variation seeds alone
         p.seed = [(frame.seed + step * image) % SEEDS for frame in frames for image in range(batch)]
-        p.do_not_save_grid = True  # the host would put frames that were given up into it
         self.of_host = {name: getattr(p, name) for name in self.REPLACED}
         for name in self.REPLACED:
             setattr(p, name, getattr(self, name))
         run_state.change(p, sequence=self)
-        self.results.make_folder()
         try:
             processed = processing.process_images(p)
         finally:
@@ -194,7 +98,7 @@ class Sequence:
         if self.latents is not None:
             self.latents.settle()  # the host asks for no latent after the last one
         report = self.latents.report.messages if self.latents else []
-        return Made(processed, self.results.finish(processed, report))
+        return processed, self.results.finish(processed, report)
 
     def find_first_frame(self) -> None:
         """Where a resumed sequence goes on. Raises SettingsError."""
@@ -205,7 +109,7 @@ class Sequence:
             return
         try:
             found = state.load(self.state)
-            self.results.resume(min(found.next, len(self.frames)), found.folder)
+            self.files.resume(min(found.next, len(self.frames)), found.folder)
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
 
@@ -259,8 +163,9 @@ class Sequence:
         p = self.p
         if p.iteration == 0:
             self.host = WebUIHost(p, self.of_host, self.prompts, self.identity)
-            self.made = self._frames()
             self.results.note_options()
+            self.files.begin()
+            self.made = self._frames()
         p.do_not_save_samples = True  # kept by us, in a folder of the sequence
         try:
             job, latent = next(self.made)
@@ -287,8 +192,7 @@ class Sequence:
 
     def _frames(self) -> Iterator[tuple[Job, Tensor | None]]:
         try:
-            folder = self.results.folder.name if self.results.folder else ""
-            self.latents = Frames(self.host, self.settings, self.frames, self.host.init, self.state, folder)
+            self.latents = Frames(self.host, self.settings, self.frames, self.host.init, self.state, self.files.name)
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
         return iter(self.latents)

@@ -30,15 +30,15 @@ class LatentSequence(scripts.Script):
         return list(components.values())
 
     def run(self, p, *args):
-        from itermix.webui.sequence import run as sequence_run  # late: a host's start waits for every import
+        from itermix.webui.sequence import request  # late: a host's start waits for every import
 
         p.extra_generation_params["Script"] = self.title()  # by which the host chooses it again in a paste
         try:
             args, return_video = asked_for_video(given(p, self, args))
-            return sequence_run.run(p, settings_of(args), return_video).processed
+            return request.run(p, settings_of(args), return_video).processed
         except SettingsError as error:
             say_refused(p, error)
-            return sequence_run.plain(p)
+            return request.plain(p)
 
 
 def say_refused(p: Any, error: SettingsError) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -208,27 +207,3 @@ def preview(latent: Tensor) -> Image.Image:
     pixels = sd_vae_approx.cheap_approximation(latent[None].float())[0] * 0.5 + 0.5
     pixels = pixels.nan_to_num(0.0).clamp(0.0, 1.0).mul(255.0).round().to("cpu", torch.uint8)
     return Image.fromarray(np.moveaxis(pixels.numpy(), 0, 2))
-
-
-def font(letters: int) -> Any:
-    """The host's own font: its Pillow may be too old to have one of any size."""
-    from modules import images
-
-    return images.get_font(letters)
-
-
-def save_picture(p: Any, picture: Image.Image, image: int, suffix: str) -> str:
-    """Saves a picture about the batch's image of that number where the image itself goes; gives the path."""
-    from modules import images
-
-    folder = p.outpath_samples or shared.opts.outdir_samples or shared.opts.outdir_txt2img_samples
-    path, _ = images.save_image(picture, folder, "", p.seeds[image], p.prompts[image], "png", p=p, suffix=suffix)
-    return path
-
-
-def hand_out(file: Path) -> None:
-    """Lets the page have this file by the host's own route, wherever it lies."""
-    from modules import ui_tempdir
-
-    if getattr(shared, "demo", None) is not None:
-        ui_tempdir.register_tmp_file(shared.demo, str(file))

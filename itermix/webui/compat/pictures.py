@@ -1,0 +1,106 @@
+"""The host's pictures: how it saves, arranges, names and shows them. Its options are read when they are asked for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules import shared
+from PIL import Image
+
+
+def saves_pictures(p: Any) -> bool:
+    """Whether the options and the request want pictures on the disk, now."""
+    if hasattr(p, "save_samples"):
+        return bool(p.save_samples())
+    return bool(shared.opts.samples_save and not p.do_not_save_samples)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is to become of a grid of the pictures."""
+
+    is_returned: bool = False
+    is_saved: bool = False
+
+
+def grid_wanted(p: Any) -> Grid:
+    """By the options and the request, now."""
+    return Grid(bool(shared.opts.return_grid), bool(shared.opts.grid_save) and not p.do_not_save_grid)
+
+
+def masks_returned(p: Any) -> int:
+    """How many pictures the host gives behind each picture of inpainting."""
+    if getattr(p, "mask_for_overlay", None) is None:
+        return 0
+    return int(shared.opts.return_mask) + int(shared.opts.return_mask_composite)
+
+
+def infotext_of_batch(p: Any) -> str:
+    """Of the picture that the host is finishing."""
+    from modules import processing
+
+    return processing.create_infotext(
+        p, p.prompts, p.seeds, p.subseeds, index=p.batch_index, all_negative_prompts=p.negative_prompts
+    )
+
+
+def save_frame(p: Any, picture: Image.Image, folder: Path, name: str, text: str) -> Path:
+    """Saves the picture that the host is finishing under this name, in the host's format; gives the path."""
+    from modules import images
+
+    extension = shared.opts.samples_format
+    picture.load()
+    with suppress(OSError):  # of a run that was stopped between this file and its state; the host would add a number
+        (folder / f"{name}.{extension}").unlink(missing_ok=True)
+    i = p.batch_index
+    path, _ = images.save_image(
+        picture, str(folder), "", p.seeds[i], p.prompts[i], extension, info=text, p=p, forced_filename=name,
+        save_to_dirs=False,
+    )  # fmt: skip
+    return Path(path)
+
+
+def picture_grid(pictures: list[Image.Image], batch_size: int, text: str) -> Image.Image:
+    from modules import images
+
+    grid = images.image_grid(pictures, batch_size)
+    if shared.opts.enable_pnginfo:
+        grid.info["parameters"] = text
+    return grid
+
+
+def save_grid(p: Any, processed: Any, grid: Image.Image, text: str) -> None:
+    """Where and as the host saves grids."""
+    from modules import images
+
+    images.save_image(
+        grid, p.outpath_grids, "grid", processed.all_seeds[0], processed.all_prompts[0], shared.opts.grid_format,
+        info=text, short_filename=not shared.opts.grid_extended_filename, p=p, grid=True,
+    )  # fmt: skip
+
+
+def hand_out(file: Path) -> None:
+    """Lets the page have this file by the host's own route, wherever it lies."""
+    from modules import ui_tempdir
+
+    if getattr(shared, "demo", None) is not None:
+        ui_tempdir.register_tmp_file(shared.demo, str(file))
+
+
+def font(letters: int) -> Any:
+    """The host's own font: its Pillow may be too old to have one of any size."""
+    from modules import images
+
+    return images.get_font(letters)
+
+
+def save_picture(p: Any, picture: Image.Image, image: int, suffix: str) -> str:
+    """Saves a picture about the batch's image of that number where the image itself goes; gives the path."""
+    from modules import images
+
+    folder = p.outpath_samples or shared.opts.outdir_samples or shared.opts.outdir_txt2img_samples
+    path, _ = images.save_image(picture, folder, "", p.seeds[image], p.prompts[image], "png", p=p, suffix=suffix)
+    return path

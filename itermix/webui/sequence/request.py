@@ -1,0 +1,118 @@
+"""All sequences of one request: a batch count makes one after the other, a resumed request those that are left."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules import processing, shared
+
+from itermix.sequence.plan import plan
+from itermix.sequence.seeds import SEEDS
+from itermix.sequence.settings import SequenceSettings
+from itermix.settings import SettingsError
+from itermix.webui import compat
+from itermix.webui.sequence.results import DATA_KEY, MESSAGES_KEY, VIDEO_KEY, say
+from itermix.webui.sequence.run import LONGEST_ERROR, Sequence
+
+FOLDER = "itermix-sequences"
+
+
+@dataclass
+class Made:
+    """The host's Processed of a sequence or of several: grid, frames, masks and films; and how many are frames."""
+
+    processed: Any
+    frames: int
+
+    def join(self, other: Made) -> None:
+        """Adds another sequence's results; each keeps its grid before its frames. An unfinished picture is left out."""
+        first, second = self.processed, other.processed
+        first.comments += second.comments
+        if not other.frames:
+            return
+        first.images += second.images
+        first.infotexts += second.infotexts
+        for key in (VIDEO_KEY, DATA_KEY, MESSAGES_KEY):
+            if key in second.extra_generation_params:
+                files = [*first.extra_generation_params.get(key, []), *second.extra_generation_params[key]]
+                first.extra_generation_params[key] = files
+        for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds"):
+            setattr(first, name, [*getattr(first, name), *getattr(second, name)])
+
+
+def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: int = 1) -> Made:
+    """All frames, grid first; the paths of the videos in the generation parameters.
+
+    return_video: puts the files there too. cells: of a plot, to come with this one. Raises SettingsError for what
+    cannot be done.
+    """
+    p = copy.copy(p)  # the caller, such as img2img's batch tab, goes on with its own
+    processing.fix_seed(p)
+    p.batch_size, p.subseed_strength = compat.images_of_batch(p), p.subseed_strength or 0
+    folder = FOLDER if cells > 1 else "/".join(filter(None, (FOLDER, compat.picture_of_batch_tab(p))))
+    sequences = []
+    for number in range(p.n_iter):
+        own, before = copy.copy(p), number * settings.frames * p.batch_size
+        if p.subseed_strength:  # then it is the variation seed that counts up, as in the host
+            own.subseed = int(p.subseed) + before
+        first = int(p.seed) if p.subseed_strength else (int(p.seed) + before) % SEEDS
+        frames = plan(settings, first, p.prompt, p.negative_prompt)
+        sequences.append(Sequence(own, settings, frames, number, Path(p.outpath_samples).absolute() / folder))
+        sequences[-1].results.return_video = return_video
+    sequences = _unfinished(sequences, settings)
+    _count_jobs(sequences, max(cells, compat.pictures_left_in_batch_tab(p)))
+    return _all_of(sequences) or Made(processing.Processed(p, [], int(p.seed), ""), 0)
+
+
+def plain(p: Any) -> Any:
+    """The host's Processed of the request without a sequence."""
+    return processing.process_images(p)
+
+
+def _all_of(sequences: list[Sequence]) -> Made | None:
+    """The results of all sequences, up to the first one that is stopped before its first frame."""
+    made = None
+    for sequence in sequences:
+        if compat.is_stopping():
+            break
+        try:
+            own = Made(*sequence.run())
+        except Exception as error:  # of its first frame: the sequences before it are there
+            if made is None:
+                raise
+            say(made.processed, f"the next sequence was stopped by {type(error).__name__}: {error}"[:LONGEST_ERROR])
+            break
+        if made is None:
+            made = own
+        else:
+            made.join(own)
+    return made
+
+
+def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[Sequence]:
+    """Those to be made. With resume the finished ones are left out, and one that never began is made from its start.
+
+    Raises SettingsError.
+    """
+    if not settings.resume:
+        for sequence in sequences:  # a later resume is not to find the state of an older run
+            with suppress(OSError):
+                sequence.state.unlink(missing_ok=True)
+        return sequences
+    for sequence in sequences:
+        sequence.find_first_frame()
+    left = [sequence for sequence in sequences if sequence.skips < len(sequence.frames)]
+    if not left:
+        raise SettingsError(f"resume: all {settings.frames} frames of the last sequence are finished already")
+    return left
+
+
+def _count_jobs(sequences: list[Sequence], cells: int) -> None:
+    """So that the host's progress goes from 0 to 1 over all of them, and never back. A plot's cells count as alike."""
+    state = shared.state
+    state.job_count = state.job_no + cells * sum(sequence.jobs() for sequence in sequences)
+    state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
