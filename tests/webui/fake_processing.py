@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import zlib
 from types import SimpleNamespace
 from typing import Any
@@ -161,7 +162,7 @@ class Processed:
 
 
 def fix_seed(p: Any) -> None:
-    p.seed, p.subseed = (1234 if seed in (None, "", -1) else seed for seed in (p.seed, p.subseed))
+    p.seed, p.subseed = (random.randrange(2**32) if seed in (None, "", -1) else seed for seed in (p.seed, p.subseed))
 
 
 def process_images(p: Any) -> Processed:

@@ -399,7 +399,7 @@ def test_metadata_are_written_only_where_the_host_writes_them(fake, monkeypatch,
     for name in names:
         with Image.open(tmp_path / name) as picture:
             assert "parameters" not in picture.info and not picture.getexif().get_ifd(0x8769)
-    assert len(names) == 4
+    assert len(names) == 5
 
 
 @pytest.mark.parametrize("form, quality", [("jpg", 95), ("jpg", 20), ("webp", 80)])

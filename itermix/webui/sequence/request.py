@@ -114,5 +114,15 @@ def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[S
 def _count_jobs(sequences: list[Sequence], cells: int) -> None:
     """So that the host's progress goes from 0 to 1 over all of them, and never back. A plot's cells count as alike."""
     state = shared.state
-    state.job_count = state.job_no + cells * sum(sequence.jobs() for sequence in sequences)
+    state.job_count = state.job_no + cells * sum(map(_jobs, sequences))
     state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
+
+
+def _jobs(sequence: Sequence) -> int:
+    """How many sampling passes are to come."""
+    p, left = sequence.p, sequence.frames[sequence.skips :]
+    is_image = compat.is_img2img(p)
+    backwards = [
+        frame for frame in left if frame.unsample_steps is not None and frame.denoise and (frame.index or is_image)
+    ]
+    return len(left) + len(backwards) + (not sequence.skips and bool(getattr(p, "enable_hr", False)))

@@ -23,7 +23,7 @@ from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
-from itermix.webui import compat, run_state
+from itermix.webui import run_state
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
@@ -112,16 +112,6 @@ class Sequence:
             self.files.resume(min(found.next, len(self.frames)), found.folder)
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
-
-    def jobs(self) -> int:
-        """How many sampling passes are to come."""
-        left = self.frames[self.skips :]
-        is_image = compat.is_img2img(self.p)
-        backwards = [
-            frame for frame in left
-            if frame.unsample_steps is not None and frame.denoise and (frame.index or is_image)
-        ]  # fmt: skip
-        return len(left) + len(backwards) + (not self.skips and bool(getattr(self.p, "enable_hr", False)))
 
     # --- what the host calls while it makes the pictures
 
