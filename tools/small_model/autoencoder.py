@@ -26,7 +26,7 @@ from tools.small_model.renders import Renders
 
 CHANNELS = 16
 ENCODER, DECODER = (32, 32, 64, 64), (64, 64, 64, 64)  # widths at 1/1 (unused), 1/2, 1/4, 1/8
-RATE, CROP = 2e-3, 64
+RATE, DECODER_RATE, CROP = 2e-3, 1e-3, 64
 SIZES = {128: 0.45, 192: 0.1, 256: 0.2, 384: 0.1, 512: 0.15}  # pixels a side: share of the crops
 RESIZED = 0.15  # share of steps with a resized latent
 NOISE = 0.05  # at most, of a latent's deviation: the sampler's latents are never exact either
@@ -88,8 +88,8 @@ class Trainer:
         self.vae = (copy.deepcopy(finished) if finished else build()).to(device, memory_format=torch.channels_last)
         self.vae.train().requires_grad_(True).encoder.requires_grad_(finished is None)
         self.whitening = Whitening(torch.zeros(CHANNELS, device=device), torch.ones(CHANNELS, device=device))
-        self.is_settled = finished is not None
-        self.optimizer = Muon(*split(self.vae.decoder if finished else self.vae), lr=RATE)
+        self.is_settled, self.rate = finished is not None, DECODER_RATE if finished else RATE
+        self.optimizer = Muon(*split(self.vae.decoder if finished else self.vae), lr=self.rate)
         self.step, self.worked, self.errors = 0, 0.0, []
         saved = checkpoints.load(state)
         if saved:
@@ -117,7 +117,7 @@ class Trainer:
         if self.step % MEASURED == 0 and share < SETTLED and not self.is_settled:
             self._measure(draw)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.step, share, RATE)
+            group["lr"] = rate(self.step, share, self.rate)
         pictures = views(self.renders, draw, self.size).to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss, error = losses(self.vae, self.whitening, pictures, draw, generator)
