@@ -29,7 +29,6 @@ INTERPOLATIONS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "cosine": cosine_latents,
 }
 
-
 # Changes the seed of injected noise, which would else be the very noise that the sampler adds from the same seed.
 INJECTED = 0x9E3779B97F4A7C15
 
@@ -92,8 +91,7 @@ class Frames:
             if host.stopped():
                 report.interrupted = True
                 return
-            before = conditionings.last
-            latents = (self.previous, self.first, self.init)
+            before, latents = conditionings.last, (self.previous, self.first, self.init)
             job = _job(host, self.settings, frame, conditionings.of(frame), latents, len(self.frames))
             latent = _made(host, self.settings, job, before, latents)
             if host.cut_short():
