@@ -92,7 +92,7 @@ def test_pasting_the_infotext_of_refused_settings_resets_the_accordion(host, wha
     from itermix.webui import infotext
 
     text = host.generate(mixing={"enabled": True, **BAD[what][0]}).infotexts[0]
-    assert infotext.parse(infotext_of_host.parsed(text), MixingSettings, KEY) == (MixingSettings(), [])
+    assert infotext.parse(infotext_of_host.parsed(text), MixingSettings) == (MixingSettings(), [])
 
 
 @pytest.mark.real_host

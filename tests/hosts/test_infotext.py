@@ -45,12 +45,12 @@ def carried(host, key, value):
     return found
 
 
-def pasted(model, key, params):
+def pasted(model, params):
     """What each field is set to, by name."""
     from itermix.webui import infotext
 
     names = [field.name for field in model.fields()]
-    return {name: reader(params) for name, reader in infotext.fields(dict(zip(names, names)), model, key)}
+    return {name: reader(params) for name, reader in infotext.fields(dict(zip(names, names)), model)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +69,7 @@ def test_the_accordions_fields_come_back_from_a_picture(host, values):
     shown = {**values, "enabled": True, "reference_image": None}
     made = arguments.read(as_on_the_page(MixingSettings, shown), {}, Uploads("reference_image")).settings
     expected = {name: value for name, value in shown.items() if name != "reference_image"}
-    assert pasted(MixingSettings, INFOTEXT_KEY, carried(host, INFOTEXT_KEY, made.to_infotext())) == expected
+    assert pasted(MixingSettings, carried(host, INFOTEXT_KEY, made.to_infotext())) == expected
 
 
 @settings(**RANDOM)
@@ -79,13 +79,13 @@ def test_the_fields_of_a_sequence_come_back_from_a_picture(host, values):
 
     made = settings_of(as_on_the_page(SequenceSettings, values))
     found = carried(host, SEQUENCE_KEY, made.to_infotext())
-    assert pasted(SequenceSettings, SEQUENCE_KEY, found) == {**values, "resume": False}
+    assert pasted(SequenceSettings, found) == {**values, "resume": False}
 
 
 @pytest.mark.parametrize("model, key", [(MixingSettings, INFOTEXT_KEY), (SequenceSettings, SEQUENCE_KEY)])
 def test_a_picture_without_our_key_resets_every_field(model, key):
     expected = {field.name: field.default for field in model.fields() if field.kind != "image"}
-    assert pasted(model, key, infotext_of_host.parsed(infotext_of_host.written(OTHER))) == expected
+    assert pasted(model, infotext_of_host.parsed(infotext_of_host.written(OTHER))) == expected
 
 
 @pytest.fixture
@@ -100,13 +100,13 @@ def said(caplog):
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{", "[]", '{"version": "new"}', '{"start": 0.9, "stop": 0.1}'])
 def test_a_damaged_value_resets_every_field_and_is_said_once(text, said):
-    found = pasted(MixingSettings, INFOTEXT_KEY, {INFOTEXT_KEY: text})
+    found = pasted(MixingSettings, {INFOTEXT_KEY: text})
     assert found == {field.name: field.default for field in MixingSettings.fields() if field.kind != "image"}
     assert [message.split(": ")[1] for message in said()] == ["none of them are used"]
 
 
 def test_what_a_newer_itermix_wrote_is_used_as_far_as_it_is_known_and_said(said):
-    found = pasted(MixingSettings, INFOTEXT_KEY, {INFOTEXT_KEY: '{"alpha_1": 0.4, "tiles": 2, "version": 99}'})
+    found = pasted(MixingSettings, {INFOTEXT_KEY: '{"alpha_1": 0.4, "tiles": 2, "version": 99}'})
     assert found["alpha_1"] == 0.4 and found["enabled"] is True
     newer, unknown = said()
     assert "newer itermix" in newer and "'tiles'" in unknown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import SettingsError, shown
+from itermix.settings import SettingsError, as_switch, shown
 from itermix.webui import presets
 
 RETURN_VIDEO = "return_video"
@@ -38,10 +38,11 @@ def asked_for_video(args: tuple) -> tuple[tuple, bool]:
     if not args or not isinstance(args[0], dict) or RETURN_VIDEO not in args[0]:
         return args, False
     values = dict(args[0])
-    wanted = values.pop(RETURN_VIDEO)
-    if not isinstance(wanted, bool):
-        raise SettingsError(f"{RETURN_VIDEO}: {wanted!r} is not allowed; it takes true or false")
-    return (values, *args[1:]), wanted
+    asked = values.pop(RETURN_VIDEO)
+    is_wanted = as_switch(asked)
+    if is_wanted is None:
+        raise SettingsError(f"{RETURN_VIDEO}: {shown(asked)} is not allowed; it takes true or false")
+    return (values, *args[1:]), is_wanted
 
 
 def settings_of(args: tuple) -> SequenceSettings:

@@ -25,7 +25,7 @@ class LatentSequence(scripts.Script):
         tab = "img2img" if is_img2img else "txt2img"
         with unsaved():
             components = build_sequence_fields(tab, plan_rows, presets.SEQUENCE, options.first_sequence_settings())
-        self.infotext_fields = infotext.fields(components, SequenceSettings, INFOTEXT_KEY)
+        self.infotext_fields = infotext.fields(components, SequenceSettings)
         self.paste_field_names = [INFOTEXT_KEY]
         return list(components.values())
 
