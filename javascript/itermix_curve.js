@@ -69,7 +69,8 @@
      * nothing: why nothing would be mixed, or null; asked: what its steps depend on, as the route `levels` takes it.
      */
     function pass(settings, host) {
-        const own = {sampler: host.sampler, scheduler: host.scheduler || "", steps: host.steps};
+        const size = {width: host.width || 0, height: host.height || 0};
+        const own = {sampler: host.sampler, scheduler: host.scheduler || "", steps: host.steps, ...size};
         if (host.img2img) {
             const nothing = settings.passes === "hires pass" ? "img2img has no hires pass (Passes)." : null;
             return described("img2img", {...own, strength: host.denoise}, nothing);
@@ -81,6 +82,8 @@
                 scheduler: hires.scheduler || own.scheduler,
                 steps: hires.steps || own.steps,
                 strength: settings.hires_denoise > 0 ? settings.hires_denoise : hires.denoise,
+                width: Math.round(own.width * hires.scale),
+                height: Math.round(own.height * hires.scale),
             }, null);
         }
         let nothing = null;

@@ -47,6 +47,8 @@
         return {
             img2img: tab === "img2img",
             steps: numberOf(`#${tab}_steps`),
+            width: numberOf(`#${tab}_width`),
+            height: numberOf(`#${tab}_height`),
             denoise: numberOf(`#${tab}_denoising_strength`),
             sampler: textOf(`#${tab}_sampling`),
             scheduler: textOf(`#${tab}_scheduler`),

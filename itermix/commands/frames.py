@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itermix.commands.interrupts import Interrupts
 from itermix.commands.progress import show
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.request import Request, Resolved
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from itermix.sequence.plan import Frame
     from itermix.sequence.run import SequenceReport
     from itermix.studio.pipeline import Result, Studio
@@ -77,7 +74,7 @@ def render(
     Raises StudioError, and Cancelled where the user ended it, with how to go on.
     """
     from itermix.sequence.state import StateError
-    from itermix.studio.sequence import make_sequence
+    from itermix.studio.sequence import init_of, make_sequence
 
     out = Path(options.out)
     writer = Writer(request, settings, source, out, options.checkpoint)
@@ -116,32 +113,13 @@ class Writer:
 
     def write(self, frame: Frame, result: Result) -> None:
         from itermix.studio import pictures
+        from itermix.studio.sequence import frame_infotext
 
         path = frame_file(self.out, frame.index)
-        pictures.write(path, result.picture, self.infotext(frame, result))
+        text = frame_infotext(self.request, self.settings, self.source, self.model, frame, result)
+        pictures.write(path, result.picture, text)
         self.done, self.is_mixed = frame.index + 1, self.is_mixed or result.is_mixed
         print(path, flush=True)
-
-    def infotext(self, frame: Frame, result: Result) -> str:
-        """The parameters of a frame: its own prompts, seed, source and denoising strength."""
-        request = dataclasses.replace(self.request, prompt=frame.positive.prompt, negative=frame.negative.prompt)
-        source = "previous frame" if frame.index else str(self.source)
-        size = result.picture.height, result.picture.width
-        text = request.infotext(
-            result.seed, size, self.model, source, denoise=frame.denoise if source else None, is_mixed=result.is_mixed
-        )
-        written = json.dumps(self.settings.to_infotext())
-        return f"{text}, {INFOTEXT_KEY}: {written}, {INFOTEXT_KEY} frame: {frame.index}"
-
-
-def init_of(studio: Studio, request: Resolved, source: Source) -> Tensor | None:
-    """The latent of the picture that the first frame starts from."""
-    from itermix.pictures.fit import fitted
-    from itermix.studio.pictures import tensor_of
-
-    if source.image is None:
-        return None
-    return studio.network.encode(tensor_of(fitted(source.image, (request.height, request.width))))
 
 
 def finish(writer: Writer, report: SequenceReport, settings: SequenceSettings, out: Path) -> bool:

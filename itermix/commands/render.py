@@ -15,10 +15,6 @@ from itermix.studio.errors import StudioError
 from itermix.studio.request import Request, Resolved
 
 if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
-
-    from itermix.mixing.mixer import MixingReport
     from itermix.sequence.settings import SequenceSettings
     from itermix.studio.pipeline import Studio
     from itermix.studio.source import Source
@@ -101,6 +97,7 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
     """Writes each picture and its traces, and says what was mixed."""
     from itermix.studio import loading, pictures
     from itermix.studio.jobs import results_of, why_unmixed
+    from itermix.studio.traces import save_trace
 
     for result, infotext in results_of(studio, request, source, loading.name_of(options.checkpoint), show):
         path = Path(options.out)
@@ -124,20 +121,3 @@ def longest_addition(options: argparse.Namespace, request: Request) -> str:
     """What the longest name that is made from --out has more than it."""
     seed = f"-{request.seed + request.count}" if request.count > 1 else ""
     return seed + ("-trace-hires-pass.png" if options.trace else "-00000.state" if options.sequence else "")
-
-
-def save_trace(studio: Studio, path: Path, name: str, report: MixingReport) -> Path:
-    """Saves the trace of a pass beside its picture; returns the file."""
-    from PIL import ImageFont
-
-    from itermix.pictures import trace_sheet
-    from itermix.studio import pictures
-
-    def decode(latent: Tensor) -> Image.Image:
-        return studio.picture(latent[None].to(studio.network.device))
-
-    title, fonts = f"{path.name}, {name}", ImageFont.load_default
-    strip = trace_sheet.picture(report.trace, report.weights, 0, title, decode, fonts)
-    file = path.with_name(f"{path.stem}-trace-{name.replace(' ', '-')}.png")
-    pictures.write(file, strip, "")
-    return file

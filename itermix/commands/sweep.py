@@ -6,14 +6,12 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
-from itermix.commands.axes import Axis, axis_of, shown
 from itermix.commands.parser import Parser, run
 from itermix.commands.progress import Bar
-from itermix.settings import SettingsError
-from itermix.studio.errors import StudioError
+from itermix.studio.axes import Axis, axis_of, cells_of, sentence, shown
 from itermix.studio.request import Request
 
 if TYPE_CHECKING:
@@ -80,7 +78,7 @@ def sweep(options: argparse.Namespace) -> None:
         if len(made) < len(names):
             bar.begin(names[len(made)])
     lines = [made[start : start + len(x.values)] for start in range(0, len(made), len(x.values))]
-    grid = sheet.composed(options.prompt, _sentence(x, y), x.labels, rows, lines)
+    grid = sheet.composed(options.prompt, sentence(x, y), x.labels, rows, lines)
     pictures.write(options.out, grid, f"{requests[0].prompt}\nScript: itermix sweep, {_infotext(x, y)}")
     record = {
         "x": {"name": x.name, "values": x.values},
@@ -92,42 +90,6 @@ def sweep(options: argparse.Namespace) -> None:
     }
     command_line.write_json("out", options.out.with_suffix(".json"), record)
     print(options.out)
-
-
-def cells_of(values: dict[str, Any], x: Axis, y: Axis | None, has_image: bool) -> list[Request]:
-    """The request of each cell, row by row. Raises StudioError and SettingsError."""
-    if y and x.name == y.name:
-        raise StudioError(f"y: {y.name} is on the other axis already; take another setting, or leave out --y")
-    base = Request.from_dict(values)
-    if base.count != 1:
-        raise StudioError(f"count: {base.count} is not allowed; a cell is one picture")
-    axes = {"x": x, "y": y} if y else {"x": x}
-    for option, axis in axes.items():
-        _require_values(option, axis, values)
-    lines = [y.put(values, value) for value in y.values] if y else [values]
-    cells = [Request.from_dict(x.put(line, value)) for line in lines for value in x.values]
-    for option, axis in axes.items():
-        if axis.is_mixing and not has_image and not any(_mixes(cell) for cell in cells):
-            raise StudioError(
-                f"{option}: {axis.name}: nothing is mixed without a second pass; add --hires 2, or --image"
-            )
-        unused = [cell.unused(axis.name, has_image) for cell in cells]
-        if all(unused):
-            raise StudioError(f"{option}: {axis.name} is not used: {unused[0]}")
-    return cells
-
-
-def _require_values(option: str, axis: Axis, values: dict[str, Any]) -> None:
-    """Refuses a value of an axis under the axis's name. Raises StudioError."""
-    for value in axis.values:
-        try:
-            Request.from_dict(axis.put(values, value))
-        except (StudioError, SettingsError) as error:
-            raise StudioError(f"{option}: {str(error).removeprefix('mixing: ')}") from None
-
-
-def _mixes(request: Request) -> bool:
-    return request.hires > 1.0 or request.mixing.reference_image is not None
 
 
 def _made(
@@ -146,11 +108,6 @@ def _made(
     for request in [studio.network.resolved(request) for request in requests]:
         ((result, infotext),) = results_of(studio, request, source, loading.name_of(options.checkpoint), bar.step)
         yield result.picture, infotext
-
-
-def _sentence(x: Axis, y: Axis | None) -> str:
-    over = f"{x.name} from left to right"
-    return f"{over}, {y.name} from top to bottom." if y else f"{over}."
 
 
 def _infotext(x: Axis, y: Axis | None) -> str:

@@ -16,7 +16,7 @@ from itermix.mixing.settings import MixingSettings
 from itermix.mixing.trace import Trace
 from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
-from itermix.studio.sampling import InpaintMask, IsCancelled, OnStep, sample
+from itermix.studio.sampling import InpaintMask, IsCancelled, OnDenoised, OnStep, sample
 from itermix.studio.schedules import Schedule, schedule_of
 
 INTERPOLATION = "bicubic"  # of latents: bilinear weakens what it carries over most
@@ -43,6 +43,7 @@ class Pass:
     mixing: MixingSettings = MixingSettings()
     on_step: OnStep | None = None
     is_cancelled: IsCancelled | None = None
+    on_denoised: OnDenoised | None = None
     traced_steps: int = 0  # steps that a trace keeps; 0 traces nothing
 
 
@@ -75,7 +76,7 @@ def run(network: Network, task: Pass) -> tuple[Tensor, MixingReport]:
         noise = (x - a * clean) / s
     mixer = mixer_of(task, schedule, noise)
     inpaint = None if task.mask is None else InpaintMask(task.mask, task.init, noise)
-    x = sample(schedule, task.predict, x, generator, mixer, inpaint, task.on_step, task.is_cancelled)
+    x = sample(schedule, task.predict, x, generator, mixer, inpaint, task.on_step, task.is_cancelled, task.on_denoised)
     return x, mixer.report if mixer else MixingReport()
 
 

@@ -26,7 +26,7 @@ from itermix.studio.loading import device_of, load_components, silence
 from itermix.studio.networks import Network, network_of
 from itermix.studio.passes import Pass, enlarged, in_pass, run
 from itermix.studio.request import Resolved
-from itermix.studio.sampling import IsCancelled
+from itermix.studio.sampling import IsCancelled, OnDenoised
 
 MODEL = Path(__file__).parent / "model"
 OnProgress = Callable[[str, int, int], None]
@@ -54,12 +54,13 @@ class Studio:
     """A loaded checkpoint. Its `network.resolved` makes of a Request what the calls take.
 
     on_progress(pass, done, steps) comes after every step, is_cancelled is asked before each; a cancelled run raises
-    Cancelled. traced_steps: of each mixed pass, kept in its report. All calls raise StudioError for what
-    cannot be done.
+    Cancelled. traced_steps: of each mixed pass, kept in its report. on_denoised(latent), if set, sees the clean
+    latent that each step has in mind. All calls raise StudioError for what cannot be done.
     """
 
     def __init__(self, network: Network, traced_steps: int = 0):
         self.network, self.traced_steps = network, traced_steps
+        self.on_denoised: OnDenoised | None = None
         self._uploads = uploads.Uploads("reference_image")
 
     @classmethod
@@ -173,6 +174,7 @@ class Studio:
             mixing=in_pass(request.mixing, name),
             on_step=partial(on_progress, name) if on_progress else None,
             is_cancelled=is_cancelled,
+            on_denoised=self.on_denoised,
             traced_steps=self.traced_steps,
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
@@ -15,6 +16,7 @@ from itermix.studio import pictures
 from itermix.studio.errors import Cancelled
 from itermix.studio.jobs import results_of
 from itermix.studio.pipeline import OnProgress, Result, Studio
+from itermix.studio.previews import Previews
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
 from itermix.studio.source import Source
@@ -41,27 +43,34 @@ class Finished:
     label: str
 
 
-class BackgroundRun:
-    """One request, made in a thread of its own so that the page stays awake. Iterate over it once for what happens.
+@dataclass(frozen=True)
+class Preview:
+    """What the picture under way looks like so far."""
 
-    The iteration ends when the run does, raises what the run raised, and gives up the run where it is left early.
+    picture: Image.Image
+
+
+class Background:
+    """Work in a thread of its own, so that the page stays awake. Iterate over it once for what it says.
+
+    work(say, is_cancelled) calls say(event), and may raise Cancelled. The iteration ends when the work does, raises
+    what it raised, and gives it up where it is left early. studio: what previews are decoded by.
     """
 
-    def __init__(self, studio: Studio, request: Resolved, source: Source, model: str, compares: bool):
-        self.studio, self.source, self.model, self.compares = studio, source, model, compares
-        self.request = request
+    def __init__(self, studio: Studio, work: Callable[[Callable[[Any], None], IsCancelled], None]):
+        self.studio, self.work = studio, work
         self._said: queue.Queue = queue.Queue()
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Stops the run at its next step; what is finished is kept."""
+        """Stops the work at its next step; what is finished is kept."""
         self._cancelled.set()
 
     @property
     def was_cancelled(self) -> bool:
         return self._cancelled.is_set()
 
-    def __iter__(self) -> Iterator[Step | Finished]:
+    def __iter__(self) -> Iterator[Any]:
         worker = threading.Thread(target=self._work, name="itermix run", daemon=True)
         worker.start()
         try:
@@ -77,27 +86,49 @@ class BackgroundRun:
             worker.join()
 
     def _work(self) -> None:
+        self.studio.on_denoised = Previews(self.studio, lambda picture: self._said.put(Preview(picture)))
         try:
-            results = results_of(
-                self.studio, self.request, self.source, self.model, self._progress(1), self._cancelled.is_set
-            )
-            for number, (result, infotext) in enumerate(results, 1):
-                other, label = self._counterpart(result, number)
-                self._said.put(Finished(result, infotext, other, label))
+            self.work(self._said.put, self._cancelled.is_set)
         except Cancelled:
             pass
         except BaseException as error:
             self._said.put(error)
+        finally:
+            self.studio.on_denoised = None
         self._said.put(None)
 
-    def _progress(self, picture: int, is_comparison: bool = False) -> OnProgress:
-        return lambda name, done, steps: self._said.put(Step(name, done, steps, picture, is_comparison))
+
+class BackgroundRun(Background):
+    """The pictures of one request: Step, Preview and Finished as they come."""
+
+    def __init__(self, studio: Studio, request: Resolved, source: Source, model: str, compares: bool):
+        super().__init__(studio, self._make)
+        self.source, self.model, self.compares = source, model, compares
+        self.request = request
+        self.next = 1  # number of the picture under way
+
+    def _make(self, say: Callable[[Any], None], is_cancelled: IsCancelled) -> None:
+        results = results_of(self.studio, self.request, self.source, self.model, self._progress_of_next, is_cancelled)
+        for number, (result, infotext) in enumerate(results, 1):
+            try:
+                other, label = self._counterpart(result, number)
+            except Cancelled:  # the picture itself is finished
+                say(Finished(result, infotext, None, ""))
+                raise
+            say(Finished(result, infotext, other, label))
+            self.next = number + 1
+
+    def _progress_of_next(self, name: str, done: int, steps: int) -> None:
+        self._said.put(Step(name, done, steps, self.next, False))
+
+    def _comparing(self, picture: int) -> OnProgress:
+        return lambda name, done, steps: self._said.put(Step(name, done, steps, picture, True))
 
     def _counterpart(self, result: Result, number: int) -> tuple[Image.Image | None, str]:
         """What the picture is compared with: the same run without mixing, or its own first pass enlarged."""
         if self.compares and self.request.mixing.enabled:
             return without_mixing(
-                self.studio, self.request, self.source, result, self._progress(number, True), self._cancelled.is_set
+                self.studio, self.request, self.source, result, self._comparing(number), self._cancelled.is_set
             ), "without mixing"
         if result.native is not None:
             first = pictures.picture_of(self.studio.network.decode(result.native))

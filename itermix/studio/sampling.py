@@ -17,6 +17,7 @@ from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.schedules import Schedule
 
 Predict = Callable[[Tensor, Tensor], Tensor]
+OnDenoised = Callable[[Tensor], None]
 OnStep = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
 
@@ -47,11 +48,13 @@ def sample(
     inpaint: InpaintMask | None = None,
     on_step: OnStep | None = None,
     is_cancelled: IsCancelled | None = None,
+    on_denoised: OnDenoised | None = None,
 ) -> Tensor:
     """The clean latent [1, C, H, W] that the sampler makes of x, its state at the schedule's first level.
 
     predict(x, t) is the network, with guidance. generator: of the noise that Euler a adds, on the CPU. mixer: acts on
     the state at the start of each step. on_step(done, steps) after every step; is_cancelled before each.
+    on_denoised(latent) with the clean latent that a step has seen, where the scheduler tells.
     Raises Cancelled, and StudioError where the network gives no finite numbers.
     """
     scheduler, steps = schedule.scheduler, len(schedule.levels)
@@ -70,8 +73,12 @@ def sample(
             t = scheduler.timesteps[index]
             seen = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
             x, *more = scheduler.step(predict(seen, t), t, x, return_dict=False, **extra)
-            if mixer is not None and mixer.trace is not None and index == evaluations[0]:
-                mixer.trace.record(step, DENOISED, _denoised(scheduler, more))
+            if index == evaluations[0]:
+                denoised = _denoised(scheduler, more)
+                if mixer is not None and mixer.trace is not None:
+                    mixer.trace.record(step, DENOISED, denoised)
+                if on_denoised is not None and denoised is not None:
+                    on_denoised(denoised)
         if on_step is not None:
             on_step(step + 1, steps)
     if mixer is not None:

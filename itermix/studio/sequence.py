@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,20 +13,23 @@ from torch import Tensor
 from itermix.mixing.mixer import MixingReport
 from itermix.mixing.noising import timesteps_of
 from itermix.mixing.reference import Reference
+from itermix.pictures.fit import fitted
 from itermix.sequence.conditioning import TOKENS, Conditioning
 from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame, plan
 from itermix.sequence.run import SequenceReport, run
 from itermix.sequence.seeds import SEEDS
-from itermix.sequence.settings import SequenceSettings
+from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.sequence.unsample import levels_upwards, unsample
 from itermix.studio import passes
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import Cond
 from itermix.studio.passes import Pass
+from itermix.studio.pictures import tensor_of
 from itermix.studio.pipeline import OnProgress, Result, Studio
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled
+from itermix.studio.source import Source
 
 OnFrame = Callable[[Frame, Result], None]
 MOST_SEED = 2**63  # of torch's generator on the CPU
@@ -130,6 +134,7 @@ class StudioHost:
             mixing=request.mixing,
             on_step=(lambda done, steps: report(name, done, steps)) if report else None,
             is_cancelled=self.is_cancelled,
+            on_denoised=self.studio.on_denoised,
         )  # fmt: skip
 
     def _or_cancelled(self, task: Pass, latent: Tensor | None) -> Tensor:
@@ -153,6 +158,26 @@ def make_sequence(
     host = StudioHost(studio, request, on_frame, on_progress, is_cancelled)
     frames = plan(settings, request.seed % SEEDS, request.prompt, request.negative)
     return run(host, settings, frames, init, state)
+
+
+def init_of(studio: Studio, request: Resolved, source: Source) -> Tensor | None:
+    """The latent of the picture that the first frame starts from."""
+    if source.image is None:
+        return None
+    return studio.network.encode(tensor_of(fitted(source.image, (request.height, request.width))))
+
+
+def frame_infotext(
+    request: Resolved, settings: SequenceSettings, source: Source, model: str, frame: Frame, result: Result
+) -> str:
+    """The parameters of a frame: its own prompts, seed, source and denoising strength. model: the checkpoint's name."""
+    request = dataclasses.replace(request, prompt=frame.positive.prompt, negative=frame.negative.prompt)
+    before = "previous frame" if frame.index else str(source)
+    size = result.picture.height, result.picture.width
+    denoise = frame.denoise if before else None
+    text = request.infotext(result.seed, size, model, before, denoise=denoise, is_mixed=result.is_mixed)
+    written = json.dumps(settings.to_infotext())
+    return f"{text}, {INFOTEXT_KEY}: {written}, {INFOTEXT_KEY} frame: {frame.index}"
 
 
 def _cond(conditioning: Conditioning) -> Cond:

@@ -56,7 +56,8 @@ def build_mixing_accordion(
         built.update({name: build_field(fields[name], prefix, name not in without) for name in names})
 
     with switch(values["enabled"], label=INFOTEXT_KEY, elem_id=prefix) as built["enabled"]:
-        build_help(fields["enabled"].help)
+        if switch is not plain_switch:  # which says it beside its checkbox
+            build_help(fields["enabled"].help)
         if without:
             build_help(STRENGTH)
         controls.build_choice()

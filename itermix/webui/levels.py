@@ -20,6 +20,7 @@ from itermix.webui.mixing.samplers import SamplerCall, pattern_of
 
 PASSES = ("first pass", "hires pass", "img2img")
 MOST_STEPS = 1000
+OWN_LEVELS = ("unipc",)  # is given timesteps, and takes their range alone
 REPEATS_FROM = 20  # steps from which Restart makes some of them again, which its schedule does not list
 
 
@@ -68,7 +69,7 @@ def _answer(sampler: Any, call: SamplerCall) -> dict[str, Any]:
     steps = pattern.steps(call)
     if steps is None:
         return _unknown("the sampler chooses its own number of steps")
-    if not call.levels:
+    if not call.levels or sampler.func.__name__ in OWN_LEVELS:
         return _unknown("the sampler chooses its own noise levels", steps)
     noising = compat.noising_of(sampler.func, sampler.model_wrap_cfg)
     repeats = sampler.func.__name__ == "restart_sampler" and steps >= REPEATS_FROM

@@ -19,7 +19,6 @@ SAMPLERS = [
     ("Euler", "Automatic"), ("Euler", "Karras"), ("Euler", "Exponential"), ("Euler", "Polyexponential"),
     ("Euler", "SGM Uniform"), ("Euler", "Simple"), ("Euler", "Normal"), ("Euler", "Beta"), ("Heun", "Karras"),
     ("DPM2", "Automatic"), ("DPM++ 2M", "Automatic"), ("LMS", "Uniform"), ("DDIM", "Automatic"), ("PLMS", "Automatic"),
-    ("UniPC", "Automatic"),
 ]  # fmt: skip
 LINE = re.compile(r"(?:mixed (\d+) of (\d+) steps, )weight ([\d.]+) to ([\d.]+)")
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from itermix.mixing import curve
+from itermix.mixing.noising import VE, alphas_cumprod
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from tests.browser import launched
@@ -83,7 +84,19 @@ def is_foreign(url):
     return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
 
 
+TABS = ("Picture", "Upscale", "Sequence", "Compare")
+
+
+def show(page, selector):
+    """Opens the tab that this is in."""
+    for name in TABS:
+        if page.locator(selector).first.is_visible():
+            return
+        page.get_by_role("tab", name=name).click()
+
+
 def set_number(page, container, value):
+    show(page, container)
     field = page.locator(f"{container} input[type=number]").first
     field.fill(str(value))
     field.press("Tab")
@@ -96,10 +109,10 @@ def shoot(page, name):
         page.screenshot(path=os.path.join(folder, f"{name}.png"))
 
 
-def start(page):
-    """Presses Generate, and waits until the page shows something of that run and not of the one before."""
+def start(page, button="#itermix_generate"):
+    """Presses it, and waits until the page shows something of that run and not of the one before."""
     last = page.evaluate(RUN_NUMBER)
-    page.click("#itermix_generate")
+    page.click(button)
     page.wait_for_function(f"last => ({RUN_NUMBER}) !== last", arg=last, timeout=RUN)
 
 
@@ -113,10 +126,14 @@ def wait_for(page, pattern, timeout=RUN):
 
 def generate(page, server):
     """The pictures of a run, oldest first: path and bytes."""
-    before = set(server[1].glob("0*.png"))
+    before = kept(server)
     start(page)
     wait_for(page, "^Done|^Interrupted")
-    return [(path, path.read_bytes()) for path in sorted(set(server[1].glob("0*.png")) - before)]
+    return [(path, path.read_bytes()) for path in sorted(kept(server) - before)]
+
+
+def kept(server):
+    return {path for path in server[1].glob("0*.png") if "trace" not in path.name}
 
 
 def pixels(path):
@@ -185,27 +202,110 @@ def test_bad_input_is_said_and_the_page_goes_on(page, server):
 
 
 def open_group(page, name):
+    show(page, f"#itermix_txt2img_{name}_group")
     page.locator(f"#itermix_txt2img_{name}_group > button.label-wrap").first.click()
 
 
-def test_the_curve_follows_the_slider(page):
+def drawn_weights(page):
+    dots = page.eval_on_selector_all(".itermix-step", "dots => dots.map(dot => Number(dot.getAttribute('cy')))")
+    box = page.eval_on_selector(".itermix-plot", "r => ['y', 'height'].map(name => Number(r.getAttribute(name)))")
+    return torch.tensor([(box[0] + box[1] - y) / box[1] for y in dots], dtype=torch.float64)
+
+
+def test_the_curve_has_the_levels_of_the_studios_own_schedule(page):
+    """Karras levels of four steps, as the hires pass at denoising strength 0.7 makes three of them."""
+    abar = alphas_cumprod()
+    ends = [float(((1 - abar[i]) / abar[i]).sqrt()) for i in (-1, 0)]
+    high, low = (end ** (1 / 7) for end in ends)
+    levels = [(high + i / 3 * (low - high)) ** 7 for i in range(4)][-3:]
+    u = torch.tensor([VE().progress(level) for level in levels], dtype=torch.float64)
     for alpha in (0.02, 0.7, 4.0):
         set_number(page, "#itermix_txt2img_alpha_1", alpha)
+        wanted = curve.weights(MixingSettings(enabled=True, alpha_1=alpha), 3, u)
+        page.wait_for_function("document.querySelectorAll('.itermix-step').length === 3", timeout=20_000)
         page.wait_for_timeout(700)
-        dots = page.eval_on_selector_all(
-            ".itermix-step", "dots => dots.map(dot => [Number(dot.getAttribute('cx')), Number(dot.getAttribute('cy'))])"
-        )
-        box = page.eval_on_selector(
-            ".itermix-plot", "r => ['y', 'height'].map(name => Number(r.getAttribute(name)))"
-        )  # fmt: skip
-        drawn = torch.tensor([(box[0] + box[1] - y) / box[1] for _, y in dots], dtype=torch.float64)
-        # The page takes the steps as even in the timestep: with denoising strength 0.7 the last four of five.
-        even = torch.arange(1, 5, dtype=torch.float64) / 5
-        wanted = curve.weights(MixingSettings(enabled=True, alpha_1=alpha), 4, even)
-        torch.testing.assert_close(drawn, wanted.double(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(drawn_weights(page), wanted, atol=1e-4, rtol=0)
     assert not page.faults
 
 
+def test_what_the_curve_says_is_what_the_run_does(page, server):
+    set_number(page, "#itermix_txt2img_alpha_1", 0.7)
+    page.wait_for_selector(".itermix-curve-text >> text=steps mixed")
+    said = re.search(r"hires pass: (\d+) of \d+ steps mixed, weight ([\d.]+) to ([\d.]+)", page.inner_text(CURVE_TEXT))
+    generate(page, server)
+    done = re.search(r"hires pass: (\d+) steps mixed, weight ([\d.]+) to ([\d.]+)", page.inner_text("#itermix_status"))
+    assert said.groups() == done.groups()
+
+
+def test_a_picture_to_start_from_gives_the_sizes_its_shape(page, tmp_path):
+    from PIL import Image
+
+    file = tmp_path / "photo.png"
+    Image.new("RGB", (640, 427), "red").save(file)
+    show(page, "#itermix_source")
+    page.locator("#itermix_source > button.label-wrap").first.click()
+    page.set_input_files("#itermix_image input[type=file]", str(file))
+    page.wait_for_function(WIDTH_IS, arg=80, timeout=20_000)
+    width, height = (float(page.input_value(f"#txt2img_{side} input[type=number]")) for side in ("width", "height"))
+    assert abs(width / height - 640 / 427) < 0.2 and width % 8 == height % 8 == 0
+
+
+def test_a_sequence_makes_its_frames_and_a_film(page, server):
+    set_number(page, f"{SEQUENCE}_frames", 3)
+    choose(page, f"{SEQUENCE}_travel", "slerp")
+    page.fill(f"{SEQUENCE}_prompts textarea", "0: red\n2: blue")
+    page.locator(f"{SEQUENCE}_video_group > button.label-wrap").first.click()
+    choose(page, f"{SEQUENCE}_video_format", "gif")
+    start(page, "#itermix_make_sequence")
+    wait_for(page, "^Done: 3 of 3 frames")
+    (folder,) = server[1].glob("sequence-*")
+    assert sorted(file.name for file in folder.iterdir()) == ["00000.png", "00001.png", "00002.png", "sequence.gif"]
+    page.wait_for_selector("#itermix_film img")
+    shoot(page, "studio-sequence")
+    assert not page.faults
+
+
+def test_a_grid_has_a_cell_for_each_pair_of_values(page, server):
+    show(page, "#itermix_x_values")
+    page.fill("#itermix_x_values textarea, #itermix_x_values input", "0.1, 2")
+    choose(page, "#itermix_y", "seed")
+    page.fill("#itermix_y_values textarea, #itermix_y_values input", "1-2")
+    start(page, "#itermix_make_grid")
+    wait_for(page, "^Done: 4 of 4 pictures")
+    (folder,) = server[1].glob("grid-*")
+    cells = [folder / f"{row}-{column}.png" for row in (1, 2) for column in (1, 2)]
+    assert (folder / "grid.png").is_file() and len({pixels(cell) for cell in cells}) == 4
+    shoot(page, "studio-grid")
+    assert not page.faults
+
+
+def test_a_trace_comes_beside_its_picture(page, server):
+    set_number(page, "#itermix_trace", 2)
+    ((path, _),) = generate(page, server)
+    assert path.with_name(f"{path.stem}-trace-hires-pass.png").is_file()
+
+
+def test_a_wrong_input_is_no_traceback_on_the_terminal(page, server):
+    show(page, "#itermix_x_values")
+    page.fill("#itermix_x_values textarea, #itermix_x_values input", "much")
+    start(page, "#itermix_make_grid")
+    wait_for(page, "columns: alpha_1: 'much' is not allowed")
+    assert "Traceback" not in (server[1] / "log.txt").read_text()
+
+
+def test_saved_settings_have_the_pictures_own_seed(page, server, tmp_path):
+    set_number(page, "#txt2img_seed", -1)
+    ((path, _),) = generate(page, server)
+    with page.expect_download() as download:
+        page.click("#itermix_save")
+    file = tmp_path / "settings.json"
+    download.value.save_as(file)
+    assert json.loads(file.read_text())["seed"] == int(path.stem.split("-")[1])
+
+
+SEQUENCE = "#itermix_sequence_txt2img"
+CURVE_TEXT = ".itermix-curve-text"
+WIDTH_IS = "width => Number(document.querySelector('#txt2img_width input[type=number]').value) === width"
 PRESET = "#itermix_txt2img_preset"
 FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_of({
     field.name: field.default for field in MixingSettings.fields() if field.kind != "image" and field.name != "enabled"
@@ -213,6 +313,7 @@ FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_o
 
 
 def choose(page, selector, choice):
+    show(page, selector)
     page.locator(f"{selector} input").first.click()
     page.locator(f'[role=option][aria-label="{choice}"], li[aria-label="{choice}"]').last.click()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from itermix.studio import pictures
+from itermix.studio.errors import StudioError
 from itermix.studio.runner import Finished
 
 
@@ -22,3 +23,15 @@ def keep(folder: Path, finished: Finished) -> tuple[str, str | None]:
     other = folder / f"compared-{number:05}.png"
     pictures.write(other, finished.other, "")
     return str(path), str(other)
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """A folder of that name and the next free number. Raises StudioError where it cannot be made."""
+    taken = (folder.name.rpartition("-")[2] for folder in parent.glob(f"{name}-*"))
+    number = 1 + max((int(number) for number in taken if number.isdigit()), default=0)
+    folder = parent / f"{name}-{number:03}"
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise StudioError(f"out: {folder} cannot be made: {error.strerror or error}") from None
+    return folder

@@ -1,4 +1,7 @@
-"""What is on the standalone's page, and where. The elements that the live curve reads have the WebUIs' own ids."""
+"""What is on the standalone's page, and where.
+
+One form at the left, in tabs, and one place for results beside it, which stays in sight.
+"""
 
 from __future__ import annotations
 
@@ -9,171 +12,157 @@ import gradio as gr
 
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
-from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
+from itermix.studio.axes import swept
+from itermix.studio.page import fields
+from itermix.studio.page.example import Example
+from itermix.studio.page.fields import TAB
 from itermix.ui.accordion import build_mixing_accordion
 from itermix.ui.fields import build_help
+from itermix.ui.sequence import PlanRows, build_sequence_fields
 
-TAB = "txt2img"
-LARGEST_SIDE, LARGEST_SEED = 2048, 2**53 - 1  # a browser's whole numbers end there
+MOST_TRACED = 20
+TITLE = """# itermix
+Makes pictures larger without losing their composition, and films from prompts. All of it runs on this machine.
+Type a prompt and press Generate; *Upscale* has the mixing, *Sequence* makes films, *Compare* grids over settings."""
 CSS = """
 .gradio-container { max-width: 1400px !important; margin: 0 auto; }
+#itermix_results { position: sticky; top: 8px; align-self: flex-start; }
+#itermix_tabs button[role=tab] { padding-left: 9px; padding-right: 9px; }
 #itermix_status { min-height: 3.2em; }
 #itermix_status progress { width: 100%; height: 6px; accent-color: var(--primary-600); }
 #itermix_status p { margin: 0 0 4px; color: var(--body-text-color); }
+#itermix_status img, #itermix_film video, #itermix_film img { max-width: 100%; max-height: 420px; border-radius: 6px; }
 #itermix_title h1 { font-size: 1.3rem; margin: 0.2em 0; }
 footer { display: none !important; }
 """
 
 
 @dataclass(frozen=True)
-class Page:
-    """The components: of the request and of mixing by field name, then the rest."""
+class Form:
+    """What is asked for: components of the request, of mixing and of a sequence by field name, then the rest.
+
+    axes: name and values of the columns, name and values of the rows.
+    """
 
     request: dict[str, Any]
     mixing: dict[str, Any]
+    sequence: dict[str, Any]
     uses_hires: Any
     compares: Any
+    traced: Any
     image: Any
     mask: Any
+    axes: list[Any]
+
+
+@dataclass(frozen=True)
+class Buttons:
     generate: Any
     interrupt: Any
-    status: Any
-    gallery: Any
-    slider: Any
-    infotext: Any
+    sequence: Any
+    grid: Any
     settings: Any
-    saved: Any
     upload: Any
 
 
-def build(native: tuple[int, int], multiple: int, prompt: str, presets: Presets) -> Page:
-    """Inside of a gr.Blocks. native: the model's own (height, width); multiple: what sides must be divisible by."""
+@dataclass(frozen=True)
+class Results:
+    status: Any
+    slider: Any
+    gallery: Any
+    film: Any
+    infotext: Any
+    saved: Any
+
+    @property
+    def shown(self) -> list[Any]:
+        """What a run updates."""
+        return [self.status, self.gallery, self.slider, self.film, self.infotext]
+
+
+@dataclass(frozen=True)
+class Page:
+    form: Form
+    buttons: Buttons
+    results: Results
+
+
+def build(
+    native: tuple[int, int], multiple: int, prompt: str, mixing: Presets, sequence: Presets, plan_rows: PlanRows,
+    example: Example | None,
+) -> Page:  # fmt: skip
+    """Inside of a gr.Blocks. native: the model's own (height, width); multiple: what sides must be divisible by.
+
+    mixing, sequence: the presets of each. example: what is shown before the first picture.
+    """
+    gr.Markdown(TITLE, elem_id="itermix_title")
     with gr.Row():
-        with gr.Column(scale=5, min_width=420):
-            request = _prompt(prompt)
+        with gr.Column(scale=1, min_width=320):
+            request = fields.prompt(prompt)
             with gr.Row():
-                generate = gr.Button("Generate", variant="primary", elem_id="itermix_generate")
-                interrupt = gr.Button("Interrupt", elem_id="itermix_interrupt")
-            request |= _sampling(native, multiple)
-            uses_hires = _hires(request)
-            mixing = build_mixing_accordion(TAB, presets, MixingSettings(enabled=True))
-            compares = gr.Checkbox(
-                True, label="Compare", elem_id="itermix_compare",
-                info="Makes each picture a second time without mixing, for the slider beside it.",
-            )  # fmt: skip
-            image, mask = _source(request)
-        with gr.Column(scale=6, min_width=420):
-            status = gr.HTML(elem_id="itermix_status")
-            slider = gr.ImageSlider(
-                label="Before and after", interactive=False, elem_id="itermix_slider", type="filepath", max_height=620
-            )
-            gallery = gr.Gallery(
-                label="Pictures",
-                interactive=False,
-                elem_id="itermix_gallery",
-                columns=4,
-                height="auto",
-                object_fit="contain",
-                preview=False,
-            )
-            infotext = gr.Textbox(label="Parameters", interactive=False, lines=2, elem_id="itermix_infotext")
-            with gr.Row():
-                settings = gr.Button("Save the settings", size="sm", elem_id="itermix_save")
-                upload = gr.UploadButton("Load settings", size="sm", file_types=[".json"], elem_id="itermix_load")
-            saved = gr.Textbox(visible=False)
-    return Page(
-        request, mixing, uses_hires, compares, image, mask, generate, interrupt, status, gallery, slider, infotext,
-        settings, saved, upload,
+                generate = gr.Button("Generate", variant="primary", elem_id="itermix_generate", min_width=120)
+                interrupt = gr.Button("Interrupt", elem_id="itermix_interrupt", min_width=120)
+            with gr.Tabs(elem_id="itermix_tabs"):
+                with gr.Tab("Picture", render_children=True):
+                    request |= fields.sampling(native, multiple)
+                    image, mask = fields.source(request)
+                with gr.Tab("Upscale", render_children=True):
+                    uses_hires = fields.hires(request)
+                    mixed = build_mixing_accordion(TAB, mixing, MixingSettings(enabled=True))
+                    compares, traced = _more()
+                with gr.Tab("Sequence", render_children=True):
+                    frames = build_sequence_fields(TAB, plan_rows, sequence)
+                    make = gr.Button("Make the sequence", variant="primary", elem_id="itermix_make_sequence")
+                with gr.Tab("Compare", render_children=True):
+                    axes = _axes()
+                    grid = gr.Button("Make the grid", variant="primary", elem_id="itermix_make_grid")
+        with gr.Column(scale=1, min_width=320, elem_id="itermix_results"):
+            results, settings, upload = _results(example)
+    form = Form(request, mixed, frames, uses_hires, compares, traced, image, mask, axes)
+    return Page(form, Buttons(generate, interrupt, make, grid, settings, upload), results)
+
+
+def _results(example: Example | None) -> tuple[Results, Any, Any]:
+    status = gr.HTML(elem_id="itermix_status")
+    slider = gr.ImageSlider(
+        value=example and (example.before, example.after), label=example.label if example else "Before and after",
+        interactive=False, elem_id="itermix_slider", type="filepath", max_height=620,
     )  # fmt: skip
-
-
-def _prompt(prompt: str) -> dict[str, Any]:
-    return {
-        "prompt": gr.Textbox(
-            prompt, label="Prompt", lines=2, elem_id=f"{TAB}_prompt", info="What the picture shall show."
-        ),
-        "negative": gr.Textbox(
-            label="Negative prompt", lines=1, elem_id=f"{TAB}_neg_prompt", info="What it shall not show."
-        ),
-    }
-
-
-def _sampling(native: tuple[int, int], multiple: int) -> dict[str, Any]:
-    default = Request()
-    sides = dict(minimum=multiple, maximum=LARGEST_SIDE, step=multiple, info="Of the first pass.")
-    found: dict[str, Any] = {}
+    film = gr.HTML(elem_id="itermix_film")
+    gallery = gr.Gallery(
+        label="Pictures", interactive=False, elem_id="itermix_gallery", columns=4, height="auto",
+        object_fit="contain", preview=False,
+    )  # fmt: skip
+    infotext = gr.Textbox(
+        example.infotext if example else "", label="Parameters", interactive=False, lines=2, elem_id="itermix_infotext"
+    )
     with gr.Row():
-        found["width"] = gr.Slider(value=native[1], label="Width (pixels)", elem_id=f"{TAB}_width", **sides)
-        found["height"] = gr.Slider(value=native[0], label="Height (pixels)", elem_id=f"{TAB}_height", **sides)
+        settings = gr.Button("Save the settings", size="sm", elem_id="itermix_save")
+        upload = gr.UploadButton("Load settings", size="sm", file_types=[".json"], elem_id="itermix_load")
+    return Results(status, slider, gallery, film, infotext, gr.Textbox(visible=False)), settings, upload
+
+
+def _more() -> tuple[Any, Any]:
+    compares = gr.Checkbox(
+        True, label="Also without mixing", elem_id="itermix_compare",
+        info="Makes each picture a second time, for the slider beside it.",
+    )  # fmt: skip
+    traced = gr.Slider(
+        0, MOST_TRACED, 0, step=1, label="Trace", elem_id="itermix_trace",
+        info="Steps of each mixed pass to show state, reference and mix of; 0 shows none.",
+    )  # fmt: skip
+    return compares, traced
+
+
+def _axes() -> list[Any]:
+    build_help("A grid of pictures over one or two settings: values with commas, or for numbers LOW-HIGH [HOW MANY].")
+    names = swept()
     with gr.Row():
-        found["steps"] = gr.Slider(
-            1, 100, default.steps, step=1, label="Sampling steps", elem_id=f"{TAB}_steps", info="More are slower."
-        )
-        found["guidance"] = gr.Slider(
-            0, 20, default.guidance, step=0.5, label="CFG scale", elem_id=f"{TAB}_cfg_scale",
-            info="0 takes the model's own.",
-        )  # fmt: skip
-    with gr.Row():
-        found["sampler"] = _choice(
-            "Sampling method", SAMPLERS, default.sampler, f"{TAB}_sampling", "How a step is made."
-        )
-        found["schedule"] = _choice(
-            "Schedule", SCHEDULES, default.schedule, f"{TAB}_schedule", "How the noise falls from step to step."
+        across = fields.choice("Columns", tuple(names), "alpha_1", "itermix_x", "The setting from left to right.")
+        across_values = gr.Textbox(
+            "0.05, 0.5, 3", label="Values of the columns", elem_id="itermix_x_values", info="One column each."
         )
     with gr.Row():
-        found["seed"] = gr.Number(-1, label="Seed", precision=0, elem_id=f"{TAB}_seed", info="-1 draws one.")
-        found["count"] = gr.Slider(
-            1, 16, 1, step=1, label="Pictures", elem_id=f"{TAB}_count", info="Each has the next seed."
-        )
-    return found
-
-
-def _hires(request: dict[str, Any]) -> Any:
-    """Adds the fields of the hires pass to the request's; the switch."""
-    default = Request()
-    with gr.Group():
-        switch = gr.Checkbox(
-            True, label="Hires. fix", elem_id=f"{TAB}_hr", info="Enlarges the picture and samples it once more."
-        )
-        with gr.Row():
-            request["hires"] = gr.Slider(
-                1,
-                4,
-                2,
-                step=0.25,
-                label="Upscale by",
-                elem_id=f"{TAB}_hr_scale",
-                info="Times the width and the height.",
-            )
-            request["hires_strength"] = gr.Slider(
-                0.0, 1.0, default.hires_strength, step=0.05, label="Denoising strength (fraction)",
-                info="Of a pass without mixing.", elem_id=f"{TAB}_denoising_strength",
-            )  # fmt: skip
-        with gr.Row():
-            request["hires_steps"] = gr.Slider(
-                0, 100, 0, step=1, label="Hires steps", info="0 takes as many as the first pass.",
-                elem_id=f"{TAB}_hires_steps",
-            )  # fmt: skip
-            request["hires_upscaler"] = _choice(
-                "Upscaler", UPSCALERS, UPSCALERS[0], f"{TAB}_hr_upscaler", "What enlarges the first pass."
-            )
-    return switch
-
-
-def _source(request: dict[str, Any]) -> tuple[Any, Any]:
-    with gr.Accordion("Start from a picture (img2img, inpainting)", open=False, elem_id="itermix_source"):
-        with gr.Row():
-            image = gr.Image(type="pil", image_mode=None, label="Picture", elem_id="itermix_image", height=220)
-            mask = gr.Image(
-                type="pil", image_mode=None, label="Mask: white is made anew", elem_id="itermix_mask", height=220
-            )
-        build_help("The picture takes the first pass's place. The mask says which part of it is made anew.")
-        request["strength"] = gr.Slider(
-            0.05, 1.0, Request().strength, step=0.05, label="Denoising strength (fraction)",
-            elem_id="itermix_strength", info="How much of the picture is made anew.",
-        )  # fmt: skip
-    return image, mask
-
-
-def _choice(label: str, choices: tuple[str, ...], value: str, elem_id: str, help: str) -> Any:
-    return gr.Dropdown(list(choices), value=value, label=label, elem_id=elem_id, info=help)
+        down = fields.choice("Rows", ("none", *names), "none", "itermix_y", "The setting from top to bottom.")
+        down_values = gr.Textbox(label="Values of the rows", elem_id="itermix_y_values", info="One row each.")
+    return [across, across_values, down, down_values]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from itermix.commands.axes import axis_of
+from itermix.studio.axes import axis_of
 from itermix.studio.errors import StudioError
 
 

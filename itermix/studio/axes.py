@@ -1,4 +1,4 @@
-"""The axes of a sweep: a setting's name and its values, from text such as "alpha_1=0.5,1,2" or "seed=1-4"."""
+"""The axes of a sweep, a setting's name and values from text such as "alpha_1=0.5,1,2" or "seed=1-4", and its cells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from itermix.mixing.settings import MixingSettings
-from itermix.settings import as_switch
+from itermix.settings import SettingsError, as_switch
 from itermix.studio.errors import StudioError
 from itermix.studio.request import Request
 
@@ -55,6 +55,54 @@ def axis_of(option: str, text: str) -> Axis:
         example = f"{name}=A,B,C, or for numbers {name}=LOW-HIGH [HOW MANY]"
         raise StudioError(f"{option}: {text[:60]!r} is not allowed; it takes 1 to {MOST_VALUES} values as {example}")
     return Axis(name, values)
+
+
+def cells_of(values: dict[str, Any], x: Axis, y: Axis | None, has_image: bool) -> list[Request]:
+    """The request of each cell, row by row. Raises StudioError and SettingsError."""
+    if y and x.name == y.name:
+        raise StudioError(f"y: {y.name} is on the other axis already; take another setting, or leave out --y")
+    base = Request.from_dict(values)
+    if base.count != 1:
+        raise StudioError(f"count: {base.count} is not allowed; a cell is one picture")
+    axes = {"x": x, "y": y} if y else {"x": x}
+    for option, axis in axes.items():
+        _require_values(option, axis, values)
+    lines = [y.put(values, value) for value in y.values] if y else [values]
+    cells = [Request.from_dict(x.put(line, value)) for line in lines for value in x.values]
+    for option, axis in axes.items():
+        if axis.is_mixing and not has_image and not any(_mixes(cell) for cell in cells):
+            raise StudioError(
+                f"{option}: {axis.name}: nothing is mixed without a second pass; add --hires 2, or --image"
+            )
+        unused = [cell.unused(axis.name, has_image) for cell in cells]
+        if all(unused):
+            raise StudioError(f"{option}: {axis.name} is not used: {unused[0]}")
+    return cells
+
+
+def _require_values(option: str, axis: Axis, values: dict[str, Any]) -> None:
+    """Refuses a value of an axis under the axis's name. Raises StudioError."""
+    for value in axis.values:
+        try:
+            Request.from_dict(axis.put(values, value))
+        except (StudioError, SettingsError) as error:
+            raise StudioError(f"{option}: {str(error).removeprefix('mixing: ')}") from None
+
+
+def _mixes(request: Request) -> bool:
+    return request.hires > 1.0 or request.mixing.reference_image is not None
+
+
+def swept() -> list[str]:
+    """The settings that an axis may have, those of mixing first."""
+    names = [field.name for field in MixingSettings.fields()] + [PRESET] + list(_plain())
+    return [name for name in names if name not in NOT_SWEPT]
+
+
+def sentence(x: Axis, y: Axis | None) -> str:
+    """Which axis goes where, under a grid's title."""
+    over = f"{x.name} from left to right"
+    return f"{over}, {y.name} from top to bottom." if y else f"{over}."
 
 
 def shown(value: Any) -> str:

@@ -1,0 +1,164 @@
+"""The runs that the page's buttons start: pictures, a sequence, a grid. The page's queue has one place for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from itermix.settings import SettingsError
+from itermix.studio.errors import StudioError, one_line
+from itermix.studio.page import words, works
+from itermix.studio.page.asked import Asked
+from itermix.studio.page.folder import keep, new_folder
+from itermix.studio.page.layout import Form
+from itermix.studio.runner import Background, BackgroundRun, Finished, Preview, Step
+from itermix.studio.traces import save_trace
+
+PAUSE = 0.2  # seconds between two updates of the status: a page that gets one per quick step answers no click
+MOST_SHOWN = 24  # pictures of a long sequence in the gallery, the newest ones
+
+Updates = tuple[Any, ...]  # of status, gallery, slider, film and parameters
+
+
+def updates(status: str, gallery: Any = None, slider: Any = None, film: Any = None, infotext: Any = None) -> Updates:
+    """What is None stays as it is."""
+    return (status, *(gr.skip() if value is None else value for value in (gallery, slider, film, infotext)))
+
+
+class Maker:
+    """Makes what is asked for and keeps it in a folder. form: the page's, set when that is built."""
+
+    form: Form
+
+    def __init__(self, studio: Any, model: str, folder: Path):
+        self.studio, self.model, self.folder = studio, model, folder
+        self.run: Background | None = None
+        self.runs, self.is_stopped = 0, False
+        self.seed: int | None = None  # of the newest picture
+        self.sequence_folder: Path | None = None  # of the newest sequence
+
+    def generate(self, *values: Any) -> Iterator[Updates]:
+        yield from self._guarded(lambda: self._pictures(Asked(self.form, values)))
+
+    def sequence(self, *values: Any) -> Iterator[Updates]:
+        yield from self._guarded(lambda: self._sequence(Asked(self.form, values)))
+
+    def grid(self, *values: Any) -> Iterator[Updates]:
+        yield from self._guarded(lambda: self._grid(Asked(self.form, values)))
+
+    def interrupt(self) -> None:
+        self.is_stopped = True
+        if self.run is not None:
+            self.run.cancel()
+
+    def status(self, text: str, share: float | None = None, preview: str = "") -> str:
+        """What the run is doing, with its number for whoever waits for it."""
+        bar = "" if share is None else f'<progress value="{share:.3f}" max="1"></progress>'
+        return f'<p data-run="{self.runs}">{html.escape(text)}</p>{bar}{preview}'
+
+    def _pictures(self, asked: Asked) -> Iterator[Updates]:
+        request, source = asked.request(), asked.source()
+        request = self.studio.network.resolved(request)
+        self.studio.traced_steps = asked.traced_steps
+        run = BackgroundRun(self.studio, request, source, self.model, asked.compares)
+        made: list[tuple[str, str]] = []
+        said: list[str] = []
+
+        def finished(event: Finished) -> Updates:
+            path, other = keep(self.folder, event)
+            self.seed = event.result.seed
+            made.append((path, f"seed {event.result.seed}"))
+            for name, report in event.result.reports.items():
+                if report.trace is not None:
+                    made.append((str(save_trace(self.studio, Path(path), name, report)), f"trace, {name}"))
+            said[:] = [words.mixed(event.result, request, source)]
+            label = f"Left: {event.label}; right: the picture" if other else "The picture"
+            slider = gr.update(value=(other or path, path), label=label)
+            return updates(self.status("Decoded", 1.0), list(made), slider, "", event.infotext)
+
+        yield from self._followed(run, finished, request.count)
+        count = sum("trace" not in caption for _, caption in made)
+        ended = "Interrupted" if run.was_cancelled and count < request.count else "Done"
+        yield updates(self.status(". ".join([f"{ended}: {count} of {request.count} pictures", *filter(None, said)])))
+
+    def _sequence(self, asked: Asked) -> Iterator[Updates]:
+        settings, source = asked.sequence(), asked.source()
+        request = dataclasses.replace(asked.request(), hires=1.0, count=1)
+        if source.mask is not None:
+            raise StudioError("mask: a sequence takes none here; remove it in Picture")
+        if settings.resume and self.sequence_folder is None:
+            raise StudioError("resume: there is no sequence to resume; switch it off in Video")
+        folder = self.sequence_folder if settings.resume else new_folder(self.folder, "sequence")
+        request, self.sequence_folder, self.studio.traced_steps = self.studio.network.resolved(request), folder, 0
+        work = works.sequence(self.studio, request, settings, source, self.model, folder)
+        made: list[tuple[str, str]] = []
+
+        def event(event: works.Made | works.Ended) -> Updates:
+            if isinstance(event, works.Made):
+                made.append((str(event.path), event.caption))
+                status = self.status(f"{event.caption} is done")
+                return updates(status, made[-MOST_SHOWN:], None, None, event.infotext)
+            return updates(self.status(words.ended(event, settings)), None, None, words.film(event.film))
+
+        self.seed = request.seed
+        yield from self._followed(Background(self.studio, work), event)
+
+    def _grid(self, asked: Asked) -> Iterator[Updates]:
+        x, y, requests = asked.cells()
+        cells, source = [self.studio.network.resolved(request) for request in requests], asked.source()
+        self.studio.traced_steps, self.seed = 0, cells[0].seed
+        work = works.grid(self.studio, (x, y), cells, source, self.model, new_folder(self.folder, "grid"))
+        run, made = Background(self.studio, work), []
+
+        def event(event: works.Made) -> Updates:
+            if event.caption:
+                made.append((str(event.path), event.caption))
+                return updates(self.status(f"{event.caption} is done"), list(made), None, None, event.infotext)
+            slider = gr.update(value=(str(event.path),) * 2, label="The grid")
+            return updates(self.status("Drawn"), [(str(event.path), "the grid"), *made], slider)
+
+        yield from self._followed(run, event, len(cells))
+        ended = "Interrupted" if len(made) < len(cells) else "Done"
+        yield updates(self.status(f"{ended}: {len(made)} of {len(cells)} pictures"))
+
+    def _followed(self, run: Background, made: Callable[[Any], Updates], count: int = 1) -> Iterator[Updates]:
+        """Status and preview as the run goes, and what `made` gives for all else that it says."""
+        self.run = run
+        if self.is_stopped:  # pressed while the settings were read
+            run.cancel()
+        told, preview = 0.0, ""
+        for event in run:
+            if isinstance(event, Preview):
+                preview = words.preview(event.picture)
+            elif not isinstance(event, Step):
+                preview = ""
+                yield made(event)
+            elif time.monotonic() - told >= PAUSE:
+                told = time.monotonic()
+                yield updates(self.status(words.step(event, count), event.done / event.steps, preview))
+
+    def _guarded(self, make: Callable[[], Iterator[Updates]]) -> Iterator[Updates]:
+        """A run's updates. What is wrong with it is one message."""
+        self.runs, self.run, self.is_stopped = self.runs + 1, None, False
+        try:
+            yield updates(self.status("Starting"), [], gr.update(value=None), "", "")
+            yield from make()
+        except (StudioError, SettingsError) as error:
+            yield updates(self.status(words.here(str(error))))
+            raise message(words.here(one_line(error, 400))) from None
+        except Exception as error:
+            traceback.print_exc()  # for the terminal; the page gets one line
+            yield updates(self.status(f"That failed: {one_line(error)}"))
+            raise message(f"That failed: {one_line(error)}") from None
+
+
+def message(text: str) -> gr.Error:
+    """For the page alone: wrong input is no fault that belongs on the terminal."""
+    return gr.Error(html.escape(text), duration=12, print_exception=False)

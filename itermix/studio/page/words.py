@@ -1,0 +1,91 @@
+"""What the page says about a run, and small pictures and films as HTML."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from PIL import Image
+
+from itermix.sequence.plan import plan, table
+from itermix.sequence.settings import SequenceSettings
+from itermix.studio.jobs import why_unmixed
+from itermix.studio.page.works import Ended
+from itermix.studio.pipeline import Result
+from itermix.studio.request import Resolved
+from itermix.studio.runner import Step
+from itermix.studio.source import Source
+
+# What the command line calls what the page has under other names.
+NAMES_HERE = {
+    "add --hires 2, --image, or a reference_image": "switch on Hires. fix in Upscale, or start from a picture",
+    "add --hires 2, or --image": "switch on Hires. fix in Upscale, or start from a picture",
+    "add --hires 2": "switch on Hires. fix in Upscale",
+    "there is no --image": "there is no picture to start from",
+    "with --image": "with a picture to start from",
+    ", or leave out --y": "",
+}
+PREVIEW = 256  # pixels of a preview's longer side
+
+
+def here(message: str) -> str:
+    """A message in the page's own names."""
+    for name, shown in NAMES_HERE.items():
+        message = message.replace(name, shown)
+    if message.startswith(("x: ", "y: ")):
+        message = {"x": "columns", "y": "rows"}[message[0]] + message[1:]
+    return message
+
+
+def step(step: Step, count: int) -> str:
+    of = f"picture {step.picture} of {count}, " if count > 1 else ""
+    what = "to compare, " if step.is_comparison else ""
+    return f"{of}{what}{step.name}: step {step.done} of {step.steps}"
+
+
+def mixed(result: Result, request: Resolved, source: Source) -> str:
+    """What was mixed, or why nothing was."""
+    if not request.mixing.enabled:
+        return ""
+    done = [
+        f"{name}: {report.steps} steps mixed, weight {report.first:.3f} to {report.last:.3f}"
+        for name, report in result.reports.items()
+        if report.steps
+    ]
+    if done:
+        return "; ".join(done)
+    return here(f"Nothing was mixed: {why_unmixed(request, source)}")
+
+
+def ended(event: Ended, settings: SequenceSettings) -> str:
+    lines = [f"{'Interrupted' if event.interrupted else 'Done'}: {event.frames} of {settings.frames} frames"]
+    if event.interrupted:
+        lines.append('switch on "Resume last sequence" in Video to go on from there')
+    return ". ".join([*lines, *event.messages])
+
+
+def film(path: Path | None) -> str:
+    if path is None:
+        return ""
+    address = html.escape(f"/gradio_api/file={quote(str(path))}")
+    if path.suffix == ".mp4":
+        return f'<video controls loop autoplay muted src="{address}"></video>'
+    return f'<img alt="the film" src="{address}">'
+
+
+def preview(picture: Image.Image) -> str:
+    small = picture.copy()
+    small.thumbnail((PREVIEW, PREVIEW))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG")
+    return f'<img alt="so far" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+
+
+def plan_rows(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> list[dict[str, Any]]:
+    """The table of the plan for the page's fields. Raises SettingsError."""
+    named = {field.name: value for field, value in zip(SequenceSettings.fields(), values)}
+    return table(plan(SequenceSettings.from_dict(named), seed, prompt, negative))
