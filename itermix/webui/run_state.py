@@ -16,6 +16,7 @@ ATTRIBUTE = "itermix"
 class RunState:
     """mixing_axes, sequence_axes: what an X/Y/Z plot's axes say for this cell, by field name; None: no such axis.
     longest: frames of the longest sequence of the plot. sequence: the one under way, a `sequence.run.Sequence`.
+    outcome: what has come of the batch under way, a `mixing.passes.Outcome`.
     attachment: what is on the sampler of the pass under way, a `mixing.hook.Attachment`. host_denoise: the host's own
     denoising strength while a hires pass has that of the settings."""
 
@@ -23,6 +24,7 @@ class RunState:
     sequence_axes: dict[str, Any] | None = None
     longest: int = 0
     sequence: Any = None
+    outcome: Any = None
     attachment: Any = None
     host_denoise: float | None = None
 

@@ -33,7 +33,7 @@ BAD = {
     "half a character": ({"blend": "\ud800"}, "blend: '\\ud800' is not allowed"),
     "half a character as key": ({"\ud800": 1}, "'\\ud800' is not a setting"),
     "two lines": ({"curve": "a, b:\nSteps: 99"}, "curve: 'a, b:\\nSteps: 99' is not allowed"),
-    "enabled as text": ({"enabled": "yes"}, "enabled: 'yes' is not allowed; it takes true or false"),
+    "enabled as text": ({"enabled": "maybe"}, "enabled: 'maybe' is not allowed; it takes true or false"),
     "10 MB of text": ({"curve": "x" * 10_000_000}, "curve: 'xxxx"),
     "10 MB of key": ({"y" * 10_000_000: 1}, "'yyyy"),
     "10 MB that are no picture": ({"reference_image": "a" * 10_000_000}, "reference_image: 10000000 characters"),

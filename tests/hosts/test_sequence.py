@@ -16,6 +16,7 @@ from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 
+SAVED = {"save_images": True, "override_settings": {"samples_save": True}}  # what the API leaves out else
 PROMPTS = "0: a cat\n4: a dog\n8: a red house"
 
 
@@ -25,7 +26,7 @@ def quick(host, disarmed):
 
 
 def sequence(host, settings, tab="txt2img", **body):
-    body = {"steps": 4, "seed": 5, **body}
+    body = {"steps": 4, "seed": 5, **SAVED, **body}
     return host.generate(tab, script_name="latent sequence", script_args=[settings], **body)
 
 

@@ -22,18 +22,20 @@ from tools.real_host import as_base64
 pytestmark = pytest.mark.real_host
 
 FRAMES, STEPS = 4, 3
+SAVED = {"save_images": True, "override_settings": {"samples_save": True}}
 SETTINGS = {"frames": FRAMES, "prompts": "0: a cat\n2: a dog", "travel": "slerp", "video_format": "webp"}
 
 
 def sequence(host, tab="txt2img", settings=(), **body):
     """The frames alone, without the grid in front of them."""
-    body = {"steps": STEPS, "seed": 5, **body}
+    body = {"steps": STEPS, "seed": 5, **SAVED, **body}
     made = host.generate(tab, script_name="latent sequence", script_args=[{**SETTINGS, **dict(settings)}], **body)
     return made, made.pictures[1:] if len(made.pictures) > 1 else made.pictures
 
 
 AFTERWARDS = [
-    "itermix.pictures.films.save_film", "itermix.pictures.frames.save_frame", "itermix.pictures.frames.new_folder",
+    "itermix.pictures.films.save_film", "itermix.webui.compat.pictures.save_frame",
+    "itermix.pictures.frames.new_folder",
     "itermix.webui.sequence.results.Results._write_video", "itermix.webui.sequence.results.Results._add_grid",
     "itermix.webui.sequence.results.Results.keep",
 ]  # fmt: skip

@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from itermix.mixing.mixer import Mixer, mixer_for
-from itermix.mixing.noising import VP, Noising
 from itermix.mixing.reference import Reference
 from itermix.mixing.settings import MixingSettings
 from itermix.webui import compat, run_state
 from itermix.webui.log import log
 from itermix.webui.mixing import hook, trace
 from itermix.webui.mixing.arguments import MixingRequest
+from itermix.webui.mixing.first_level import first_level
 from itermix.webui.mixing.samplers import Pattern, SamplerCall, pattern_of
 
 HOST_DENOISE_KEY = "Denoising strength"
-LEVEL_TOLERANCE = 1e-3  # share of a state that its own reference and noise may leave unexplained
+UPLOADED, INIT = "uploaded image", "init latent"  # what a reference is, in words
 
 Encoded = dict[tuple, Tensor]
 
 
 class NothingToMix(Exception):
     """Why a pass is made without mixing."""
+
+
+@dataclass
+class Outcome:
+    """What has come of a batch: whether anything was mixed into it, and why nothing was where that was expected."""
+
+    is_mixed: bool = False
+    reasons: list[str] = field(default_factory=list)
+
+
+def note(p: Any, reason: str | None) -> None:
+    """Writes down for the batch under way that a pass was mixed (None), or why it was not."""
+    outcome = run_state.of(p).outcome
+    if outcome is not None and reason is None:
+        outcome.is_mixed = True
+    elif outcome is not None:
+        outcome.reasons.append(f"{pass_name(p)}: {reason}")
 
 
 def attach(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: Encoded) -> None:
@@ -39,8 +56,10 @@ def attach(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: En
             prepared(p, request, x, noise, encoded).attach()
     except NothingToMix as reason:
         log.info(f"{pass_name(p)}: nothing mixed: {reason}")
-    except Exception:
+        note(p, str(reason))
+    except Exception as error:
         log.exception(f"{pass_name(p)}: mixing could not be set up; this pass is made without it")
+        note(p, f"{type(error).__name__}: {error}")
 
 
 def begin(p: Any) -> None:
@@ -78,7 +97,9 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
     reference = find_reference(p, request, x, encoded)
     if not bool(reference.latent.isfinite().all()):  # an encoder in half precision overflows on some pictures
-        raise NothingToMix(f"the reference ({reference.source}) became values that are no numbers when it was encoded")
+        became = "became values that are no numbers when it was encoded"
+        why = became if is_encoded(reference) else "holds values that are no numbers; so does the pass before it"
+        raise NothingToMix(f"the reference ({reference.source}) {why}")
     denoise = settings.hires_denoise if compat.is_hires_pass(p) else 0.0
     mask = compat.inpaint_mask(p)
     return MixedPass(p, settings, pass_name(p), sampler, p.sampler.func, reference, x, noise, mask, denoise)
@@ -107,6 +128,11 @@ class MixedPass:
         run_state.change(p, attachment=hook.Attachment(p.sampler, self))
         if self.denoise > 0.0:  # last: a pass that is made without mixing keeps the host's own
             run_state.change(p, host_denoise=p.denoising_strength)
+            if p.denoising_strength != self.denoise:
+                p.comment(
+                    f"Iterative Mixing: the hires pass was made at denoising strength {self.denoise:g}, not at the "
+                    f"{p.denoising_strength:g} of Hires. fix; hires_denoise 0 keeps that"
+                )
             p.denoising_strength = self.denoise
             p.extra_generation_params[HOST_DENOISE_KEY] = self.denoise
 
@@ -129,15 +155,38 @@ class MixedPass:
             trace=trace.requested(steps),
         )
 
+    def _why_nothing(self) -> str:
+        if compat.is_interrupted():
+            return "the pass was interrupted or skipped before a step was mixed"
+        if self.mask is not None and not bool(self.mask.any()):
+            return "the mask leaves nothing to be painted"
+        return "the weight is 0 at every step"
+
+    def _strengths(self) -> str:
+        """The hires pass's denoising strength where it is not the one that the user sees on the host's slider."""
+        own = run_state.of(self.p).host_denoise
+        if self.denoise == 0.0 or own is None or own == self.denoise:
+            return ""
+        return f", denoising strength {self.denoise:g} in place of {own:g}"
+
     def failed(self, error: Exception) -> None:
+        note(self.p, f"{type(error).__name__}: {error}")
         if self.denoise > 0.0:  # too late for the host's own: the schedule is made
             log.warning(
                 f"{self.name}: without mixing, but at the denoising strength that was meant for it, {self.denoise}"
             )
 
     def done(self, mixer: Mixer, pattern: Pattern, call: SamplerCall, fault: str | None) -> None:
-        log.info(summary(self.name, self.sampler, self.reference.source, mixer, pattern.steps(call), fault))
+        nothing = None if mixer.report.steps else self._why_nothing()
+        note(self.p, nothing if fault is None else fault)
+        text = summary(self.name, self.sampler, self.reference.source, mixer, pattern.steps(call), fault, nothing)
+        log.info(f"{text}{self._strengths()}")
         trace.save(self.p, mixer, self.name, self.sampler)
+
+
+def is_encoded(reference: Reference) -> bool:
+    """Whether a picture was encoded for it: neither the first pass's latent nor a frame's."""
+    return reference.source in (UPLOADED, INIT)
 
 
 def frame_of(p: Any) -> Any | None:
@@ -152,7 +201,7 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
     frame = frame_of(p)
     if frame is not None:  # which has chosen for itself
         if frame.reference is None:
-            raise NothingToMix("mixing_reference is off")
+            raise NothingToMix(why_no_reference(run_state.of(p).sequence))
         return Reference(frame.reference, source="Latent Sequence")
     has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
@@ -160,7 +209,7 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
         key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
         if key not in encoded:
             encoded[key] = compat.encode(p, upload.picture(), fit, x)
-        return Reference(encoded[key], compat.fitting_scale(upload.picture(), fit, x), source="uploaded image")
+        return Reference(encoded[key], compat.fitting_scale(upload.picture(), fit, x), source=UPLOADED)
     if settings.reference == "uploaded image":
         raise NothingToMix("reference is set to uploaded image, but none was uploaded")
     if not has_own:
@@ -169,8 +218,17 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
         raise NothingToMix(
             "the masked content holds no picture; set it to fill or original, or upload a reference image"
         )
-    source = "upscaled first pass" if compat.is_hires_pass(p) else "init latent"
+    source = "upscaled first pass" if compat.is_hires_pass(p) else INIT
     return Reference(x, compat.enlargement(p), compat.latent_interpolation(p), source)
+
+
+def why_no_reference(sequence: Any) -> str:
+    chosen = sequence.settings.mixing_reference
+    return (
+        "mixing_reference is off"
+        if chosen == "off"
+        else f"mixing_reference is {chosen}, and txt2img has none; take previous frame or first frame"
+    )
 
 
 def pass_name(p: Any) -> str:
@@ -181,33 +239,15 @@ def pass_name(p: Any) -> str:
     return "hires pass" if compat.is_hires_pass(p) else "first pass"
 
 
-def first_level(noising: Noising, state: Tensor, x: Tensor, noise: Tensor) -> tuple[float, float] | None:
-    """(a, s) of the first state = a x + s noise, where the host noised it by another timestep than it samples from.
-
-    In img2img and hires passes the timestep samplers noise the latent to one timestep and sample from the one
-    before. None where the state is not made of these two.
-    """
-    if not isinstance(noising, VP) or x is noise or x.shape != state.shape:
-        return None
-    state, x, noise = (t[0].flatten().float() for t in (state, x, noise))
-    xx, nn, xn, xs, ns = (
-        float(torch.dot(a, b)) for a, b in ((x, x), (noise, noise), (x, noise), (x, state), (noise, state))
-    )
-    determinant = xx * nn - xn * xn
-    if determinant <= 0.0:
-        return None
-    a, s = (xs * nn - ns * xn) / determinant, (ns * xx - xs * xn) / determinant
-    unexplained = torch.linalg.vector_norm(state - a * x - s * noise) / torch.linalg.vector_norm(state)
-    return (a, s) if float(unexplained) < LEVEL_TOLERANCE else None
-
-
-def summary(name: str, sampler: str, source: str, mixer: Mixer, steps: int | None, fault: str | None) -> str:
-    """The one line after a pass."""
+def summary(
+    name: str, sampler: str, source: str, mixer: Mixer, steps: int | None, fault: str | None, nothing: str | None
+) -> str:
+    """The one line after a pass. nothing: why nothing was mixed; None where something was."""
     report = mixer.report
     head = f"{name}: {sampler}, reference: {source}, "
     if fault:
         return f"{head}stopped after {report.steps} mixed steps by {fault}"
-    if not report.steps:
-        return f"{head}nothing mixed: the weight is 0 at every step"
+    if nothing is not None:
+        return f"{head}nothing mixed: {nothing}"
     of = f" of {steps}" if steps else ""
     return f"{head}mixed {report.steps}{of} steps, weight {report.first:.3f} to {report.last:.3f}"

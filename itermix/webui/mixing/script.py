@@ -24,12 +24,16 @@ def register() -> None:
     api.register()
 
 
+NOT_DONE_KEY = f"{INFOTEXT_KEY} not done"  # why, where nothing was mixed into a picture
+
+
 class IterativeMixing(scripts.Script):
     """Stateless but for the pictures that were decoded and encoded for the run under way."""
 
     def __init__(self):
         super().__init__()
         self.uploads, self.encoded = Uploads(arguments.PICTURE_FIELD), {}
+        self.settings_text = None  # of the run under way
 
     def title(self):
         return INFOTEXT_KEY
@@ -61,7 +65,8 @@ class IterativeMixing(scripts.Script):
 
         self.encoded.clear()
         self.uploads.background = compat.background()
-        for key in (INFOTEXT_KEY, REFUSED_KEY):  # of an earlier run: the cells of a plot share them
+        self.settings_text = None
+        for key in (INFOTEXT_KEY, REFUSED_KEY, NOT_DONE_KEY):  # of an earlier run: the cells of a plot share them
             p.extra_generation_params.pop(key, None)
         try:
             request = arguments.read(args, xyz.values_of(p), self.uploads)
@@ -74,7 +79,28 @@ class IterativeMixing(scripts.Script):
             p.extra_generation_params[REFUSED_KEY] = str(error)
             return
         if request is not None:
-            p.extra_generation_params[INFOTEXT_KEY] = request.settings.to_infotext()
+            self.settings_text = request.settings.to_infotext()
+            p.extra_generation_params[INFOTEXT_KEY] = self.settings_text
+
+    def process_batch(self, p, *args, **kwargs):
+        """The infotext of a batch says that it is mixed until it is known what has come of it."""
+        from itermix.webui.mixing import passes
+
+        run_state.change(p, outcome=passes.Outcome())
+
+    def postprocess_batch(self, p, *args, **kwargs):
+        """Now it is known, and the host has written no infotext yet."""
+        state, params = run_state.of(p), p.extra_generation_params
+        if state.outcome is None:
+            return
+        params.pop(NOT_DONE_KEY, None)
+        if self.settings_text is None:
+            return
+        if state.outcome.is_mixed or (state.sequence is not None and state.sequence.mixes_frames):
+            params[INFOTEXT_KEY] = self.settings_text
+        else:
+            params.pop(INFOTEXT_KEY, None)
+            params[NOT_DONE_KEY] = "; ".join(dict.fromkeys(state.outcome.reasons)) or "no pass was expected to be mixed"
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         from itermix.webui.mixing import passes
@@ -106,3 +132,4 @@ class IterativeMixing(scripts.Script):
         self.encoded.clear()
         self.uploads.clear()
         passes.detach(p)
+        run_state.change(p, outcome=None)

@@ -23,7 +23,7 @@ from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
-from itermix.webui import run_state
+from itermix.webui import compat, run_state
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
@@ -70,6 +70,13 @@ class Sequence:
     @property
     def frame(self) -> Job | None:
         return None if self.host is None else self.host.frame
+
+    @property
+    def mixes_frames(self) -> bool:
+        """Whether later frames are mixed: the infotext of every frame is that of the whole sequence."""
+        reference = self.settings.mixing_reference
+        has_one = reference != "off" and (reference != "init image" or compat.is_img2img(self.p))
+        return has_one and len(self.frames) > 1
 
     def run(self) -> tuple[Any, int]:
         """Makes the pictures: the host's Processed, and how many of its pictures are frames.

@@ -1,0 +1,106 @@
+"""The infotext, the note and the console line say what was done, and the true reason where nothing was mixed."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from tests.webui.fake import FakeHost
+from tools.real_host import as_base64
+
+KEY, NOT_DONE = "Iterative Mixing: ", "Iterative Mixing not done: "
+ON = {"enabled": True}
+HIRES = dict(enable_hr=True, denoising_strength=0.5)
+
+
+@pytest.fixture(scope="module")
+def fake():
+    return FakeHost()
+
+
+@pytest.fixture(autouse=True)
+def quiet(fake):
+    from modules import shared
+
+    fake.arm()
+    yield
+    shared.state.interrupted = shared.state.stopping_generation = False
+
+
+def says(made, reason):
+    assert all(KEY not in text and NOT_DONE in text for text in made.infotexts)
+    assert any(f"nothing mixed: {reason}" in line for line in made.log), made.log
+    assert all(reason.partition(",")[0] in text for text in made.infotexts)
+
+
+@pytest.mark.parametrize("mixing, body, reason", [
+    (ON, {}, "txt2img's first pass has no reference"),
+    ({**ON, "passes": "hires pass"}, {}, "passes is set to hires pass"),
+    ({**ON, "reference": "uploaded image"}, HIRES, "reference is set to uploaded image"),
+    ({**ON, "start": 0.0, "stop": 0.01}, HIRES, "the weight is 0 at every step"),
+])  # fmt: skip
+def test_no_mixing_is_claimed_where_nothing_was_mixed(fake, mixing, body, reason):
+    says(fake.generate(mixing=mixing, **body), reason)
+
+
+def test_mixing_is_claimed_where_something_was_mixed(fake):
+    made = fake.generate(mixing=ON, n_iter=2, **HIRES)
+    assert all(KEY in text and NOT_DONE not in text for text in made.infotexts)
+
+
+def test_an_empty_mask_is_the_reason(fake, picture):
+    body = dict(init_images=[as_base64(picture)], mask=as_base64(Image.new("L", (64, 64))))
+    says(fake.generate("img2img", ON, **body), "the mask leaves nothing to be painted")
+
+
+def test_interrupted_before_the_first_step_is_the_reason(fake, monkeypatch):
+    from modules import shared
+
+    monkeypatch.setattr(shared.state, "interrupted", True)
+    says(fake.generate(mixing=ON, **HIRES), "the pass was interrupted or skipped before a step was mixed")
+
+
+def test_a_first_pass_that_holds_no_numbers_was_not_encoded(fake, monkeypatch):
+    import torch
+
+    kept = torch.nn.functional.interpolate
+
+    def overflown(x, **more):
+        return kept(x, **more) * float("nan") if x.shape[1] == 4 else kept(x, **more)
+
+    monkeypatch.setattr(torch.nn.functional, "interpolate", overflown)
+    made = fake.generate(mixing=ON, **HIRES)
+    assert any("the reference (upscaled first pass) holds values that are no numbers" in line for line in made.log)
+    assert not any("encoded" in line for line in made.log)
+
+
+@pytest.mark.parametrize("reference, reason", [
+    ("init image", "mixing_reference is init image, and txt2img has none; take previous frame or first frame"),
+    ("off", "mixing_reference is off"),
+])  # fmt: skip
+def test_a_sequence_gives_the_true_reason(fake, reference, reason):
+    settings = {"frames": 2, "video_format": "none", "mixing_reference": reference}
+    made = fake.generate(mixing=ON, script_name="latent sequence", script_args=[settings])
+    assert f"frame: nothing mixed: {reason}" in made.log
+    assert all(KEY not in text for text in made.infotexts)
+
+
+def test_all_frames_of_a_mixed_sequence_have_the_settings_that_made_it(fake):
+    settings = {"frames": 3, "video_format": "none", "mixing_reference": "previous frame"}
+    made = fake.generate(mixing=ON, script_name="latent sequence", script_args=[settings])
+    assert all(KEY in text and NOT_DONE not in text for text in made.infotexts) and len(made.infotexts) == 4
+
+
+@pytest.mark.parametrize("strength, is_said", [(0.8, True), (0.5, False), (0.0, False)])
+def test_a_hires_denoising_strength_that_is_replaced_is_said(fake, strength, is_said):
+    made = fake.generate(mixing={**ON, "hires_denoise": strength}, **HIRES)
+    assert ("denoising strength 0.8 in place of 0.5" in made.log[-1]) == is_said
+    assert any("denoising strength 0.8, not at the 0.5" in comment for comment in fake.p.comments) == is_said
+
+
+@pytest.mark.parametrize("args", [[ON, 5], [{"enabled": True, "alpha_1": 1.0}, 0.4]])
+def test_arguments_behind_the_object_are_named(fake, args):
+    made = fake.generate(mixing=args, **HIRES)
+    refused = made.info["extra_generation_params"]["Iterative Mixing refused"]
+    assert f"{args[1]} is not allowed behind the object of settings" in refused
+    assert made.same_as(fake.generate(**HIRES))
