@@ -98,7 +98,11 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
     reference = find_reference(p, request, x, encoded)
     if not bool(reference.latent.isfinite().all()):  # an encoder in half precision overflows on some pictures
         became = "became values that are no numbers when it was encoded"
-        why = became if is_encoded(reference) else "holds values that are no numbers; so does the pass before it"
+        why = (
+            became
+            if reference.source in (UPLOADED, INIT)
+            else "holds values that are no numbers; so does the pass before it"
+        )
         raise NothingToMix(f"the reference ({reference.source}) {why}")
     denoise = settings.hires_denoise if compat.is_hires_pass(p) else 0.0
     mask = compat.inpaint_mask(p)
@@ -182,11 +186,6 @@ class MixedPass:
         text = summary(self.name, self.sampler, self.reference.source, mixer, pattern.steps(call), fault, nothing)
         log.info(f"{text}{self._strengths()}")
         trace.save(self.p, mixer, self.name, self.sampler)
-
-
-def is_encoded(reference: Reference) -> bool:
-    """Whether a picture was encoded for it: neither the first pass's latent nor a frame's."""
-    return reference.source in (UPLOADED, INIT)
 
 
 def frame_of(p: Any) -> Any | None:

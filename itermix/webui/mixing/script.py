@@ -96,7 +96,7 @@ class IterativeMixing(scripts.Script):
         params.pop(NOT_DONE_KEY, None)
         if self.settings_text is None:
             return
-        if state.outcome.is_mixed or (state.sequence is not None and state.sequence.mixes_frames):
+        if state.outcome.is_mixed or _is_claimed_by(state.sequence):
             params[INFOTEXT_KEY] = self.settings_text
         else:
             params.pop(INFOTEXT_KEY, None)
@@ -133,3 +133,11 @@ class IterativeMixing(scripts.Script):
         self.uploads.clear()
         passes.detach(p)
         run_state.change(p, outcome=None)
+
+
+def _is_claimed_by(sequence):
+    if sequence is None:
+        return False
+    from itermix.webui.sequence.run import mixes_frames
+
+    return mixes_frames(sequence)

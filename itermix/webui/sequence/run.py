@@ -71,13 +71,6 @@ class Sequence:
     def frame(self) -> Job | None:
         return None if self.host is None else self.host.frame
 
-    @property
-    def mixes_frames(self) -> bool:
-        """Whether later frames are mixed: the infotext of every frame is that of the whole sequence."""
-        reference = self.settings.mixing_reference
-        has_one = reference != "off" and (reference != "init image" or compat.is_img2img(self.p))
-        return has_one and len(self.frames) > 1
-
     def run(self) -> tuple[Any, int]:
         """Makes the pictures: the host's Processed, and how many of its pictures are frames.
 
@@ -208,3 +201,10 @@ class Sequence:
         if is_last:
             del p.all_prompts[(p.iteration + 1) * p.batch_size :]  # the host makes no batch that has no prompts
         return latent
+
+
+def mixes_frames(sequence: Sequence) -> bool:
+    """Whether later frames are mixed: the infotext of every frame is that of the whole sequence."""
+    reference = sequence.settings.mixing_reference
+    has_one = reference != "off" and (reference != "init image" or compat.is_img2img(sequence.p))
+    return has_one and len(sequence.frames) > 1
