@@ -200,7 +200,9 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
     frame = frame_of(p)
     if frame is not None:  # which has chosen for itself
         if frame.reference is None:
-            raise NothingToMix(why_no_reference(run_state.of(p).sequence))
+            chosen = run_state.of(p).sequence.settings.mixing_reference
+            none = "" if chosen == "off" else ", and txt2img has none; take previous frame or first frame"
+            raise NothingToMix(f"mixing_reference is {chosen}{none}")
         return Reference(frame.reference, source="Latent Sequence")
     has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
@@ -219,15 +221,6 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
         )
     source = "upscaled first pass" if compat.is_hires_pass(p) else INIT
     return Reference(x, compat.enlargement(p), compat.latent_interpolation(p), source)
-
-
-def why_no_reference(sequence: Any) -> str:
-    chosen = sequence.settings.mixing_reference
-    return (
-        "mixing_reference is off"
-        if chosen == "off"
-        else f"mixing_reference is {chosen}, and txt2img has none; take previous frame or first frame"
-    )
 
 
 def pass_name(p: Any) -> str:
