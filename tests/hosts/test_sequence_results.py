@@ -84,7 +84,7 @@ def test_the_host_serves_the_video_to_the_page(host):
 
 
 def test_return_video_that_is_no_switch_is_refused(host):
-    made = sequence(host, {**QUIET, "return_video": "yes"})
+    made = sequence(host, {**QUIET, "return_video": "maybe"})
     assert "return_video" in made.info["extra_generation_params"]["Latent Sequence refused"]
 
 

@@ -323,7 +323,7 @@ REFUSED = "Latent Sequence refused"
 @pytest.mark.parametrize("args, message", [
     ([{"frames": 0}], "frames: 0 is not allowed"),
     ([{"loops": 4}], "'loops' is not a setting"),
-    ([{**QUIET, "return_video": "yes"}], "return_video: 'yes' is not allowed"),
+    ([{**QUIET, "return_video": "maybe"}], "return_video: 'maybe' is not allowed"),
     ([QUIET, 5, 6], "5 is not allowed behind the object of settings"),
     ([3, *["x"] * 60], "61 values are not allowed, up to 'x'"),
     ([{"frames": 2, "prompts": "0: a\n9: b"}], "the last of 2 frames is 1"),
