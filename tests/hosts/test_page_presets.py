@@ -73,7 +73,7 @@ def test_a_changed_field_makes_it_custom_and_changed_back_the_preset_again(opene
     wait_for_choice(opened, PRESET, "custom")
     set_number(opened, f"{TAB}_alpha_1", alpha_1)
     wait_for_choice(opened, PRESET, "Balanced")
-    slider = opened.locator(f"{TAB}_alpha_1 input[type=range]")
+    slider = opened.locator(f"{TAB}_alpha_1_slider input[type=range]")
     slider.focus()
     slider.press("ArrowRight")
     wait_for_choice(opened, PRESET, "custom")

@@ -454,7 +454,11 @@ def test_a_page_that_is_closed_gives_up_its_run(page, server, browser):
 def test_nothing_is_wider_than_the_page(server, browser, scheme, width):
     page = browser.new_page(viewport={"width": width, "height": 1100}, color_scheme=scheme)
     page.goto(server[0], wait_until="load")
-    page.wait_for_selector(".itermix-curve svg", timeout=60_000)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    shoot(page, f"studio-{scheme}-{width}")
+    page.wait_for_selector("#itermix_generate", timeout=60_000)
+    for tab in TABS:
+        page.get_by_role("tab", name=tab).click()
+        if tab == "Upscale":
+            page.wait_for_selector(".itermix-curve svg", timeout=60_000)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+        shoot(page, f"studio-{tab.lower()}-{scheme}-{width}")
     page.close()
