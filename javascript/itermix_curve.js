@@ -138,12 +138,12 @@
         }
         const rest = blend === "two bands" ? "; finer detail by the dashed line" : "";
         if (scale === null) {
-            return `${blend}: mixes what the reference can know, found from its size${rest}.`;
+            return `${blend}: mixes the frequencies that the reference has, found from its size${rest}.`;
         }
         if (scale <= 1) {
             return `${blend}: mixes all frequencies, as the reference is not enlarged.`;
         }
-        return `${blend}: mixes what a reference enlarged ${+scale.toFixed(2)} times can know${rest}.`;
+        return `${blend}: mixes the frequencies that a reference enlarged ${+scale.toFixed(2)} times has${rest}.`;
     }
 
     function between(value, low, high) {

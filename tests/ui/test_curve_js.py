@@ -146,7 +146,7 @@ def test_the_dots_are_at_the_hosts_own_levels():
 def test_the_split_says_how_many_times_the_reference_is_enlarged(blend):
     values = MixingSettings(blend=blend).to_dict()
     known, unknown, other = calls("split", [[values, 2], [values, None], [values | {"blend": "slerp"}, 2]])
-    assert "a reference enlarged 2 times can know" in known and known.startswith(blend)
+    assert "a reference enlarged 2 times has" in known and known.startswith(blend)
     assert "found" in unknown and "all frequencies" in other
     assert [("dashed line" in text) for text in (known, unknown)] == [blend == "two bands"] * 2
 
