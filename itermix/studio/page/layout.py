@@ -27,7 +27,8 @@ Type a prompt and press Generate; *Upscale* has the mixing, *Sequence* makes fil
 CSS = """
 .gradio-container { max-width: 1400px !important; margin: 0 auto; }
 #itermix_results { position: sticky; top: 8px; align-self: flex-start; }
-#itermix_tabs button[role=tab] { padding-left: 9px; padding-right: 9px; }
+#itermix_tabs .tab-container button { padding-left: 9px; padding-right: 9px; }
+@media (max-width: 1000px) { #itermix_tabs .tab-container button { padding: 0 4px; font-size: 13px; } }
 #itermix_status { min-height: 3.2em; }
 #itermix_status progress { width: 100%; height: 6px; accent-color: var(--primary-600); }
 #itermix_status p { margin: 0 0 4px; color: var(--body-text-color); }
