@@ -10,6 +10,7 @@ from typing import Any
 
 from itermix.pictures.saving import as_text
 from itermix.settings import SettingsError, shown
+from itermix.settings.fields import has_surrogate
 from itermix.studio.errors import Cancelled, StudioError
 
 MAY_BE_EMPTY = ("prompt", "negative")
@@ -102,9 +103,7 @@ def _require_text(name: str, value: Any) -> None:
         return
     if not value and name not in MAY_BE_EMPTY:
         raise StudioError(f"{name}: it is empty; give it a value, or leave it out")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise StudioError(f"{name}: {shown(value)} is no proper text; it holds half a character") from None
+    if has_surrogate(value):
+        raise StudioError(f"{name}: {shown(value)} is no proper text; it holds half a character")
     if "\0" in value:
         raise StudioError(f"{name}: {shown(value)} is not allowed; it holds a null character")

@@ -67,7 +67,7 @@ class Field:
                 return int(value)
         if self.kind == "choice" and isinstance(value, str) and value in self.choices:
             return value
-        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT and not _has_surrogate(value):
+        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT and not has_surrogate(value):
             return value
         if self.kind == "image" and (value is None or isinstance(value, str)):
             return value or None
@@ -115,7 +115,7 @@ def _declare(*, default: Any, **field: Any) -> Any:
     return dataclasses.field(default=default, metadata=dict(default=default, **field))
 
 
-def _has_surrogate(text: str) -> bool:
+def has_surrogate(text: str) -> bool:
     """Whether there is half a character in it, which JSON can write and no file or answer can hold."""
     try:
         text.encode()
