@@ -15,8 +15,8 @@ from PIL import Image
 from itermix.pictures import mp4
 from itermix.pictures.frames import save_frame
 
-SIDE, MORE = 384, 50
-FRAME = SIDE * SIDE * 3 / 2**20  # megabytes: 0.42, and 21 for what the longer film has more
+SIDE = 384
+FRAME = SIDE * SIDE * 3 / 2**20  # megabytes: 0.42
 PEAK = """
 import re, sys
 from pathlib import Path
@@ -30,8 +30,9 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text()).g
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux writes a program's peak of memory down")
-@pytest.mark.parametrize("format, few", [("webp", 10), ("gif", 10), ("mp4", 70)])  # h264 looks 50 frames ahead
-def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, format, few):
+# h264 looks 50 frames ahead, and its threads may hold some more on a busy machine: 9 MB were seen.
+@pytest.mark.parametrize("format, few, more", [("webp", 10, 50), ("gif", 10, 50), ("mp4", 70, 200)])
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, format, few, more):
     if format == "mp4" and not mp4.has_pyav():
         pytest.skip("PyAV is not installed")
     for index in range(2):  # neighbours differ everywhere, and have few colours, which are quickly counted
@@ -42,4 +43,4 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, format, few):
         command = [sys.executable, "-c", PEAK, str(count), str(tmp_path), format]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024
 
-    assert peak(few + MORE) - peak(few) < MORE * FRAME / 4
+    assert peak(few + more) - peak(few) < more * FRAME / 4

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# In a process of its own: other tests have a gradio that stands in.
+# In a process of its own: other tests put recorders in the place of gradio's components.
 PROGRAM = """
 import json, gradio as gr
 from tests.webui import fake_modules

@@ -30,13 +30,16 @@ class FakeHost:
 
     def __init__(self):
         fake_modules.install()
+        import gradio as gr
+
         from itermix.webui.mixing.script import IterativeMixing
         from itermix.webui.sequence.script import LatentSequence
 
         self.probe = _load_probe()
         self.mixing, self.recorder, self.sequence = IterativeMixing(), self.probe.Probe(), LatentSequence()
-        self.defaults = [component.value for component in self.mixing.ui(False)]
-        self.sequence_defaults = [component.value for component in self.sequence.ui(False)]
+        with gr.Blocks():
+            self.defaults = [component.value for component in self.mixing.ui(False)]
+            self.sequence_defaults = [component.value for component in self.sequence.ui(False)]
         self.others: list[Any] = []  # always-on scripts of other extensions, as far as itermix looks for them
         self.outputs = Path(tempfile.mkdtemp(prefix="itermix-fake-outputs-"))
         self.lines: list[str] = []

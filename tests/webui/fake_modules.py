@@ -1,4 +1,4 @@
-"""Stands in for the host's `modules` package and for gradio, as far as itermix and the probe use them."""
+"""Stands in for the host's `modules` package, as far as itermix and the probe use it."""
 
 from __future__ import annotations
 
@@ -64,13 +64,6 @@ def install() -> None:
     modules.ui_components = _module("modules.ui_components", InputAccordion=InputAccordion)
     _conditionings(modules)
     _processing(modules)
-    if "gradio" not in sys.modules:
-        _module(
-            "gradio",
-            **{name: Component for name in COMPONENTS},
-            context=SimpleNamespace(Context=SimpleNamespace(root_block=Component(), block=None)),
-        )
-        sys.modules["gradio"].update = lambda **values: values
 
 
 def _conditionings(modules: types.ModuleType) -> None:
