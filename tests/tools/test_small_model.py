@@ -156,6 +156,12 @@ def test_decibels_are_those_of_a_range_of_two(error, expected):
     assert autoencoder.decibels(error) == pytest.approx(expected)
 
 
+def test_the_unets_rate_rises_stays_and_falls():
+    shares = (0.0, 0.8, 0.9, 1.0, 1.2)
+    assert [denoiser.rate(1000, share) / denoiser.RATE for share in shares] == pytest.approx([1.0, 1.0, 0.5, 0.0, 0.0])
+    assert denoiser.rate(49, 0.0) == pytest.approx(denoiser.RATE / 2)
+
+
 def test_the_rate_rises_then_falls_along_a_cosine():
     assert autoencoder.rate(0, 0.0, 1.0) == pytest.approx(0.01)
     assert autoencoder.rate(1000, 0.0, 1.0) == pytest.approx(1.0)

@@ -14,13 +14,14 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from tools.small_model import checkpoints
 from tools.small_model.artwork import BACKGROUNDS, NATIVE, Composition
-from tools.small_model.autoencoder import CHANNELS, rate
+from tools.small_model.autoencoder import CHANNELS
 from tools.small_model.optimizers import Muon, split
 from tools.small_model.renders import Renders
 from tools.small_model.text import WIDTH, ids_of
 
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)
 RATE, WEIGHT_DECAY = 1e-3, 0.01
+FALLING = 0.2  # share of the time in which the rate falls
 WITHOUT_CAPTION = 0.1
 EMA = 0.999
 # What is in a picture is decided at high noise, which a uniform draw sees too little of.
@@ -129,7 +130,7 @@ class Trainer:
     def advance(self, latents: Latents, share: float) -> None:
         """One step; share: of the time that is over."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.step, share, RATE)
+            group["lr"] = rate(self.step, share)
         clean, captions = latents.batch(random.Random(f"unet {self.seed} {self.step}"), self.size)
         loss = self._loss(clean, captions, torch.Generator().manual_seed(self.step))
         self.optimizer.zero_grad(set_to_none=True)
@@ -157,6 +158,14 @@ class Trainer:
         loss, count = sum(self.losses) / max(len(self.losses), 1), self.step * self.size
         self.losses.clear()
         return f"step {self.step}, {count} pictures: loss {loss:.4f}"
+
+
+def rate(step: int, share: float) -> float:
+    """Learning rate: up over the first steps, flat, then down linearly to 0 (Hägele et al., arXiv 2405.18392).
+
+    Flat, so that the time may still be changed while it trains. share: of the time that is over.
+    """
+    return RATE * min(1.0, (step + 1) / 100, max(0.0, 1.0 - share) / FALLING)
 
 
 @torch.no_grad()
