@@ -98,7 +98,10 @@ def wait_for_choice(page, selector, choice):
 
 
 def open_accordion(page, selector):
-    page.locator(f"{selector} > .label-wrap, {selector} > button.label-wrap").first.click()
+    """Where it is closed: one that is a switch opens when an option or a paste switches it on, and off when closed."""
+    head = page.locator(f"{selector} > .label-wrap, {selector} > button.label-wrap").first
+    if "open" not in head.get_attribute("class").split():
+        head.click()
 
 
 def switch_mixing(page, on):
