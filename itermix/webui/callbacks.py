@@ -17,6 +17,11 @@ def on_before_ui(callback: Callable) -> None:
     _register("before_ui", script_callbacks.on_before_ui, callback)
 
 
+def on_image_saved(callback: Callable) -> None:
+    """callback(params), after the host has written a picture: params.p, which may be None, and params.filename."""
+    _register("image_saved", script_callbacks.on_image_saved, callback)
+
+
 def on_ui_settings(callback: Callable) -> None:
     """callback(), before the page's settings are built; may add options."""
     _register("ui_settings", script_callbacks.on_ui_settings, callback)

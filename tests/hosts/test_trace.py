@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from itermix.mixing.trace import DENOISED, STATE
 from tests.webui.fake import FakeHost
+from tools.real_host import as_base64
 
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7)
 SAMPLERS = ("Euler", "Heun", "LMS", "DDIM", "UniPC", "DPM adaptive")
@@ -32,17 +34,26 @@ class Looking:
             self.host.post("/sdapi/v1/options", dict(zip(OUTPUT, (str(folder), False))))
 
     def generate(self, steps_shown: int, **body):
+        body = {"save_images": True, **body}
         if isinstance(self.host, FakeHost):
             options = sys.modules["modules.shared"].opts
             self.monkeypatch.setattr(options, "itermix_trace", steps_shown, raising=False)
+            self.monkeypatch.setattr(options, "samples_save", True)
             body["outpath_samples"] = self.folder
         else:
-            body["override_settings"] = {"itermix_trace": steps_shown}
+            body["override_settings"] = {"itermix_trace": steps_shown, **body.get("override_settings", {})}
         return self.host.generate(**body)
 
     @property
     def strips(self) -> list[Image.Image]:
         return [Image.open(path) for path in sorted(self.folder.rglob("*-trace-*.png"))]
+
+    @property
+    def names(self) -> tuple[list[str], list[str]]:
+        """Of the pictures, and of the strips, without what tells a strip from its picture."""
+        files = sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*.*") if path.is_file())
+        pictures = [name.rpartition(".")[0] for name in files if "-trace-" not in name and name.endswith("g")]
+        return pictures, [name.partition("-trace-")[0] for name in files if "-trace-" in name]
 
 
 @pytest.fixture
@@ -75,16 +86,58 @@ def test_each_image_of_a_batch_has_its_own_strip(looking):
     assert first.size == second.size and first.tobytes() != second.tobytes()
 
 
+@pytest.mark.parametrize("format", ["png", "jpg"])
+def test_a_strip_is_named_as_its_picture(looking, format):
+    body = dict(HIRES, mixing={"passes": "all"}, batch_size=2, seed=7, override_settings={"samples_format": format})
+    looking.generate(0, **body)  # so that numbers do not begin at 0
+    looking.generate(3, n_iter=2, **body)
+    pictures, strips = looking.names
+    assert len(pictures) == 6 and len(set(pictures)) == 6
+    assert strips == pictures[2:]
+
+
+def test_both_passes_of_a_picture_have_strips_of_its_name(looking, picture):
+    looking.generate(3, mixing={"passes": "all", "reference_image": as_base64(picture)}, **HIRES)
+    (name,), strips = looking.names
+    assert strips == [name, name]
+    ends = sorted(path.name.partition("-trace-")[2] for path in looking.folder.rglob("*-trace-*"))
+    assert ends == ["first-pass.png", "hires-pass.png"]
+
+
+def test_a_frame_of_a_sequence_has_its_strip_beside_it(looking):
+    mixed = {"frames": 3, "mixing_reference": "previous frame"}
+    looking.generate(3, mixing={}, script_name="Latent Sequence", script_args=[mixed])
+    pictures, strips = looking.names
+    assert [name[-5:] for name in pictures] == ["00000", "00001", "00002"]
+    assert strips == pictures[1:]  # txt2img's first frame has no reference
+
+
+@pytest.mark.parametrize("not_saved", [dict(save_images=False), dict(override_settings={"samples_save": False})])
+@pytest.mark.parametrize("more", [HIRES, dict(script_name="Latent Sequence", script_args=[
+    {"frames": 2, "mixing_reference": "previous frame"}
+])], ids=["picture", "sequence"])  # fmt: skip
+def test_where_no_picture_is_saved_there_is_no_strip(looking, not_saved, more):
+    made = looking.generate(3, mixing={}, **more, **not_saved)
+    assert looking.names == ([], [])
+    assert any("mixed" in line for line in made.log) and not any("trace" in line for line in made.log)
+
+
 def test_what_is_not_mixed_has_no_strip(looking):
     looking.generate(3, **HIRES)
     assert looking.strips == []
 
 
-def test_a_folder_that_cannot_be_written_costs_one_line_and_no_picture(looking, tmp_path):
+def test_a_strip_that_cannot_be_written_costs_one_line_and_no_picture(looking, monkeypatch):
+    if not isinstance(looking.host, FakeHost):
+        pytest.skip("a fault is put into this process")
+    from itermix.webui.mixing import trace
+
+    def full(path, strip):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(trace, "save_picture", full)
     body = dict(HIRES, mixing={})
     whole = looking.generate(0, **body)
-    (tmp_path / "file").write_text("no folder")
-    looking.go_to(tmp_path / "file")
     made = looking.generate(3, **body)
     assert made.same_as(whole)
     assert sum("the trace was not saved" in line for line in made.log) == 1
@@ -118,7 +171,7 @@ def test_every_step_is_seen_with_its_state_and_what_the_model_saw_in_it(looking,
     from itermix.webui.mixing import trace
 
     seen = []
-    monkeypatch.setattr(trace, "save", lambda p, mixer, name, sampler: seen.append(mixer.trace))
+    monkeypatch.setattr(trace, "keep", lambda p, mixer, name, sampler: seen.append(mixer.trace))
     looking.generate(3, sampler_name=sampler, mixing={"timing": timing, "hires_denoise": 1.0}, steps=8, **HIRES)
     (looked,) = seen
     steps = sorted(looked.traced)

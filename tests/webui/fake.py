@@ -32,9 +32,10 @@ class FakeHost:
         fake_modules.install()
         import gradio as gr
 
-        from itermix.webui.mixing.script import IterativeMixing
+        from itermix.webui.mixing.script import IterativeMixing, register
         from itermix.webui.sequence.script import LatentSequence
 
+        register()
         self.probe = _load_probe()
         self.mixing, self.recorder, self.sequence = IterativeMixing(), self.probe.Probe(), LatentSequence()
         with gr.Blocks():

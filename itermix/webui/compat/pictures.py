@@ -95,12 +95,3 @@ def font(letters: int) -> Any:
     from modules import images
 
     return images.get_font(letters)
-
-
-def save_picture(p: Any, picture: Image.Image, image: int, suffix: str) -> str:
-    """Saves a picture about the batch's image of that number where the image itself goes; gives the path."""
-    from modules import images
-
-    folder = p.outpath_samples or shared.opts.outdir_samples or shared.opts.outdir_txt2img_samples
-    path, _ = images.save_image(picture, folder, "", p.seeds[image], p.prompts[image], "png", p=p, suffix=suffix)
-    return path

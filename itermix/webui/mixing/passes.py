@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from itermix.mixing.mixer import Mixer, mixer_for
@@ -31,10 +32,16 @@ class NothingToMix(Exception):
 
 @dataclass
 class Outcome:
-    """What has come of a batch: whether anything was mixed into it, and why nothing was where that was expected."""
+    """What has come of a batch: whether anything was mixed into it, and why nothing was where that was expected.
+
+    strips: traces that are drawn, by image of the batch and name of the pass; finished: those of the image that the
+    host is about to save.
+    """
 
     is_mixed: bool = False
     reasons: list[str] = field(default_factory=list)
+    strips: dict[int, dict[str, Image.Image]] = field(default_factory=dict)
+    finished: dict[str, Image.Image] = field(default_factory=dict)
 
 
 def note(p: Any, reason: str | None) -> None:
@@ -156,7 +163,7 @@ class MixedPass:
             noising,
             mask=self.mask,
             first_level=first_level(noising, state, self.x, self.noise),
-            trace=trace.requested(steps),
+            trace=trace.requested(self.p, steps),
         )
 
     def _why_nothing(self) -> str:
@@ -185,7 +192,7 @@ class MixedPass:
         note(self.p, nothing if fault is None else fault)
         text = summary(self.name, self.sampler, self.reference.source, mixer, pattern.steps(call), fault, nothing)
         log.info(f"{text}{self._strengths()}")
-        trace.save(self.p, mixer, self.name, self.sampler)
+        trace.keep(self.p, mixer, self.name, self.sampler)
 
 
 def frame_of(p: Any) -> Any | None:

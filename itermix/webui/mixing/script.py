@@ -9,7 +9,7 @@ from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
 from itermix.ui.unsaved import unsaved
-from itermix.webui import api, infotext, options, presets, run_state, xyz
+from itermix.webui import api, callbacks, infotext, options, presets, run_state, xyz
 from itermix.webui.log import log
 from itermix.webui.mixing import arguments
 
@@ -22,6 +22,7 @@ def register() -> None:
     presets.register()
     xyz.register()
     api.register()
+    callbacks.on_image_saved(_image_saved)
 
 
 NOT_DONE_KEY = f"{INFOTEXT_KEY} not done"  # why, where nothing was mixed into a picture
@@ -122,6 +123,9 @@ class IterativeMixing(scripts.Script):
 
     def postprocess_image_after_composite(self, p, picture, *args):
         """The last look at a finished picture: a frame of a sequence goes to the disk."""
+        from itermix.webui.mixing import trace
+
+        trace.begin_image(p)
         sequence = run_state.of(p).sequence
         if sequence is not None:
             picture.image = sequence.keep(picture.image)
@@ -133,6 +137,12 @@ class IterativeMixing(scripts.Script):
         self.uploads.clear()
         passes.detach(p)
         run_state.change(p, outcome=None)
+
+
+def _image_saved(saved):
+    from itermix.webui.mixing import trace
+
+    trace.save_beside(saved)
 
 
 def _is_claimed_by(sequence):

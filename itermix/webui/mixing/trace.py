@@ -1,32 +1,42 @@
-"""A trace of a pass, where the options ask for it: a strip of pictures for each image, beside the image."""
+"""A trace of a pass, where the options ask for it: a strip of pictures for each image, beside the file of the image.
+
+A strip is drawn when its pass ends, and saved when the host has saved the image: only then is the image's name known.
+"""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.trace import Trace
 from itermix.pictures import trace_sheet
-from itermix.webui import compat, options
+from itermix.pictures.saving import save_picture
+from itermix.webui import compat, options, run_state
 from itermix.webui.compat import pictures
 from itermix.webui.log import log
 
 SUFFIX = "-trace"
 
 
-def requested(steps: int | None) -> Trace | None:
-    """The trace of a pass of so many steps (None: its sampler decides); None where the options ask for none."""
+def requested(p: Any, steps: int | None) -> Trace | None:
+    """The trace of a pass of so many steps (None: its sampler decides).
+
+    None where the options ask for none, and where its images are not saved: a strip would lie beside nothing.
+    """
     count = options.value_of("trace", 0)
     if isinstance(count, bool) or not isinstance(count, (int, float)) or not 1 <= count < math.inf:  # nor NaN
         return None
-    return Trace(int(count), steps or 0)
+    sequence = run_state.of(p).sequence
+    is_saved = pictures.saves_pictures(p) if sequence is None else sequence.files.are_saved
+    return Trace(int(count), steps or 0) if is_saved else None
 
 
-def save(p: Any, mixer: Mixer, name: str, sampler: str) -> None:
-    """Saves the strips of a pass that has ended. Whatever goes wrong is one line in the log, and no more."""
-    trace = mixer.trace
-    if trace is None:
+def keep(p: Any, mixer: Mixer, name: str, sampler: str) -> None:
+    """Draws the strips of a pass that has ended. Whatever goes wrong is one line in the log, and no more."""
+    trace, outcome = mixer.trace, run_state.of(p).outcome
+    if trace is None or outcome is None:
         return
     try:
         if trace.fault:
@@ -35,7 +45,33 @@ def save(p: Any, mixer: Mixer, name: str, sampler: str) -> None:
             title = f"{name}: {sampler}, seed {seed}"
             strip = trace_sheet.picture(trace, mixer.report.weights, image, title, compat.preview, pictures.font)
             if strip is not None:
-                path = pictures.save_picture(p, strip, image, f"{SUFFIX}-{name.replace(' ', '-')}")
-                log.info(f"{name}: trace saved as {path}")
+                outcome.strips.setdefault(image, {})[name] = strip
     except Exception as error:
-        log.warning(f"{name}: the trace was not saved: {type(error).__name__}: {error}")
+        _say_not_saved(name, error)
+
+
+def begin_image(p: Any) -> None:
+    """The host has finished an image of the batch; what it saves next is that image."""
+    outcome = run_state.of(p).outcome
+    if outcome is not None:
+        outcome.finished = outcome.strips.pop(p.batch_index, {})
+
+
+def save_beside(saved: Any) -> None:
+    """The host has saved a picture; of any other than the finished one there are no strips."""
+    outcome = None if saved.p is None else run_state.of(saved.p).outcome
+    if outcome is None:
+        return
+    strips, outcome.finished = outcome.finished, {}
+    for name, strip in strips.items():
+        path = Path(saved.filename)
+        path = path.with_name(f"{path.stem}{SUFFIX}-{name.replace(' ', '-')}.png")
+        try:
+            save_picture(path, strip)
+            log.info(f"{name}: trace saved as {path}")
+        except Exception as error:
+            _say_not_saved(name, error)
+
+
+def _say_not_saved(name: str, error: Exception) -> None:
+    log.warning(f"{name}: the trace was not saved: {type(error).__name__}: {error}")

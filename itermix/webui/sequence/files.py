@@ -53,6 +53,11 @@ class Files:
         """Of the folder that a resumed sequence goes on in; empty where its frames are not kept."""
         return self.folder.name if self.folder is not None and self._saves else ""
 
+    @property
+    def are_saved(self) -> bool:
+        """Whether the frames stay on the disk."""
+        return self._saves and self.folder is not None
+
     def resume(self, skips: int, folder: str) -> None:
         """Goes on after so many frames, in the folder of this name."""
         self.skips, self._resumed_folder = skips, folder
