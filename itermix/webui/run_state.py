@@ -12,11 +12,25 @@ from typing import Any
 ATTRIBUTE = "itermix"
 
 
+@dataclass
+class Outcome:
+    """What has come of a batch: whether anything was mixed into it, and why nothing was where that was expected.
+
+    strips: traces that are drawn, by image of the batch and name of the pass; finished: those of the image that the
+    host is about to save.
+    """
+
+    is_mixed: bool = False
+    reasons: list[str] = field(default_factory=list)
+    strips: dict[int, dict[str, Any]] = field(default_factory=dict)
+    finished: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class RunState:
     """mixing_axes, sequence_axes: what an X/Y/Z plot's axes say for this cell, by field name; None: no such axis.
     longest: frames of the longest sequence of the plot. sequence: the one under way, a `sequence.run.Sequence`.
-    outcome: what has come of the batch under way, a `mixing.passes.Outcome`.
+    outcome: what has come of the batch under way.
     attachment: what is on the sampler of the pass under way, a `mixing.hook.Attachment`. host_denoise: the host's own
     denoising strength while a hires pass has that of the settings."""
 
@@ -24,7 +38,7 @@ class RunState:
     sequence_axes: dict[str, Any] | None = None
     longest: int = 0
     sequence: Any = None
-    outcome: Any = None
+    outcome: Outcome | None = None
     attachment: Any = None
     host_denoise: float | None = None
 

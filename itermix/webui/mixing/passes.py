@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from itermix.mixing.mixer import Mixer, mixer_for
@@ -28,20 +27,6 @@ Encoded = dict[tuple, Tensor]
 
 class NothingToMix(Exception):
     """Why a pass is made without mixing."""
-
-
-@dataclass
-class Outcome:
-    """What has come of a batch: whether anything was mixed into it, and why nothing was where that was expected.
-
-    strips: traces that are drawn, by image of the batch and name of the pass; finished: those of the image that the
-    host is about to save.
-    """
-
-    is_mixed: bool = False
-    reasons: list[str] = field(default_factory=list)
-    strips: dict[int, dict[str, Image.Image]] = field(default_factory=dict)
-    finished: dict[str, Image.Image] = field(default_factory=dict)
 
 
 def note(p: Any, reason: str | None) -> None:

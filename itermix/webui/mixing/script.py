@@ -85,9 +85,7 @@ class IterativeMixing(scripts.Script):
 
     def process_batch(self, p, *args, **kwargs):
         """The infotext of a batch says that it is mixed until it is known what has come of it."""
-        from itermix.webui.mixing import passes
-
-        run_state.change(p, outcome=passes.Outcome())
+        run_state.change(p, outcome=run_state.Outcome())
 
     def postprocess_batch(self, p, *args, **kwargs):
         """Now it is known, and the host has written no infotext yet."""
