@@ -16,7 +16,8 @@ from typing import Any
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, json_object
-from itermix.webui import callbacks, presets
+from itermix.webui import presets
+from itermix.webui.compat import callbacks
 
 MOST_STEPS = 1000
 PREFIX = "/itermix/v1"

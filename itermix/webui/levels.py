@@ -6,15 +6,11 @@ asked for its levels, and thrown away.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
-from modules import sd_models, sd_samplers, sd_samplers_common
-
 from itermix.settings import SettingsError
-from itermix.webui import compat
+from itermix.webui.compat import sampling
 from itermix.webui.log import log
 from itermix.webui.mixing.samplers import SamplerCall, pattern_of
 
@@ -47,11 +43,11 @@ class Asked:
 def answer(asked: Asked) -> dict[str, Any]:
     """{"steps", "progress", "repeats", "why"}: how many steps the pass makes and u at the start of each, as the
     mixer counts it; None where nobody knows beforehand, and why."""
-    model = sd_models.model_data.sd_model  # not `shared.sd_model`, which would load one
-    if not hasattr(model, "first_stage_model") and not hasattr(model, "forge_objects"):
+    model = sampling.loaded_model()
+    if model is None:
         return _unknown("the steps are known once a model is loaded")
     try:
-        sampler = sd_samplers.create_sampler(asked.sampler, model)
+        sampler = sampling.create_sampler(asked.sampler, model)
         return _answer(sampler, _call(sampler, asked))
     except Exception as error:  # whatever a host's insides make of an odd schedule; the page goes on without
         log.debug(f"levels of {asked}: {type(error).__name__}: {error}")
@@ -71,7 +67,7 @@ def _answer(sampler: Any, call: SamplerCall) -> dict[str, Any]:
         return _unknown("the sampler chooses its own number of steps")
     if not call.levels or sampler.func.__name__ in OWN_LEVELS:
         return _unknown("the sampler chooses its own noise levels", steps)
-    noising = compat.noising_of(sampler.func, sampler.model_wrap_cfg)
+    noising = sampling.noising_of(sampler.func, sampler.model_wrap_cfg)
     repeats = sampler.func.__name__ == "restart_sampler" and steps >= REPEATS_FROM
     progress = [noising.progress(level) for level in call.levels[:steps]]
     return {"steps": steps, "progress": progress, "repeats": repeats, "why": ""}
@@ -79,26 +75,6 @@ def _answer(sampler: Any, call: SamplerCall) -> dict[str, Any]:
 
 def _call(sampler: Any, asked: Asked) -> SamplerCall:
     """What the host would call its sampler function with."""
-    p = _processing(asked)
+    strength = None if asked.of == "first pass" else asked.strength
     is_hires = asked.of == "hires pass"
-    total, left = asked.steps, None
-    if asked.of != "first pass":
-        total, encoded = sd_samplers_common.setup_img2img_steps(p, asked.steps if is_hires else None)
-        left = encoded + 1
-    if hasattr(sampler, "get_timesteps"):
-        timesteps = sampler.get_timesteps(p, total)
-        return SamplerCall.of({"timesteps": timesteps if left is None else timesteps[: left - 1]})
-    sigmas = sampler.get_sigmas(p, total)
-    sigmas = sigmas if left is None else sigmas[total - left :]
-    if "sigmas" in inspect.signature(sampler.func).parameters:
-        return SamplerCall.of({"sigmas": sigmas})
-    return SamplerCall.of({"n": len(sigmas) - 1, "sigma_min": sigmas[-2]})
-
-
-def _processing(asked: Asked) -> SimpleNamespace:
-    """The host's `p`, as far as a sampler looks at it for its levels."""
-    return SimpleNamespace(
-        steps=asked.steps, denoising_strength=asked.strength, is_hr_pass=asked.of == "hires pass",
-        scheduler=asked.scheduler, hr_scheduler=asked.scheduler, sampler_noise_scheduler_override=None,
-        extra_generation_params={},
-    )  # fmt: skip
+    return SamplerCall.of(sampling.arguments(sampler, asked.scheduler, asked.steps, strength, is_hires))

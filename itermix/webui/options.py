@@ -15,7 +15,9 @@ from itermix.mixing.settings import MOST_TRACED, MixingSettings
 from itermix.presets import PresetsError
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
-from itermix.webui import callbacks, presets
+from itermix.webui import presets
+from itermix.webui.compat import callbacks
+from itermix.webui.compat import options as host_options
 from itermix.webui.log import log
 
 SECTION = ("itermix", "itermix")
@@ -65,7 +67,7 @@ def preset_names() -> list[str]:
 
 
 def value_of(name: str, default: Any) -> Any:
-    return getattr(shared.opts, f"itermix_{name}", default)
+    return host_options.value(f"itermix_{name}", default)
 
 
 def first_mixing_settings() -> MixingSettings:

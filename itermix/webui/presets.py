@@ -5,17 +5,13 @@ The file lies beside the host's own settings, so that it outlives an update of t
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from modules import paths
-
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.sequence.settings import SequenceSettings
-from itermix.webui import callbacks
+from itermix.webui.compat import callbacks, options
 from itermix.webui.log import log
 
-FILE = Path(paths.data_path) / "itermix" / "presets.json"
+FILE = options.folder() / "itermix" / "presets.json"
 MIXING = Presets(FILE, MixingSettings, "mixing")
 SEQUENCE = Presets(FILE, SequenceSettings, "sequence")
 

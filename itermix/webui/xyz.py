@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from modules import scripts
-
 from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
 from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings, SettingsError
-from itermix.webui import callbacks, run_state
+from itermix.webui import run_state
+from itermix.webui.compat import callbacks, page
 
-MODULES = ("xyz_grid.py", "scripts.xyz_grid")  # the plot's module, as A1111 and as Forge name it
 OURS = "itermix_cell_maker"  # on the plot's `process_images`: that it is ours
 FIRST = "alpha_1"
 WITHOUT_AXIS = ("reference_image", "resume")  # a picture has no text; a plot does not go on with an old sequence
@@ -51,7 +49,7 @@ def fields_with_axis(model: type[Settings]) -> list[Field]:
 
 
 def _add() -> None:
-    plot = next((data.module for data in scripts.scripts_data if data.script_class.__module__ in MODULES), None)
+    plot = page.xyz_plot()
     if plot is None:
         return
     present = {option.label for option in plot.axis_options}

@@ -92,8 +92,9 @@ POINTS = [
     ("Euler", "mixing.passes.summary", 0),
     ("Euler", "mixing.hook.Attachment.__init__", 0), ("Euler", "mixing.hook.pattern_of", 0),
     ("Euler", "mixing.hook.MixedRun.hook_into", 0),
-    ("Euler", "compat.noising_of", 0), ("Euler", "compat.is_interrupted", 0), ("Euler", "compat.is_interrupted", 5),
-    ("Euler", "compat.inpaint_mask", 0), ("Euler", "compat.enlargement", 0),
+    ("Euler", "compat.sampling.noising_of", 0), ("Euler", "compat.processing.inpaint_mask", 0),
+    ("Euler", "compat.processing.enlargement", 0),
+    *(("Euler", "compat.progress.is_interrupted", at) for at in (0, 5)),
     *(
         ("Euler", f"mixing.hook.AtEvaluation.{name}", at)
         for name in ("evaluated", "reported") for at in (0, 2, STEPS - 1)
@@ -132,7 +133,7 @@ def test_out_of_memory_inside_of_the_blending_function(host):
 
 @pytest.mark.parametrize("error", ["RuntimeError", "OutOfMemoryError"])
 def test_a_reference_that_cannot_be_encoded_makes_the_pass_without_mixing(host, picture, error):
-    break_at(host, f"{WEBUI}.compat.encode", 0, error)
+    break_at(host, f"{WEBUI}.compat.latents.encode", 0, error)
     made = host.generate(mixing={"enabled": True, "reference_image": as_base64(picture)}, steps=STEPS)
     assert any("first pass: mixing could not be set up" in line for line in made.log)
     host.post("/itermix-probe/break", {})

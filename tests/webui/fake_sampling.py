@@ -58,7 +58,7 @@ class Sampler:
         self.model_wrap_cfg = Denoiser(name)
         self.timesteps = "timesteps" in inspect.signature(self.func).parameters
         if self.timesteps:
-            self.__class__ = type("CompVisSampler", (Sampler,), {})
+            self.__class__ = CompVisSampler
 
     def callback_state(self, d: dict[str, Any]) -> None:
         pass
@@ -85,8 +85,9 @@ class Sampler:
 
     def sample(self, p: Any, x: torch.Tensor, c: Any, uc: Any, image_conditioning: Any = None) -> torch.Tensor:
         if self.timesteps:
-            return self._launch(p, x, c, uc, timesteps=self._timesteps(p))  # x is the noise itself, the same tensor
-        sigmas = self._sigmas(p)
+            timesteps = self.get_timesteps(p, p.steps)
+            return self._launch(p, x, c, uc, timesteps=timesteps)  # x is the noise itself, the same tensor
+        sigmas = self.get_sigmas(p, p.steps)
         return self._launch(p, x * sigmas[0], c, uc, sigmas=sigmas)
 
     def sample_img2img(
@@ -96,11 +97,11 @@ class Sampler:
         self.model_wrap_cfg.init_latent = x
         kept = int(min(p.denoising_strength, 0.999) * p.steps)
         if self.timesteps:
-            timesteps = self._timesteps(p)
+            timesteps = self.get_timesteps(p, p.steps)
             abar = self.model_wrap_cfg.inner_model.inner_model.alphas_cumprod[timesteps[kept]]
             noised = abar.sqrt() * x + (1 - abar).sqrt() * noise  # one timestep further than it is sampled from
             return self._launch(p, noised, c, uc, timesteps=timesteps[:kept], is_img2img=True)
-        sigmas = self._sigmas(p)[p.steps - kept - 1 :]
+        sigmas = self.get_sigmas(p, p.steps)[p.steps - kept - 1 :]
         return self._launch(p, x + noise * sigmas[0], c, uc, sigmas=sigmas)
 
     def _launch(self, p: Any, x: torch.Tensor, c: Any, uc: Any, **given: Any) -> torch.Tensor:
@@ -122,12 +123,16 @@ class Sampler:
             lambda: self.func(model, x, extra_args=extra_args, disable=False, callback=callback, **extra, **given),
         )
 
-    def _sigmas(self, p: Any) -> torch.Tensor:
-        ramp = torch.linspace(SIGMA_MAX ** (1 / 7), SIGMA_MIN ** (1 / 7), p.steps) ** 7
+    def get_sigmas(self, p: Any, steps: int) -> torch.Tensor:
+        ramp = torch.linspace(SIGMA_MAX ** (1 / 7), SIGMA_MIN ** (1 / 7), steps) ** 7
         return torch.cat([ramp, torch.zeros(1)])
 
-    def _timesteps(self, p: Any) -> torch.Tensor:
-        return torch.tensor([t + 1 for t in range(0, 1000, 1000 // p.steps)]).clip(0, 999)
+
+class CompVisSampler(Sampler):
+    """Of the functions that take timesteps."""
+
+    def get_timesteps(self, p: Any, steps: int) -> torch.Tensor:
+        return torch.tensor([t + 1 for t in range(0, 1000, 1000 // steps)]).clip(0, 999)
 
 
 class Denoiser(torch.nn.Module):

@@ -10,19 +10,20 @@ from tests.webui import fake_modules
 
 @pytest.fixture(scope="module")
 def compat():
+    """The modules that answer, by their names."""
     fake_modules.install()
-    from itermix.webui import compat
+    from itermix.webui.compat import processing, progress
 
-    return compat
+    return SimpleNamespace(processing=processing, progress=progress)
 
 
 def test_what_a_host_keeps_of_each_frame_is_let_go_of_and_stays_with_copies(compat):
     p = SimpleNamespace(latents_after_sampling=[1], pixels_after_sampling=[2], width=64)
     kept = SimpleNamespace(**vars(p))
-    compat.let_go_of_pictures(p)
+    compat.processing.let_go_of_pictures(p)
     assert vars(p) == {"latents_after_sampling": [], "pixels_after_sampling": [], "width": 64}
     assert (kept.latents_after_sampling, kept.pixels_after_sampling) == ([1], [2])
-    compat.let_go_of_pictures(kept := SimpleNamespace(width=64))
+    compat.processing.let_go_of_pictures(kept := SimpleNamespace(width=64))
     assert vars(kept) == {"width": 64}
 
 
@@ -31,7 +32,7 @@ def test_what_a_host_keeps_of_each_frame_is_let_go_of_and_stays_with_copies(comp
 ])  # fmt: skip
 def test_a_batch_has_a_picture_for_each_of_several_init_images(compat, batch_size, images, expected):
     tab = {} if images is None else {"init_images": images}
-    assert compat.images_of_batch(SimpleNamespace(batch_size=batch_size, **tab)) == expected
+    assert compat.processing.images_of_batch(SimpleNamespace(batch_size=batch_size, **tab)) == expected
 
 
 @pytest.mark.parametrize("state, expected", [
@@ -40,8 +41,8 @@ def test_a_batch_has_a_picture_for_each_of_several_init_images(compat, batch_siz
     (dict(interrupted=False, stopping_generation=False), False),
 ])  # fmt: skip
 def test_a_host_is_stopping_where_either_interrupt_was_asked_for(compat, monkeypatch, state, expected):
-    monkeypatch.setattr(compat.shared, "state", SimpleNamespace(**state))
-    assert compat.is_stopping() == expected
+    monkeypatch.setattr(compat.progress.shared, "state", SimpleNamespace(**state))
+    assert compat.progress.is_stopping() == expected
 
 
 @pytest.mark.parametrize("resize_mode, expected", [
@@ -52,9 +53,9 @@ def test_each_resize_mode_of_img2img_enlarges_in_its_own_way(compat, resize_mode
     p = SimpleNamespace(
         init_images=[Image.new("RGB", (128, 64))], width=128, height=128, resize_mode=resize_mode, paste_to=None
     )
-    assert compat.enlargement(p) == expected
+    assert compat.processing.enlargement(p) == expected
 
 
 def test_the_masked_area_alone_is_enlarged_until_it_fills_one_side(compat):
     p = SimpleNamespace(init_images=[Image.new("RGB", (512, 512))], width=128, height=128, paste_to=(0, 0, 32, 64))
-    assert compat.enlargement(p) == (2.0, 2.0)
+    assert compat.processing.enlargement(p) == (2.0, 2.0)

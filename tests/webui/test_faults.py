@@ -121,16 +121,16 @@ def test_a_pass_that_fails_too_late_says_which_denoising_strength_it_has(fake, m
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_reference_of_no_numbers_is_not_mixed(fake, monkeypatch, picture, value):
-    from itermix.webui import compat
+    from itermix.webui.compat import latents
 
-    encode = compat.encode
+    encode = latents.encode
 
     def overflowing(*args):
         latent = encode(*args)
         latent[..., 0, 0] = value
         return latent
 
-    monkeypatch.setattr(compat, "encode", overflowing)
+    monkeypatch.setattr(latents, "encode", overflowing)
     made = fake.generate(mixing={"reference_image": as_base64(picture)})
     assert made.same_as(fake.generate())
     assert "nothing mixed: the reference (uploaded image) became values that are no numbers" in made.log[-1]
@@ -290,11 +290,11 @@ def test_a_mixed_run_is_forgotten_at_once(fake):
 
 
 @pytest.mark.parametrize("sampler, broken", [
-    ("Euler", "compat.is_interrupted"), ("Euler", "passes.find_reference"), ("LMS", "hook.InSegments._segments"),
-    ("Euler", "hook.pattern_of"), ("Euler", "compat.noising_of"), ("Euler", "hook.MixedRun.hook_into"),
+    ("Euler", "progress.is_interrupted"), ("Euler", "passes.find_reference"), ("LMS", "hook.InSegments._segments"),
+    ("Euler", "hook.pattern_of"), ("Euler", "sampling.noising_of"), ("Euler", "hook.MixedRun.hook_into"),
 ])  # fmt: skip
 def test_a_fault_of_ours_anywhere_costs_no_picture(fake, monkeypatch, sampler, broken):
-    from itermix.webui import compat
+    from itermix.webui.compat import progress, sampling
     from itermix.webui.mixing import hook, passes
 
     def raising(*args):
@@ -302,7 +302,7 @@ def test_a_fault_of_ours_anywhere_costs_no_picture(fake, monkeypatch, sampler, b
 
     name, _, attribute = broken.rpartition(".")
     module, *inner = name.split(".")
-    holder = dict(compat=compat, hook=hook, passes=passes)[module]
+    holder = dict(progress=progress, sampling=sampling, hook=hook, passes=passes)[module]
     monkeypatch.setattr(getattr(holder, inner[0]) if inner else holder, attribute, raising)
     body = {**HIRES, "sampler_name": sampler}
     generation = fake.generate(mixing={"enabled": True, "hires_denoise": 0.0}, **body)
@@ -333,11 +333,11 @@ def test_an_uploaded_picture_knows_how_many_times_it_is_enlarged(fake, size, fit
     import torch
     from PIL import Image
 
-    from itermix.webui import compat
+    from itermix.webui.compat import latents
 
     like = torch.zeros(1, 4, 8, 16)  # 64 pixels high, 128 wide
     expected = (max(wanted),) * 2 if fit == "crop" else wanted
-    assert compat.fitting_scale(Image.new("RGB", size), fit, like) == expected
+    assert latents.fitting_scale(Image.new("RGB", size), fit, like) == expected
 
 
 def grey():

@@ -37,7 +37,7 @@ class Frame1:
         from itermix.webui.sequence import host
         from itermix.webui.sequence.prompts import PreparedPrompts
 
-        self.host_module, self.mixing = host, mixing
+        self.mixing = mixing
         p = self.p = Processing("txt2img", {"steps": 10, "sampler_name": sampler})
         p.seeds, p.subseeds = [2], [0]
         p.scripts = SimpleNamespace(process_before_every_sampling=self._scripts)
@@ -80,8 +80,10 @@ class Frame1:
     def coefficients(self):
         """(a, s) of the level that sampling begins from."""
         _, arguments = self.begun[-1]
+        from itermix.webui.compat import sampling
+
         sampler = self.p.sampler
-        noising = self.host_module.compat.noising_of(SAMPLERS_BY_NAME[self.p.sampler_name], sampler.model_wrap_cfg)
+        noising = sampling.noising_of(SAMPLERS_BY_NAME[self.p.sampler_name], sampler.model_wrap_cfg)
         levels = arguments.get("timesteps", arguments.get("sigmas"))
         top = arguments["sigma_max"] if levels is None else max(levels)
         return noising.coefficients(float(top))
@@ -128,7 +130,9 @@ def test_what_stands_in_for_a_sampler_takes_whatever_the_host_hands_it(monkeypat
     frame = Frame1(monkeypatch, sampler)
     made = frame.host._sampler()
     arrived = []
-    frame.host_module._replace_by_ascent(made, latent(1), 0, arrived.append)
+    from itermix.webui.sequence.backwards import replace_by_ascent
+
+    replace_by_ascent(made, latent(1), 0, arrived.append)
     parameters = inspect.signature(made.func).parameters
     assert {"model", "x", schedule, "extra_args", "callback", "disable"} <= set(parameters)
     assert not {"sigma_min", "sigma_max", "n"} & set(parameters)  # the host would hand these in its place

@@ -79,10 +79,10 @@ def test_an_upload_is_mixed_as_the_host_shows_it(fake, kind):
 
 
 def test_transparent_parts_lie_on_the_colour_that_the_host_has_set(fake, monkeypatch):
-    from itermix.webui import compat
+    from itermix.webui.compat import options
 
     data, _ = KINDS["alpha 0 over a colour"]
-    monkeypatch.setattr(compat.shared.opts, "img2img_background_color", "#0000ff", raising=False)
+    monkeypatch.setattr(options.shared.opts, "img2img_background_color", "#0000ff", raising=False)
     laid = uploads.rgb(Image.open(io.BytesIO(data)), "reference_image", "#0000ff")
     found, expected = (
         fake.generate(mixing={**UPLOADED, "reference_image": given}) for given in (text(data), as_base64(laid))

@@ -15,13 +15,14 @@ def axis(monkeypatch):
     """The axis in the host's plot: its `confirm` and its `apply`."""
     fake_modules.install()
     from itermix.webui import xyz
+    from itermix.webui.compat import page
 
     class AxisOption:
         def __init__(self, label, type, apply, confirm=None, **more):
             self.label, self.type, self.apply, self.confirm = label, type, apply, confirm
 
     plot = SimpleNamespace(axis_options=[], AxisOption=AxisOption, process_images=lambda p: None)
-    script = type("Script", (), {"__module__": xyz.MODULES[0]})
+    script = type("Script", (), {"__module__": page.PLOTS[0]})
     scripts = sys.modules["modules"].scripts
     monkeypatch.setattr(scripts, "scripts_data", [SimpleNamespace(module=plot, script_class=script)])
     xyz.register()

@@ -63,10 +63,16 @@ def save_frame(p: Any, picture: Image.Image, folder: Path, name: str, text: str)
     return Path(path)
 
 
-def picture_grid(pictures: list[Image.Image], batch_size: int, text: str) -> Image.Image:
+def arranged(pictures: list[Image.Image], batch_size: int) -> Image.Image:
+    """All on one picture, in the host's own arrangement."""
     from modules import images
 
-    grid = images.image_grid(pictures, batch_size)
+    return images.image_grid(pictures, batch_size)
+
+
+def picture_grid(pictures: list[Image.Image], batch_size: int, text: str) -> Image.Image:
+    """The grid that the host gives beside its pictures, with the infotext where its options want that."""
+    grid = arranged(pictures, batch_size)
     if shared.opts.enable_pnginfo:
         grid.info["parameters"] = text
     return grid

@@ -12,7 +12,8 @@ from torch import Tensor
 from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.reference import Reference
 from itermix.mixing.settings import MixingSettings
-from itermix.webui import compat, run_state
+from itermix.webui import run_state
+from itermix.webui.compat import latents, processing, progress, sampling
 from itermix.webui.log import log
 from itermix.webui.mixing import hook, trace
 from itermix.webui.mixing.arguments import MixingRequest
@@ -74,7 +75,7 @@ def detach(p: Any) -> None:
 
 def is_expected(p: Any, request: MixingRequest) -> bool:
     """Whether anybody expects this pass to be mixed: a first pass only with an upload, else the hires pass speaks."""
-    if frame_of(p) is not None or not compat.hires_follows(p):
+    if frame_of(p) is not None or not processing.hires_follows(p):
         return True
     return request.upload is not None and request.settings.passes != "hires pass"
 
@@ -83,7 +84,7 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
     """The pass that is about to start from x. Raises NothingToMix where it has nothing to be mixed with."""
     settings, sampler = request.settings, p.sampler.config.name
     if frame_of(p) is None and settings.passes != "all":
-        if (settings.passes == "hires pass") != compat.is_hires_pass(p):
+        if (settings.passes == "hires pass") != processing.is_hires_pass(p):
             raise NothingToMix(f"passes is set to {settings.passes}")
     if pattern_of(p.sampler.func) is None:
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
@@ -96,8 +97,8 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
             else "holds values that are no numbers; so does the pass before it"
         )
         raise NothingToMix(f"the reference ({reference.source}) {why}")
-    denoise = settings.hires_denoise if compat.is_hires_pass(p) else 0.0
-    mask = compat.inpaint_mask(p)
+    denoise = settings.hires_denoise if processing.is_hires_pass(p) else 0.0
+    mask = processing.inpaint_mask(p)
     return MixedPass(p, settings, pass_name(p), sampler, p.sampler.func, reference, x, noise, mask, denoise)
 
 
@@ -133,16 +134,16 @@ class MixedPass:
             p.extra_generation_params[HOST_DENOISE_KEY] = self.denoise
 
     def is_interrupted(self) -> bool:
-        return compat.is_interrupted()
+        return progress.is_interrupted()
 
     def mixer(self, model: torch.nn.Module, state: Tensor, call: SamplerCall, pattern: Pattern) -> Mixer:
-        noising = compat.noising_of(self.function, model)
+        noising = sampling.noising_of(self.function, model)
         steps = pattern.steps(call)
         return mixer_for(
             self.settings,
             self.reference,
             self.noise,
-            compat.seeds(self.p, len(state)),
+            processing.seeds(self.p, len(state)),
             state,
             steps,
             noising,
@@ -152,7 +153,7 @@ class MixedPass:
         )
 
     def _why_nothing(self) -> str:
-        if compat.is_interrupted():
+        if progress.is_interrupted():
             return "the pass was interrupted or skipped before a step was mixed"
         if self.mask is not None and not bool(self.mask.any()):
             return "the mask leaves nothing to be painted"
@@ -196,31 +197,31 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
             none = "" if chosen == "off" else ", and txt2img has none; take previous frame or first frame"
             raise NothingToMix(f"mixing_reference is {chosen}{none}")
         return Reference(frame.reference, source="Latent Sequence")
-    has_own = compat.is_hires_pass(p) or compat.is_img2img(p)
+    has_own = processing.is_hires_pass(p) or processing.is_img2img(p)
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
         fit = settings.reference_fit
         key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
         if key not in encoded:
-            encoded[key] = compat.encode(p, upload.picture(), fit, x)
-        return Reference(encoded[key], compat.fitting_scale(upload.picture(), fit, x), source=UPLOADED)
+            encoded[key] = latents.encode(p, upload.picture(), fit, x)
+        return Reference(encoded[key], latents.fitting_scale(upload.picture(), fit, x), source=UPLOADED)
     if settings.reference == "uploaded image":
         raise NothingToMix("reference is set to uploaded image, but none was uploaded")
     if not has_own:
         raise NothingToMix("txt2img's first pass has no reference; turn on hires fix or upload a reference image")
-    if compat.masked_content_is_noise(p):
+    if processing.masked_content_is_noise(p):
         raise NothingToMix(
             "the masked content holds no picture; set it to fill or original, or upload a reference image"
         )
-    source = "upscaled first pass" if compat.is_hires_pass(p) else INIT
-    return Reference(x, compat.enlargement(p), compat.latent_interpolation(p), source)
+    source = "upscaled first pass" if processing.is_hires_pass(p) else INIT
+    return Reference(x, processing.enlargement(p), processing.latent_interpolation(p), source)
 
 
 def pass_name(p: Any) -> str:
     if frame_of(p) is not None:
         return "frame"
-    if compat.is_img2img(p):
+    if processing.is_img2img(p):
         return "img2img"
-    return "hires pass" if compat.is_hires_pass(p) else "first pass"
+    return "hires pass" if processing.is_hires_pass(p) else "first pass"
 
 
 def summary(

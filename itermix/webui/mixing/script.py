@@ -9,7 +9,9 @@ from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
 from itermix.ui.unsaved import unsaved
-from itermix.webui import api, callbacks, infotext, options, presets, run_state, xyz
+from itermix.webui import api, infotext, options, presets, run_state, xyz
+from itermix.webui.compat import callbacks, page
+from itermix.webui.compat import options as host_options
 from itermix.webui.log import log
 from itermix.webui.mixing import arguments
 
@@ -43,10 +45,8 @@ class IterativeMixing(scripts.Script):
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img):
-        from itermix.webui import compat  # late: a host's start waits for every import
-
         tab = "img2img" if is_img2img else "txt2img"
-        switch = compat.input_accordion() or plain_switch
+        switch = page.input_accordion() or plain_switch
         with unsaved():
             components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings(), switch)
         self.infotext_fields = infotext.fields(pasted(tab, components))
@@ -55,23 +55,23 @@ class IterativeMixing(scripts.Script):
 
     def before_process(self, p, *args):
         """Before an extension that shares a batch among machines writes the arguments down: a picture is no JSON."""
-        from itermix.webui import compat  # late: a host's start waits for every import
+        from itermix.webui.compat import processing  # late: a host's start waits for every import
 
-        if compat.shares_batches(p):
+        if processing.shares_batches(p):
             start, end = self.args_from, self.args_to
             p.script_args = [*p.script_args[:start], *arguments.written_down(args), *p.script_args[end:]]
 
     def process(self, p, *args):
-        from itermix.webui import compat
+        from itermix.webui.compat import processing
 
         self.encoded.clear()
-        self.uploads.background = compat.background()
+        self.uploads.background = host_options.background()
         self.settings_text = None
         for key in (INFOTEXT_KEY, REFUSED_KEY, NOT_DONE_KEY):  # of an earlier run: the cells of a plot share them
             p.extra_generation_params.pop(key, None)
         try:
             request = arguments.read(args, xyz.values_of(p), self.uploads)
-            if request is not None and request.uses_upload(has_own=compat.is_img2img(p)):
+            if request is not None and request.uses_upload(has_own=processing.is_img2img(p)):
                 request.upload.picture()  # damaged data are refused now, not in the middle of the run
         except SettingsError as error:
             text = f"{INFOTEXT_KEY} is off for this run: {error}"

@@ -13,8 +13,8 @@ from itermix.mixing.mixer import Mixer
 from itermix.mixing.trace import Trace
 from itermix.pictures import trace_sheet
 from itermix.pictures.saving import save_picture
-from itermix.webui import compat, options, run_state
-from itermix.webui.compat import pictures
+from itermix.webui import options, run_state
+from itermix.webui.compat import latents, pictures
 from itermix.webui.log import log
 
 SUFFIX = "-trace"
@@ -43,7 +43,7 @@ def keep(p: Any, mixer: Mixer, name: str, sampler: str) -> None:
             raise RuntimeError(trace.fault)
         for image, seed in enumerate(p.seeds):
             title = f"{name}: {sampler}, seed {seed}"
-            strip = trace_sheet.picture(trace, mixer.report.weights, image, title, compat.preview, pictures.font)
+            strip = trace_sheet.picture(trace, mixer.report.weights, image, title, latents.preview, pictures.font)
             if strip is not None:
                 outcome.strips.setdefault(image, {})[name] = strip
     except Exception as error:

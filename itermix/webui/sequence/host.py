@@ -7,22 +7,18 @@ which would change again what the frame before has just settled.
 
 from __future__ import annotations
 
-import functools
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from modules import devices, extra_networks, prompt_parser, rng, sd_samplers, shared
 from torch import Tensor
 
-from itermix.mixing.noising import VP, Noising
-from itermix.sequence.conditioning import Conditioning, Part
+from itermix.sequence.conditioning import Conditioning
 from itermix.sequence.host import Job
-from itermix.sequence.unsample import levels_upwards, unsample
-from itermix.webui import compat
+from itermix.webui.compat import conditionings, processing, progress, sampling
 from itermix.webui.mixing import passes
+from itermix.webui.sequence.backwards import Ascent, replace_by_ascent, start_from
 from itermix.webui.sequence.prompts import PreparedPrompts
 
 # A sampler of the host's is a circle of objects, and each frame has one of its own: in a process of millions of objects
@@ -39,9 +35,9 @@ class WebUIHost:
     def __init__(self, p: Any, of_host: dict[str, Callable], prompts: PreparedPrompts, identity: str = ""):
         self.p, self._of_host, self._prompts, self.identity = p, of_host, prompts, identity
         self.batch: int = p.batch_size
-        self.init: Tensor | None = p.init_latent.clone() if compat.is_img2img(p) else None
-        self.device = torch.device(shared.device) if self.init is None else self.init.device
-        self.mask = compat.inpaint_mask(p)
+        self.init: Tensor | None = p.init_latent.clone() if processing.is_img2img(p) else None
+        self.device = sampling.device() if self.init is None else self.init.device
+        self.mask = processing.inpaint_mask(p)
         self.last: Tensor | None = None
         self.unfinished: Tensor | None = None  # what an interrupt has left of the frame under way
         self.pictures: Any = None  # of frame 0 with hires fix, which the host has decoded already
@@ -52,32 +48,24 @@ class WebUIHost:
     def encode(self, prompt: str, negative: bool) -> Conditioning:
         """Through the host's own `setup_conds`, with the prompt's extra networks on."""
         p, prompt = self.p, self._prompts.of(prompt, negative)
-        kept = {name: getattr(p, name) for name in OVERWRITTEN if hasattr(p, name)}
         try:
-            # The other side stays what it was, so that the host's cache answers for it.
-            if negative:
-                p.prompts, p.negative_prompts = p.prompts[:1], [prompt]
-            else:
-                p.prompts, p.negative_prompts = [prompt], p.negative_prompts[:1]
-                self._of_host["parse_extra_network_prompts"]()
-                self._activate()
-            self._of_host["setup_conds"]()
-            return _of_host(p.uc, None) if negative else _of_host(p.c.batch[0], True)
+            with processing.restored(p, OVERWRITTEN):
+                # The other side stays what it was, so that the host's cache answers for it.
+                if negative:
+                    p.prompts, p.negative_prompts = p.prompts[:1], [prompt]
+                else:
+                    p.prompts, p.negative_prompts = [prompt], p.negative_prompts[:1]
+                    self._of_host["parse_extra_network_prompts"]()
+                    conditionings.activate_networks(p)
+                self._of_host["setup_conds"]()
+                return conditionings.of_negative(p.uc) if negative else conditionings.of_positive(p.c)
         finally:
-            for name, value in kept.items():
-                setattr(p, name, value)
             if not negative:
-                self._activate()
-
-    def _activate(self) -> None:
-        if not self.p.disable_extra_networks:
-            with devices.autocast():
-                extra_networks.activate(self.p, self.p.extra_network_data)
+                conditionings.activate_networks(p)
 
     def sample(self, job: Job, latent: Tensor | None, noised: bool) -> Tensor:
-        compat.let_go_of_pictures(self.p)
-        shared.state.job = f"Frame {job.frame.index + 1} of {job.total}"
-        shared.state.textinfo = f"Latent Sequence: frame {job.frame.index + 1} of {job.total}"
+        processing.let_go_of_pictures(self.p)
+        progress.show_frame(job.frame.index + 1, job.total)
         c, uc = self._conditionings(job)
         if job.frame.index % FRAMES_BETWEEN_SWEEPS == FRAMES_BETWEEN_SWEEPS - 1:
             gc.collect()
@@ -114,7 +102,7 @@ class WebUIHost:
 
     def capture(self) -> None:
         """Keeps the latent of a hires pass that is about to be sampled, before the host decodes it."""
-        if not compat.is_hires_pass(self.p):
+        if not processing.is_hires_pass(self.p):
             return
         sample = type(self.p.sampler).sample_img2img.__get__(self.p.sampler)
 
@@ -129,7 +117,7 @@ class WebUIHost:
         self.pictures = None
         p.is_hr_pass = False
         p.denoising_strength = job.frame.denoise
-        p.rng, noise = compat.noise_of(p, latent)
+        p.rng, noise = sampling.noise_of(p, latent)
         p.sampler = self._sampler()
         state, ascent, self._ascent = None, self._ascent, None
         if noised and ascent is not None:  # scripts, masks and the model's own conditioning get the clean latent
@@ -141,7 +129,7 @@ class WebUIHost:
         if getattr(p, "modified_noise", None) is not None:  # Forge: of a script
             noise, p.modified_noise = p.modified_noise, None
         if state is not None:
-            _start_from(p.sampler, state)
+            start_from(p.sampler, state)
         return p.sampler.sample_img2img(p, latent, noise, c, uc, image_conditioning=conditioning)
 
     def unsample(self, job: Job, latent: Tensor, steps: int) -> Tensor:
@@ -153,31 +141,30 @@ class WebUIHost:
         p.denoising_strength = job.frame.denoise
         p.sampler = self._sampler()
         c, uc = self._conditionings(job)
-        _replace_by_ascent(p.sampler, latent, steps, lambda ascent: setattr(self, "_ascent", ascent))
+        replace_by_ascent(p.sampler, latent, steps, lambda ascent: setattr(self, "_ascent", ascent))
         p.sampler.sample_img2img(
             p, latent, torch.zeros_like(latent), c, uc, image_conditioning=self._image_conditioning(latent)
         )
-        shared.state.nextjob()  # a pass of its own for the progress
+        progress.next_pass()  # one of its own for the progress
         return latent if self._ascent is None else self._ascent.state  # None: interrupted, or skipped, on the way
 
     def noise(self, seeds: tuple[int, ...], like: Tensor) -> Tensor:
-        return rng.ImageRNG(tuple(like.shape[1:]), list(seeds)).next().to(like)
+        return sampling.noise_of_seeds(seeds, like)
 
     def emit(self, job: Job, latent: Tensor) -> None:
         """The host decodes what `sample` gave it; there is nothing left to do."""
 
     def stopped(self) -> bool:
-        return compat.is_stopping()
+        return progress.is_stopping()
 
     def cut_short(self) -> bool:
-        return shared.state.interrupted
+        return progress.is_cut_short()
 
     def skipped(self) -> bool:
-        was, shared.state.skipped = shared.state.skipped, False
-        return was
+        return progress.take_skip()
 
     def _sampler(self) -> Any:
-        return sd_samplers.create_sampler(self.p.sampler_name, self.p.sd_model)
+        return sampling.create_sampler(self.p.sampler_name, self.p.sd_model)
 
     def _image_conditioning(self, latent: Tensor) -> Any:
         if self.init is not None:
@@ -186,89 +173,7 @@ class WebUIHost:
 
     def _conditionings(self, job: Job) -> tuple[Any, Any]:
         """In the form of the host's sampler."""
-        parts = [
-            prompt_parser.ComposableScheduledPromptConditioning(_schedule(part), part.weight)
-            for part in job.positive.parts
-        ]
-        c = prompt_parser.MulticondLearnedConditioning(shape=(self.batch,), batch=[parts] * self.batch)
+        c = conditionings.positive_of(job.positive, self.batch)
         if self.p.uc is None:  # Forge leaves it out where CFG is 1
             return c, None
-        return c, [_schedule(job.negative.parts[0])] * self.batch
-
-
-def _of_host(found: Any, is_multiple: bool | None) -> Conditioning:
-    """From what the host has encoded for one image: parts of a prompt, or the one schedule of a negative prompt."""
-    if is_multiple:
-        return Conditioning(tuple(Part(part.weight, _steps(part.schedules)) for part in found))
-    if found is None:  # CFG 1 in Forge: nobody will look at it
-        return Conditioning.of(torch.zeros(1, 1))
-    return Conditioning((Part(1.0, _steps(found[0])),))
-
-
-def _steps(schedule: Any) -> tuple:
-    return tuple((step.end_at_step, dict(step.cond) if isinstance(step.cond, dict) else step.cond) for step in schedule)
-
-
-def _schedule(part: Part) -> list[Any]:
-    return [prompt_parser.ScheduledPromptConditioning(step, value) for step, value in part.schedule]
-
-
-def _start_from(sampler: Any, state: Tensor) -> None:
-    """Makes the sampler's function begin from this state, whatever the host noised."""
-    function = sampler.func
-
-    @functools.wraps(function)
-    def begun(model: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return function(model, state.to(x, copy=True), *args, **kwargs)  # a mixed step changes it in place
-
-    sampler.func = begun
-
-
-@dataclass(frozen=True)
-class Ascent:
-    """Where sampling backwards has begun and how its state is made: state = signal * clean + std * noise."""
-
-    clean: Tensor
-    state: Tensor
-    signal: float
-    std: float
-
-    def noise_in(self, state: Tensor) -> Tensor:
-        """The noise of a state at this level, what was injected into it included."""
-        return (state - self.signal * self.clean) / self.std
-
-
-def _replace_by_ascent(sampler: Any, latent: Tensor, steps: int, arrive: Callable[[Ascent], None]) -> None:
-    """Puts the ODE run backwards in the place of the sampler's function; `arrive` gets what it has led to.
-
-    The host hands a function the arguments whose names it has, and some that its own samplers need (noise_sampler,
-    solver_type, eta ...), which nothing random has a use for. So there is one for each kind of schedule.
-    """
-    function = sampler.func
-
-    def run(model: Any, levels: Tensor, noising: Noising, extra_args: dict | None, callback: Callable | None) -> Tensor:
-        predicts_noise = isinstance(noising, VP)
-
-        def noise_in(x: Tensor, level: float) -> Tensor:
-            output = model(x, torch.full((len(x),), level, device=x.device, dtype=x.dtype), **(extra_args or {}))
-            if predicts_noise:
-                return output
-            signal, std = noising.coefficients(level)
-            return (x - signal * output) / std
-
-        def report(step: int, level: float, x: Tensor) -> None:
-            if callback is not None:
-                callback({"x": x, "i": step, "sigma": level, "sigma_hat": level, "denoised": x})
-
-        rising = levels_upwards(levels.tolist(), noising, steps)
-        state = unsample(noise_in, latent, rising, noising, report)
-        arrive(Ascent(latent, state, *noising.coefficients(rising[-1])))
-        return state
-
-    def by_sigma(model, x, sigmas, extra_args=None, callback=None, disable=None, **others):
-        return run(model, sigmas, compat.noising_of(function, model), extra_args, callback)
-
-    def by_timestep(model, x, timesteps, extra_args=None, callback=None, disable=None, **others):
-        return run(model, timesteps, VP(model.inner_model.inner_model.alphas_cumprod), extra_args, callback)
-
-    sampler.func = by_timestep if type(sampler).__name__ == "CompVisSampler" else by_sigma
+        return c, conditionings.negative_of(job.negative, self.batch)

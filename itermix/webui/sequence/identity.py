@@ -9,7 +9,7 @@ from PIL import Image
 
 from itermix.mixing.settings import INFOTEXT_KEY as MIXING_KEY
 from itermix.sequence.settings import INFOTEXT_KEY
-from itermix.webui import compat
+from itermix.webui.compat import options as host_options
 
 ATTRIBUTES = (  # of the processing object
     "sd_model_hash", "sd_model_name", "sd_vae_name", "sd_vae_hash", "sampler_name", "scheduler", "steps", "cfg_scale",
@@ -46,7 +46,7 @@ def identity(p: Any, prompts: Any) -> str:
         for name, value in p.extra_generation_params.items()  # other extensions' own settings among them
         if name not in PASSING and isinstance(value, (str, int, float))
     }
-    options = {name: compat.option(name) for name in OPTIONS}
+    options = {name: host_options.value(name) for name in OPTIONS}
     return repr((attributes, options, sorted(params.items()), prompts, _mixing(p)))
 
 

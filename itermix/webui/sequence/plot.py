@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from modules import images, shared
 from PIL import Image
 
 from itermix.pictures.frames import within
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
-from itermix.webui import compat
+from itermix.webui.compat import pictures, processing, progress
 from itermix.webui.sequence import request
 from itermix.webui.sequence.arguments import settings_of
 from itermix.webui.sequence.results import GRID_PIXELS
@@ -25,7 +24,7 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
     size. Raises SettingsError.
     """
     settings = SequenceSettings.from_dict({**_fields_of(p), **axes, "resume": False})
-    cells, batch = _cells_left(p), compat.images_of_batch(p)
+    cells, batch = _cells_left(p), processing.images_of_batch(p)
     p.n_iter = 1
     made = request.run(p, settings, cells=cells)
     processed = made.processed
@@ -43,8 +42,8 @@ def make(p: Any, axes: dict[str, Any], longest: int) -> Any:
 def _cells_left(p: Any) -> int:
     """How many cells the plot has still to make, this one included, for the host's progress."""
     global _left
-    state = shared.state
-    _left = state.job_count // max(p.n_iter, 1) if state.job_no == 0 else _left - 1
+    announced = progress.cells_of_plot(p.n_iter)
+    _left = _left - 1 if announced is None else announced
     return max(_left, 1)
 
 
@@ -59,4 +58,4 @@ def _sheet(frames: list[Image.Image], count: int, batch: int) -> Image.Image:
     frames = list(within(frames, GRID_PIXELS, count))
     blank = Image.new(frames[0].mode, frames[0].size)
     filled = [*frames, *[blank] * (count - len(frames))]
-    return filled[0] if len(filled) == 1 else images.image_grid(filled, batch)
+    return filled[0] if len(filled) == 1 else pictures.arranged(filled, batch)

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modules import processing, shared
-
 from itermix.sequence.plan import plan
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
-from itermix.webui import compat
+from itermix.webui.compat import processing, progress
 from itermix.webui.sequence.results import DATA_KEY, MESSAGES_KEY, VIDEO_KEY, say
 from itermix.webui.sequence.run import LONGEST_ERROR, Sequence
 
@@ -52,8 +50,8 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
     """
     p = copy.copy(p)  # the caller, such as img2img's batch tab, goes on with its own
     processing.fix_seed(p)
-    p.batch_size, p.subseed_strength = compat.images_of_batch(p), p.subseed_strength or 0
-    folder = FOLDER if cells > 1 else "/".join(filter(None, (FOLDER, compat.picture_of_batch_tab(p))))
+    p.batch_size, p.subseed_strength = processing.images_of_batch(p), p.subseed_strength or 0
+    folder = FOLDER if cells > 1 else "/".join(filter(None, (FOLDER, progress.picture_of_batch_tab(p))))
     sequences = []
     for number in range(p.n_iter):
         own, before = copy.copy(p), number * settings.frames * p.batch_size
@@ -64,8 +62,8 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
         sequences.append(Sequence(own, settings, frames, number, Path(p.outpath_samples).absolute() / folder))
         sequences[-1].results.return_video = return_video
     sequences = _unfinished(sequences, settings)
-    _count_jobs(sequences, max(cells, compat.pictures_left_in_batch_tab(p)))
-    return _all_of(sequences) or Made(processing.Processed(p, [], int(p.seed), ""), 0)
+    _count_jobs(sequences, max(cells, progress.pictures_left_in_batch_tab(p)))
+    return _all_of(sequences) or Made(processing.no_pictures(p), 0)
 
 
 def plain(p: Any) -> Any:
@@ -77,7 +75,7 @@ def _all_of(sequences: list[Sequence]) -> Made | None:
     """The results of all sequences, up to the first one that is stopped before its first frame."""
     made = None
     for sequence in sequences:
-        if compat.is_stopping():
+        if progress.is_stopping():
             break
         try:
             own = Made(*sequence.run())
@@ -113,15 +111,13 @@ def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[S
 
 def _count_jobs(sequences: list[Sequence], cells: int) -> None:
     """So that the host's progress goes from 0 to 1 over all of them, and never back. A plot's cells count as alike."""
-    state = shared.state
-    state.job_count = state.job_no + cells * sum(map(_jobs, sequences))
-    state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
+    progress.expect_passes(cells * sum(map(_jobs, sequences)))
 
 
 def _jobs(sequence: Sequence) -> int:
     """How many sampling passes are to come."""
     p, left = sequence.p, sequence.frames[sequence.skips :]
-    is_image = compat.is_img2img(p)
+    is_image = processing.is_img2img(p)
     backwards = [
         frame for frame in left if frame.unsample_steps is not None and frame.denoise and (frame.index or is_image)
     ]

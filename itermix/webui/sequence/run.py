@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modules import processing, shared
 from PIL import Image
 from torch import Tensor
 
@@ -23,7 +22,8 @@ from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
 from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
-from itermix.webui import compat, run_state
+from itermix.webui import run_state
+from itermix.webui.compat import processing, progress
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
@@ -38,6 +38,7 @@ STATE = "last-sequence.state"
 LISTS = (
     "all_prompts", "all_negative_prompts", "all_hr_prompts", "all_hr_negative_prompts", "all_seeds", "all_subseeds",
 )  # fmt: skip
+REPLACED = ("setup_prompts", "init", "parse_extra_network_prompts", "setup_conds", "sample")  # by ours of these names
 
 
 class Sequence:
@@ -45,9 +46,6 @@ class Sequence:
 
     frame: the later one that is being sampled, None in the first.
     """
-
-    # Of p's methods, by ours of the same names.
-    REPLACED = ("setup_prompts", "init", "parse_extra_network_prompts", "setup_conds", "sample")
 
     def __init__(self, p: Any, settings: SequenceSettings, frames: list[Frame], number: int, parent: Path):
         self.p, self.settings, self.frames, self.number = p, settings, frames, number
@@ -77,24 +75,16 @@ class Sequence:
         Until `init` the host has all frames, those of an earlier run too: what it or an extension makes of a prompt or
         a seed may depend on its place.
         """
-        p, batch, frames = self.p, self.p.batch_size, self.frames
+        p = self.p
         p.extra_generation_params = {**p.extra_generation_params, INFOTEXT_KEY: self.settings.to_infotext()}
-        p.n_iter = len(frames)
-        p.prompt = [self.prompts.shown(frame, False) for frame in frames for _ in range(batch)]
-        p.negative_prompt = [self.prompts.shown(frame, True) for frame in frames for _ in range(batch)]
-        step = 0 if p.subseed_strength else 1  # the images of a batch differ in their variation seeds alone
-        p.seed = [(frame.seed + step * image) % SEEDS for frame in frames for image in range(batch)]
-        self.of_host = {name: getattr(p, name) for name in self.REPLACED}
-        for name in self.REPLACED:
-            setattr(p, name, getattr(self, name))
+        ask_for(p, self.frames)
         run_state.change(p, sequence=self)
         try:
-            processed = processing.process_images(p)
+            with processing.replaced(p, {name: getattr(self, name) for name in REPLACED}) as self.of_host:
+                processed = processing.process_images(p)
         finally:
-            for name in self.REPLACED:
-                p.__dict__.pop(name, None)
             run_state.change(p, sequence=None)
-            shared.state.textinfo = None
+            progress.show_nothing()
         if self.latents is not None:
             self.latents.settle()  # the host asks for no latent after the last one
         report = self.latents.report.messages if self.latents else []
@@ -203,8 +193,18 @@ class Sequence:
         return latent
 
 
+def ask_for(p: Any, frames: list[Frame]) -> None:
+    """Makes p a request for these frames, each a batch."""
+    each = [frame for frame in frames for _ in range(p.batch_size)]
+    p.n_iter = len(frames)
+    p.prompt = [PreparedPrompts.shown(frame, False) for frame in each]
+    p.negative_prompt = [PreparedPrompts.shown(frame, True) for frame in each]
+    step = 0 if p.subseed_strength else 1  # the images of a batch differ in their variation seeds alone
+    p.seed = [(frame.seed + step * image) % SEEDS for frame in frames for image in range(p.batch_size)]
+
+
 def mixes_frames(sequence: Sequence) -> bool:
     """Whether later frames are mixed: the infotext of every frame is that of the whole sequence."""
     reference = sequence.settings.mixing_reference
-    has_one = reference != "off" and (reference != "init image" or compat.is_img2img(sequence.p))
+    has_one = reference != "off" and (reference != "init image" or processing.is_img2img(sequence.p))
     return has_one and len(sequence.frames) > 1

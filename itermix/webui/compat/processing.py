@@ -1,0 +1,128 @@
+"""The host's processing object `p`: what it says about the pass under way, and the pictures that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from modules import processing
+from PIL import Image
+from torch import Tensor
+
+from itermix.pictures.fit import enlargement as enlargement_of
+
+RESIZE_LATENT = 3  # img2img's resize mode "just resize (latent upscale)"
+RESIZE_FITS = {1: "crop", 2: "fill"}  # what img2img's resize modes do, by their number; the others stretch
+MASKED_CONTENT_WITHOUT_PICTURE = (2, 3)  # inpainting fill "latent noise" and "latent nothing"
+
+
+def is_hires_pass(p: Any) -> bool:
+    return bool(getattr(p, "is_hr_pass", False))
+
+
+def hires_follows(p: Any) -> bool:
+    """Whether this is the first of hires fix's two passes."""
+    return bool(getattr(p, "enable_hr", False)) and not is_hires_pass(p)
+
+
+def is_img2img(p: Any) -> bool:
+    return hasattr(p, "init_images")
+
+
+def shares_batches(p: Any) -> bool:
+    """Whether stable-diffusion-webui-distributed is there, which hands a part of a batch to other machines as JSON."""
+    return any(script.title() == "Distribute" for script in p.scripts.alwayson_scripts)
+
+
+def images_of_batch(p: Any) -> int:
+    """How many pictures a batch has: of several init images (of the API) the host takes one each."""
+    images = len(p.init_images) if is_img2img(p) and p.init_images else 1
+    return min(p.batch_size, images) if images > 1 else p.batch_size
+
+
+def seeds(p: Any, batch_size: int) -> list[int]:
+    """The seed of each image of the batch under way."""
+    return [int(seed) for seed in p.seeds[:batch_size]]
+
+
+def enlargement(p: Any) -> tuple[float, float]:
+    """How many times the pass's reference was enlarged to the pass's size: (height, width), at least 1."""
+    if is_hires_pass(p):
+        first_pass = getattr(p, "firstpass_image", None)
+        width, height = first_pass.size if first_pass is not None else (p.width, p.height)
+        return enlargement_of((height, width), (p.hr_upscale_to_y, p.hr_upscale_to_x), "stretch")
+    if getattr(p, "paste_to", None):  # inpainting of the masked area only: the host fills the pass's size with it
+        _, _, width, height = p.paste_to
+        return enlargement_of((height, width), (p.height, p.width), "fill")
+    if is_img2img(p) and p.init_images and isinstance(p.init_images[0], Image.Image):
+        width, height = p.init_images[0].size
+        return enlargement_of((height, width), (p.height, p.width), RESIZE_FITS.get(p.resize_mode, "stretch"))
+    return 1.0, 1.0
+
+
+def latent_interpolation(p: Any) -> str | None:
+    """The name of torch's interpolation that enlarged the pass's latent; None if a picture was enlarged, or nothing."""
+    if is_hires_pass(p):
+        mode = getattr(p, "latent_scale_mode", None)
+        return mode["mode"] if mode else None
+    if is_img2img(p) and getattr(p, "resize_mode", 0) == RESIZE_LATENT:
+        return "bilinear"
+    return None
+
+
+def inpaint_mask(p: Any) -> Tensor | None:
+    """1 where the host paints anew, 0 where it keeps the picture: [1, 1, H, W] or None. All channels share it."""
+    mask = getattr(p, "nmask", None)
+    return None if mask is None else mask.reshape(-1, 1, *mask.shape[-2:])[:1]
+
+
+def masked_content_is_noise(p: Any) -> bool:
+    """Whether the area to be painted holds no picture that could be a reference."""
+    return getattr(p, "nmask", None) is not None and p.inpainting_fill in MASKED_CONTENT_WITHOUT_PICTURE
+
+
+def let_go_of_pictures(p: Any) -> None:
+    """Forge and its family keep every latent and picture of a run in lists that nobody reads."""
+    for name in ("latents_after_sampling", "pixels_after_sampling"):
+        if hasattr(p, name):
+            setattr(p, name, [])  # not emptied: copies of p share the list
+
+
+@contextmanager
+def restored(p: Any, names: tuple[str, ...]) -> Iterator[None]:
+    """Gives `p` these attributes back at the end, as far as it has them now."""
+    kept = {name: getattr(p, name) for name in names if hasattr(p, name)}
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(p, name, value)
+
+
+@contextmanager
+def replaced(p: Any, methods: dict[str, Callable]) -> Iterator[dict[str, Callable]]:
+    """Puts these in the place of the methods of `p` of the same names, until the end. Gives the host's own."""
+    own = {name: getattr(p, name) for name in methods}
+    for name, method in methods.items():
+        setattr(p, name, method)
+    try:
+        yield own
+    finally:
+        for name in methods:
+            p.__dict__.pop(name, None)
+
+
+def fix_seed(p: Any) -> None:
+    """Draws the seeds that the request leaves to chance."""
+    processing.fix_seed(p)
+
+
+def process_images(p: Any) -> Any:
+    """The host's Processed: all pictures of a request."""
+    return processing.process_images(p)
+
+
+def no_pictures(p: Any) -> Any:
+    """A Processed without a picture."""
+    return processing.Processed(p, [], int(p.seed), "")

@@ -1,0 +1,103 @@
+"""The host's samplers: their noise convention, their noise, their schedules."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from modules import rng, sd_models, sd_samplers, sd_samplers_common, shared
+from torch import Tensor
+
+from itermix.mixing.noising import VE, VP, Flow, Noising
+from itermix.webui.compat.processing import is_img2img
+
+
+def noising_of(sampler_function: Any, model: torch.nn.Module) -> Noising:
+    """The noise convention in which a sampler function runs this model."""
+    if sampler_function.__name__ in ("ddim", "ddim_cfgpp", "plms", "unipc"):
+        return vp_of(model)
+    return Flow() if is_flow_model() else VE()
+
+
+def vp_of(model: torch.nn.Module) -> VP:
+    """The noise convention of samplers by timestep, of the model that the host hands their functions."""
+    return VP(model.inner_model.inner_model.alphas_cumprod)
+
+
+def is_flow_model() -> bool:
+    """Whether the model's noisy latents are (1 - sigma) x0 + sigma noise."""
+    forge_objects = getattr(shared.sd_model, "forge_objects", None)
+    if forge_objects is not None:  # Forge and its family
+        model = forge_objects.unet.model
+        if hasattr(model, "model_sampling"):  # reForge and Classic: of a class that is made of two
+            return any(part.__name__ == "CONST" for part in type(model.model_sampling).__mro__)
+        return getattr(getattr(model, "predictor", None), "prediction_type", None) == "const"
+    return hasattr(shared.sd_model, "add_noise_to_latent")  # A1111: SD3
+
+
+def is_by_timestep(sampler: Any) -> bool:
+    """Whether a sampler object hands its function timesteps (DDIM, PLMS, UniPC), and not sigmas."""
+    return hasattr(sampler, "get_timesteps")
+
+
+def create_sampler(name: str, model: Any) -> Any:
+    """A new sampler object: sampler and schedule by their name, `func` the sampler function."""
+    return sd_samplers.create_sampler(name, model)
+
+
+def noise_of(p: Any, like: Tensor) -> tuple[Any, Tensor]:
+    """The host's noise for a pass from a latent like this: of its seeds, variation seeds and "resize seed from" size.
+
+    Returns the source, from which samplers draw more, and its first draw, times img2img's noise multiplier.
+    """
+    source = rng.ImageRNG(
+        tuple(like.shape[1:]), p.seeds, subseeds=p.subseeds, subseed_strength=p.subseed_strength,
+        seed_resize_from_h=p.seed_resize_from_h, seed_resize_from_w=p.seed_resize_from_w,
+    )  # fmt: skip
+    noise = source.next().to(like)
+    multiplier = p.initial_noise_multiplier if is_img2img(p) else 1.0
+    if multiplier != 1.0:
+        p.extra_generation_params["Noise multiplier"] = multiplier
+        noise = noise * multiplier
+    return source, noise
+
+
+def device() -> torch.device:
+    """Where the host samples."""
+    return torch.device(shared.device)
+
+
+def noise_of_seeds(seeds: tuple[int, ...], like: Tensor) -> Tensor:
+    """Unit Gaussian noise of the shape, dtype and device of `like`, [B, C, H, W]; of each image by its seed alone."""
+    return rng.ImageRNG(tuple(like.shape[1:]), list(seeds)).next().to(like)
+
+
+def loaded_model() -> Any | None:
+    """The model that is loaded; None before one is. `shared.sd_model` would load one."""
+    model = sd_models.model_data.sd_model
+    return model if hasattr(model, "first_stage_model") or hasattr(model, "forge_objects") else None
+
+
+def arguments(sampler: Any, scheduler: str, steps: int, strength: float | None, is_hires: bool) -> dict[str, Any]:
+    """What the host would call the sampler's function with, as far as it says where the steps are.
+
+    Nothing is sampled. strength: the denoising strength of img2img or a hires pass; None for a first pass.
+    """
+    p = SimpleNamespace(  # as far as a sampler looks at it for its levels
+        steps=steps, denoising_strength=strength, is_hr_pass=is_hires, scheduler=scheduler, hr_scheduler=scheduler,
+        sampler_noise_scheduler_override=None, extra_generation_params={},
+    )  # fmt: skip
+    total, left = steps, None
+    if strength is not None:
+        total, encoded = sd_samplers_common.setup_img2img_steps(p, steps if is_hires else None)
+        left = encoded + 1
+    if is_by_timestep(sampler):
+        timesteps = sampler.get_timesteps(p, total)
+        return {"timesteps": timesteps if left is None else timesteps[: left - 1]}
+    sigmas = sampler.get_sigmas(p, total)
+    sigmas = sigmas if left is None else sigmas[total - left :]
+    if "sigmas" in inspect.signature(sampler.func).parameters:
+        return {"sigmas": sigmas}
+    return {"n": len(sigmas) - 1, "sigma_min": sigmas[-2]}
