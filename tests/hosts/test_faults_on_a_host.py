@@ -91,18 +91,18 @@ POINTS = [
     ("Euler", "mixing.passes.mixer_for", 0), ("DDIM", "mixing.passes.first_level", 0),
     ("Euler", "mixing.passes.summary", 0),
     ("Euler", "mixing.hook.Attachment.__init__", 0), ("Euler", "mixing.hook.pattern_of", 0),
-    ("Euler", "mixing.hook.MixedRun.hook_into", 0),
+    ("Euler", "mixing.runs.MixedRun.hook_into", 0),
     ("Euler", "compat.sampling.noising_of", 0), ("Euler", "compat.processing.inpaint_mask", 0),
     ("Euler", "compat.processing.enlargement", 0),
     *(("Euler", "compat.progress.is_interrupted", at) for at in (0, 5)),
     *(
-        ("Euler", f"mixing.hook.AtEvaluation.{name}", at)
+        ("Euler", f"mixing.runs.AtEvaluation.{name}", at)
         for name in ("evaluated", "reported") for at in (0, 2, STEPS - 1)
     ),
-    ("PLMS", "mixing.hook.AtEvaluation.predicted", 1), ("PLMS", "mixing.hook.AtEvaluation._shift_predictions", 1),
-    ("LMS", "mixing.hook.InSegments._segments", 0), ("LMS", "mixing.hook.AtEvaluation.evaluated", 2),
-    *(("UniPC", f"mixing.hook.AtCallback.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
-    *(("DPM adaptive", f"mixing.hook.AtAcceptance.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
+    ("PLMS", "mixing.runs.AtEvaluation.predicted", 1), ("PLMS", "mixing.runs.AtEvaluation._shift_predictions", 1),
+    ("LMS", "mixing.runs.InSegments._segments", 0), ("LMS", "mixing.runs.AtEvaluation.evaluated", 2),
+    *(("UniPC", f"mixing.runs.AtCallback.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
+    *(("DPM adaptive", f"mixing.runs.AtAcceptance.{name}", at) for name in ("evaluated", "reported") for at in (0, 2)),
 ]  # fmt: skip
 
 

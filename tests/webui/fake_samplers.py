@@ -25,17 +25,9 @@ def churned(x, sigma, steps, s_churn, s_tmin, s_tmax, s_noise):
 
 
 def sample_euler(
-    model,
-    x,
-    sigmas,
-    extra_args=None,
-    callback=None,
-    disable=None,
-    s_churn=0.0,
-    s_tmin=0.0,
-    s_tmax=INFINITY,
+    model, x, sigmas, extra_args=None, callback=None, disable=None, s_churn=0.0, s_tmin=0.0, s_tmax=INFINITY,
     s_noise=1.0,
-):
+):  # fmt: skip
     for i, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:])):
         raised = sigma
         if s_churn > 0:
@@ -100,17 +92,9 @@ def sample_dpmpp_2m_sde(
 
 
 def sample_heun(
-    model,
-    x,
-    sigmas,
-    extra_args=None,
-    callback=None,
-    disable=None,
-    s_churn=0.0,
-    s_tmin=0.0,
-    s_tmax=INFINITY,
+    model, x, sigmas, extra_args=None, callback=None, disable=None, s_churn=0.0, s_tmin=0.0, s_tmax=INFINITY,
     s_noise=1.0,
-):
+):  # fmt: skip
     for i, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:])):
         denoised = model(x, sigma * x.new_ones(len(x)), **(extra_args or {}))
         callback({"x": x, "i": i, "sigma": sigma, "sigma_hat": sigma, "denoised": denoised})

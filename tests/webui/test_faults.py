@@ -290,19 +290,19 @@ def test_a_mixed_run_is_forgotten_at_once(fake):
 
 
 @pytest.mark.parametrize("sampler, broken", [
-    ("Euler", "progress.is_interrupted"), ("Euler", "passes.find_reference"), ("LMS", "hook.InSegments._segments"),
-    ("Euler", "hook.pattern_of"), ("Euler", "sampling.noising_of"), ("Euler", "hook.MixedRun.hook_into"),
+    ("Euler", "progress.is_interrupted"), ("Euler", "passes.find_reference"), ("LMS", "runs.InSegments._segments"),
+    ("Euler", "hook.pattern_of"), ("Euler", "sampling.noising_of"), ("Euler", "runs.MixedRun.hook_into"),
 ])  # fmt: skip
 def test_a_fault_of_ours_anywhere_costs_no_picture(fake, monkeypatch, sampler, broken):
     from itermix.webui.compat import progress, sampling
-    from itermix.webui.mixing import hook, passes
+    from itermix.webui.mixing import hook, passes, runs
 
     def raising(*args):
         raise KeyError("a fault of ours")
 
     name, _, attribute = broken.rpartition(".")
     module, *inner = name.split(".")
-    holder = dict(progress=progress, sampling=sampling, hook=hook, passes=passes)[module]
+    holder = dict(progress=progress, sampling=sampling, hook=hook, passes=passes, runs=runs)[module]
     monkeypatch.setattr(getattr(holder, inner[0]) if inner else holder, attribute, raising)
     body = {**HIRES, "sampler_name": sampler}
     generation = fake.generate(mixing={"enabled": True, "hires_denoise": 0.0}, **body)

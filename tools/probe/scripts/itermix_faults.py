@@ -124,7 +124,8 @@ def break_at(point, at, error):
 
 def left():
     from itermix.mixing.mixer import Mixer
-    from itermix.webui.mixing.hook import OURS, MixedRun
+    from itermix.webui.mixing.hook import OURS
+    from itermix.webui.mixing.runs import MixedRun
 
     gc.collect()
     found = dict(mixers=0, runs=0, wrappers=0, hooks=0, calls=broken.get("calls", 0))
