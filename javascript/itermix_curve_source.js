@@ -110,7 +110,7 @@
         isAsking = true;
         let answer = null;
         try {
-            const response = await fetch(`itermix/v1/levels?${question}`);
+            const response = await fetch(`itermix/v1/page/levels?${question}`);
             answer = response.ok ? await response.json() : null;
         } catch (error) {
             // The server is away; the curve says that it was not told.

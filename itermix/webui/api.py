@@ -4,6 +4,7 @@
 `GET /itermix/v1/plan?seed=5&prompt=a cat&settings={"frames":3}` -> {"frames": [{"frame": 0, "seed": 5, ...}, ...]}
 `GET /itermix/v1/levels?sampler=Euler&scheduler=Karras&steps=20&strength=0.7&of=hires pass` -> {"steps": 20,
 "progress": [...], "repeats": false, "why": ""}: where the host's steps are (`levels.py`)
+`GET /itermix/v1/page/levels`, the same for the page, which has no password of the API: whoever sees the page may ask
 `GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule
 """
 
@@ -22,6 +23,7 @@ from itermix.webui.compat import callbacks
 MOST_STEPS = 1000
 PREFIX = "/itermix/v1"
 ROUTE_OF_HOST = "/sdapi/v1/options"
+ROUTE_OF_PAGE = "/file={path_or_url:path}"  # gradio's own
 
 
 def register() -> None:
@@ -57,15 +59,19 @@ def add_routes(app: Any) -> None:
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 
-    guards = hosts_guards(app)
+    of_api = guards_of(app, ROUTE_OF_HOST) or []
     for name, answer in {"plan": plan, "schema": schema, "curve": curve, "levels": levels}.items():
-        app.add_api_route(f"{PREFIX}/{name}", answer, methods=["GET"], dependencies=guards)
+        app.add_api_route(f"{PREFIX}/{name}", answer, methods=["GET"], dependencies=of_api)
+    of_page = guards_of(app, ROUTE_OF_PAGE)
+    app.add_api_route(
+        f"{PREFIX}/page/levels", levels, methods=["GET"], dependencies=of_api if of_page is None else of_page
+    )
 
 
-def hosts_guards(app: Any) -> list[Any]:
-    """What the host asks of a request to its own API (--api-auth) before it answers."""
+def guards_of(app: Any, path: str) -> list[Any] | None:
+    """What is asked of a request to a route before it is answered: --api-auth, --gradio-auth. None: no such route."""
     routes = {getattr(route, "path", ""): route for route in app.routes}
-    return list(getattr(routes.get(ROUTE_OF_HOST), "dependencies", []))
+    return list(getattr(routes[path], "dependencies", [])) if path in routes else None
 
 
 def weights(steps: int, settings: str, sigmas: str) -> dict[str, Any]:

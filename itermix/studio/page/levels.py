@@ -10,7 +10,7 @@ from itermix.studio.passes import steps_left
 from itermix.studio.request import AUTOMATIC
 from itermix.studio.schedules import schedule_of
 
-ROUTE = "/itermix/v1/levels"
+ROUTE = "/itermix/v1/page/levels"
 FIRST_PASS = "first pass"
 
 
