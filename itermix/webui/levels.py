@@ -6,6 +6,7 @@ asked for its levels, and thrown away.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,6 @@ from itermix.webui.mixing.samplers import SamplerCall, pattern_of
 
 PASSES = ("first pass", "hires pass", "img2img")
 MOST_STEPS = 1000
-OWN_LEVELS = ("unipc",)  # is given timesteps, and takes their range alone
 REPEATS_FROM = 20  # steps from which Restart makes some of them again, which its schedule does not list
 
 
@@ -48,7 +48,7 @@ def answer(asked: Asked) -> dict[str, Any]:
         return _unknown("the steps are known once a model is loaded")
     try:
         sampler = sampling.create_sampler(asked.sampler, model)
-        return _answer(sampler, _call(sampler, asked))
+        return _answer(sampler, asked)
     except Exception as error:  # whatever a host's insides make of an odd schedule; the page goes on without
         log.debug(f"levels of {asked}: {type(error).__name__}: {error}")
         return _unknown("the WebUI does not say where its steps are")
@@ -58,23 +58,33 @@ def _unknown(why: str, steps: int | None = None) -> dict[str, Any]:
     return {"steps": steps, "progress": None, "repeats": False, "why": why}
 
 
-def _answer(sampler: Any, call: SamplerCall) -> dict[str, Any]:
-    pattern = pattern_of(sampler.func)
+def _answer(sampler: Any, asked: Asked) -> dict[str, Any]:
+    strength = None if asked.of == "first pass" else asked.strength
+    arguments = sampling.arguments(sampler, asked.scheduler, asked.steps, strength, asked.of == "hires pass")
+    pattern, call = pattern_of(sampler.func), SamplerCall.of(arguments)
     if pattern is None:
         return _unknown(f'the sampler "{sampler.config.name}" cannot be mixed')
     steps = pattern.steps(call)
     if steps is None:
         return _unknown("the sampler chooses its own number of steps")
-    if not call.levels or sampler.func.__name__ in OWN_LEVELS:
-        return _unknown("the sampler chooses its own noise levels", steps)
+    levels = _levels(sampler, arguments, call, steps, is_first_pass=strength is None)
     noising = sampling.noising_of(sampler.func, sampler.model_wrap_cfg)
     repeats = sampler.func.__name__ == "restart_sampler" and steps >= REPEATS_FROM
-    progress = [noising.progress(level) for level in call.levels[:steps]]
+    progress = [noising.progress(level) for level in levels]
     return {"steps": steps, "progress": progress, "repeats": repeats, "why": ""}
 
 
-def _call(sampler: Any, asked: Asked) -> SamplerCall:
-    """What the host would call its sampler function with."""
-    strength = None if asked.of == "first pass" else asked.strength
-    is_hires = asked.of == "hires pass"
-    return SamplerCall.of(sampling.arguments(sampler, asked.scheduler, asked.steps, strength, is_hires))
+def _levels(
+    sampler: Any, arguments: dict[str, Any], call: SamplerCall, steps: int, is_first_pass: bool
+) -> Sequence[float]:
+    """The noise level at the start of each step. Two samplers are given a range of levels and divide it themselves."""
+    if sampler.func.__name__ == "unipc":
+        return sampling.unipc_timesteps(sampler, arguments["timesteps"], is_first_pass)
+    if sampler.func.__name__ == "sample_dpm_fast":
+        return evenly_in_log(float(arguments["sigma_max"]), float(arguments["sigma_min"]), steps)
+    return call.levels[:steps]
+
+
+def evenly_in_log(first: float, end: float, steps: int) -> list[float]:
+    """Where the steps of DPM-Solver-fast begin (Lu et al., arXiv 2206.00927, section 3.4): even in log sigma."""
+    return [first * (end / first) ** (step / steps) for step in range(steps)]

@@ -19,6 +19,7 @@ SAMPLERS = [
     ("Euler", "Automatic"), ("Euler", "Karras"), ("Euler", "Exponential"), ("Euler", "Polyexponential"),
     ("Euler", "SGM Uniform"), ("Euler", "Simple"), ("Euler", "Normal"), ("Euler", "Beta"), ("Heun", "Karras"),
     ("DPM2", "Automatic"), ("DPM++ 2M", "Automatic"), ("LMS", "Uniform"), ("DDIM", "Automatic"), ("PLMS", "Automatic"),
+    ("UniPC", "Automatic"), ("DPM fast", "Karras"),
 ]  # fmt: skip
 LINE = re.compile(r"(?:mixed (\d+) of (\d+) steps, )weight ([\d.]+) to ([\d.]+)")
 
@@ -50,8 +51,10 @@ def test_a_hires_pass_is_what_the_page_said(host, sampler, scheduler):
 
 
 @pytest.mark.parametrize(
-    "sampler, scheduler", [("Euler", "Karras"), ("DPM++ 2M", "Exponential"), ("DDIM", "Automatic")]
-)
+    "sampler, scheduler",
+    [("Euler", "Karras"), ("DPM++ 2M", "Exponential"), ("DDIM", "Automatic"), ("UniPC", "Automatic"),
+     ("DPM fast", "Automatic")],
+)  # fmt: skip
 def test_img2img_is_what_the_page_said(host, picture, sampler, scheduler):
     host.arm(network="gaussian")
     before = told(host, sampler, scheduler, 20, 0.7, "img2img")

@@ -46,7 +46,8 @@ class Sampler:
         self.func = functools.wraps(function)(lambda *args, **kwargs: function(*args, **kwargs))
         self.func.__name__ = known
         inner = SimpleNamespace(alphas_cumprod=alphas_cumprod())
-        self.model_wrap_cfg = SimpleNamespace(inner_model=SimpleNamespace(inner_model=inner))
+        self.model_wrap = SimpleNamespace(inner_model=inner, sigmas=LOG_SIGMAS.exp())
+        self.model_wrap_cfg = SimpleNamespace(inner_model=self.model_wrap)
 
 
 class SigmasSampler(Sampler):
@@ -102,6 +103,27 @@ def ask(monkeypatch):
     )
 
 
+class UniPC:
+    """What is asked of the host's class, as A1111 and Forge have it."""
+
+    def __init__(self, model, schedule):
+        self.schedule = schedule
+
+    def get_time_steps(self, skip_type, t_T, t_0, N, device):
+        power = {"time_uniform": 1, "time_quadratic": 2}[skip_type]
+        return torch.linspace(t_T ** (1 / power), t_0 ** (1 / power), N + 1, dtype=torch.float64).pow(power)
+
+
+@pytest.fixture
+def unipc(monkeypatch):
+    """unipc(skip_type): a host that has UniPC's code where A1111 and Forge have it, and this option."""
+    schedule = lambda kind, alphas_cumprod: SimpleNamespace(total_N=len(alphas_cumprod), T=1.0)  # noqa: E731
+    module = SimpleNamespace(UniPC=UniPC, NoiseScheduleVP=schedule)
+    monkeypatch.setitem(sys.modules, "modules.models.diffusion.uni_pc", SimpleNamespace(uni_pc=module))
+    options = sys.modules["modules.shared"].opts
+    return lambda skip_type: monkeypatch.setattr(options, "uni_pc_skip_type", skip_type, raising=False)
+
+
 @pytest.mark.parametrize("scheduler", ["Karras", "Exponential"])
 def test_a_first_pass_has_the_whole_schedule(ask, scheduler):
     answer = ask("Euler", scheduler, 12)
@@ -133,18 +155,52 @@ def test_ddim_as_a_hires_pass_makes_one_step_less_than_its_levels(ask):
     assert answer["steps"] == 18 and answer["progress"][0] == pytest.approx(1 - 901 / 1000)
 
 
+@pytest.mark.parametrize("steps, groups", [(20, 7), (21, 8), (3, 2), (2, 1)])
+def test_dpm_fast_divides_the_models_whole_range_evenly_in_log(ask, steps, groups):
+    """20 evaluations are six steps of three and one of two; Karras has no say in a first pass."""
+    low, high = float(LOG_SIGMAS[0]), float(LOG_SIGMAS[-1])
+    expected = [progress_of(math.exp(high + i / groups * (low - high))) for i in range(groups)]
+    answer = ask("DPM fast", steps=steps)
+    assert answer["steps"] == groups and answer["progress"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_dpm_fast_as_a_hires_pass_divides_what_is_left_of_the_schedule(ask):
+    sigmas = levels("Karras", 20)[-14:]
+    first, last = math.log(sigmas[0]), math.log(sigmas[-1])
+    expected = [progress_of(math.exp(first + i / 5 * (last - first))) for i in range(5)]  # 3 3 3 3 2
+    answer = ask("DPM fast", "Karras", 14, 0.7, "hires pass")
+    assert answer["steps"] == 5 and answer["progress"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("skip_type, of_time", [("time_uniform", 1), ("time_quadratic", 2)])
+def test_unipc_goes_its_own_way_from_its_first_timestep_to_the_last(ask, unipc, skip_type, of_time):
+    """By the host's own code, here the paper's formulas: t from 1 to 1 / 1000, evenly or with evenly spaced roots."""
+    unipc(skip_type)
+    first, last = 1.0, 1 / 1000 ** (1 / of_time)
+    times = [(first + i / 20 * (last - first)) ** of_time for i in range(20)]
+    answer = ask("UniPC", steps=20)
+    assert answer["steps"] == 20 and answer["why"] == ""
+    assert answer["progress"] == pytest.approx([1 - (1000 * t - 1) / 1000 for t in times], abs=1e-6)
+
+
+def test_unipc_as_a_hires_pass_begins_at_the_timestep_that_it_is_given(ask, unipc):
+    unipc("time_uniform")
+    answer = ask("UniPC", "Karras", 10, 0.5, "hires pass")  # 20 steps, of which the host makes the timesteps of 9
+    first = (min(8 * 50 + 1, 999) + 1) / 1000
+    times = [first + i / 9 * (1 / 1000 - first) for i in range(9)]
+    assert answer["steps"] == 9
+    assert answer["progress"] == pytest.approx([1 - (1000 * t - 1) / 1000 for t in times], abs=1e-6)
+
+
+def test_unipc_of_a_host_that_keeps_it_elsewhere_is_said_to_be_unknown(ask):
+    answer = ask("UniPC", steps=20)
+    assert answer["progress"] is None and answer["why"] == "the WebUI does not say where its steps are"
+
+
 def test_what_nobody_knows_beforehand_is_not_said(ask):
     assert ask("DPM adaptive") == {
         "steps": None, "progress": None, "repeats": False, "why": "the sampler chooses its own number of steps",
     }  # fmt: skip
-    answer = ask("DPM fast", steps=20)
-    assert (answer["steps"], answer["progress"]) == (7, None)  # 20 evaluations: six of three and one of two
-    answer = ask("UniPC", steps=20)  # goes evenly between the first and the last of the timesteps that it is given
-    assert (answer["steps"], answer["progress"], answer["why"]) == (
-        20,
-        None,
-        "the sampler chooses its own noise levels",
-    )
     assert ask("Homemade")["progress"] is None and "Homemade" in ask("Homemade")["why"]
     assert ask("no such")["progress"] is None and ask("no such")["why"]
 

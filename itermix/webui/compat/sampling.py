@@ -100,4 +100,22 @@ def arguments(sampler: Any, scheduler: str, steps: int, strength: float | None, 
     sigmas = sigmas if left is None else sigmas[total - left :]
     if "sigmas" in inspect.signature(sampler.func).parameters:
         return {"sigmas": sigmas}
-    return {"n": len(sigmas) - 1, "sigma_min": sigmas[-2]}
+    if strength is None:  # these get the whole range of the model
+        trained = sampler.model_wrap.sigmas
+        return {"n": steps, "sigma_min": trained[0], "sigma_max": trained[-1]}
+    return {"n": len(sigmas) - 1, "sigma_min": sigmas[-2], "sigma_max": sigmas[0]}
+
+
+def unipc_timesteps(sampler: Any, timesteps: Tensor, is_first_pass: bool) -> list[float]:
+    """The timesteps that UniPC evaluates the model at: it takes count and range of its argument and goes its own way.
+
+    By the host's own code and options, as `unipc` in modules/sd_samplers_timesteps_impl.py calls it.
+    """
+    from modules.models.diffusion.uni_pc import uni_pc
+
+    abar = sampler.model_wrap_cfg.inner_model.inner_model.alphas_cumprod.cpu()
+    schedule = uni_pc.NoiseScheduleVP("discrete", alphas_cumprod=abar)
+    last, count = 1.0 / schedule.total_N, len(timesteps)
+    first = schedule.T if is_first_pass else (float(timesteps[-1]) + 1.0) / 1000.0
+    times = uni_pc.UniPC(None, schedule).get_time_steps(shared.opts.uni_pc_skip_type, first, last, count, "cpu")
+    return [(float(time) - last) * 1000.0 for time in times.flatten()[:count]]
