@@ -44,12 +44,13 @@ def test_mixing_is_claimed_where_something_was_mixed(host):
 
 
 def test_a_mask_that_leaves_nothing_to_be_painted_is_the_reason(host, picture):
-    body = dict(init_images=[as_base64(picture)], mask=as_base64(Image.new("L", (64, 64))), inpainting_fill=1)
-    assert_said(host.generate("img2img", ON, mask_blur=0, **body), "the mask leaves nothing to be painted")
+    mask = as_base64(Image.new("L", (64, 64)))
+    body = dict(init_images=[as_base64(picture)], mask=mask, mask_blur=0, inpainting_fill=1, inpaint_full_res=False)
+    assert_said(host.generate("img2img", ON, **body), "the mask leaves nothing to be painted")
 
 
 def test_interrupted_before_its_first_step_a_hires_pass_says_so(host):
-    host.post("/itermix-probe/disturb", {"how": "skip", "evaluation": 0, "passes": 1})
+    host.post("/itermix-probe/disturb", {"how": "interrupt", "evaluation": HIRES["steps"] - 1, "passes": 0})
     reason = "the pass was interrupted or skipped before a step was mixed"
     assert_said(host.generate(mixing=ON, **HIRES), reason)
 
