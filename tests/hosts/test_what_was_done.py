@@ -49,9 +49,12 @@ def test_a_mask_that_leaves_nothing_to_be_painted_is_the_reason(host, picture):
     assert_said(host.generate("img2img", ON, **body), "the mask leaves nothing to be painted")
 
 
-def test_interrupted_before_its_first_step_a_hires_pass_says_so(host):
-    host.post("/itermix-probe/disturb", {"how": "interrupt", "evaluation": HIRES["steps"] - 1, "passes": 0})
-    reason = "the pass was interrupted or skipped before a step was mixed"
+@pytest.mark.parametrize("how, reason", [
+    ("skip", "the pass was interrupted or skipped before a step was mixed"),
+    ("interrupt", "the run was interrupted before the pass that was to be mixed"),  # then there is no hires pass
+])  # fmt: skip
+def test_interrupted_in_the_first_pass_is_the_reason(host, how, reason):
+    host.post("/itermix-probe/disturb", {"how": how, "evaluation": 2, "passes": 0})
     assert_said(host.generate(mixing=ON, **HIRES), reason)
 
 

@@ -119,12 +119,14 @@ class Processing:
         return self._sample_img2img(c, uc) if hasattr(self, "init_images") else self._sample_txt2img(c, uc)
 
     def _sample_txt2img(self, c: Any, uc: Any) -> Any:
+        from modules import shared
+
         self.is_hr_pass = False
         self.sampler = Sampler(self.sampler_name, self)
         x = self.rng.next()
         self.scripts.process_before_every_sampling(p=self, x=x, noise=x, c=c, uc=uc)
         x = self.sampler.sample(self, x, c, uc)
-        if not self.enable_hr:
+        if not self.enable_hr or shared.state.interrupted:
             return x
         self.is_hr_pass = True
         self.sampler = Sampler(self.sampler_name, self)

@@ -53,11 +53,28 @@ def test_an_empty_mask_is_the_reason(fake, picture):
     says(fake.generate("img2img", ON, **body), "the mask leaves nothing to be painted")
 
 
-def test_interrupted_before_the_first_step_is_the_reason(fake, monkeypatch):
-    from modules import shared
+class Stop:
+    """The user's, in the first pass."""
 
-    monkeypatch.setattr(shared.state, "interrupted", True)
-    says(fake.generate(mixing=ON, **HIRES), "the pass was interrupted or skipped before a step was mixed")
+    def __init__(self, how):
+        self.how = how
+
+    def title(self):
+        return "stop"
+
+    def process_before_every_sampling(self, p, **more):
+        from modules import shared
+
+        setattr(shared.state, self.how, True)
+
+
+@pytest.mark.parametrize("how, reason", [
+    ("skipped", "the pass was interrupted or skipped before a step was mixed"),
+    ("interrupted", "the run was interrupted before the pass that was to be mixed"),  # then there is no hires pass
+])  # fmt: skip
+def test_interrupted_in_the_first_pass_is_the_reason(fake, monkeypatch, how, reason):
+    monkeypatch.setattr(fake, "others", [Stop(how)])
+    says(fake.generate(mixing=ON, **HIRES), reason)
 
 
 def test_a_first_pass_that_holds_no_numbers_was_not_encoded(fake, monkeypatch):

@@ -99,7 +99,7 @@ class IterativeMixing(scripts.Script):
             params[INFOTEXT_KEY] = self.settings_text
         else:
             params.pop(INFOTEXT_KEY, None)
-            params[NOT_DONE_KEY] = "; ".join(dict.fromkeys(state.outcome.reasons)) or "no pass was expected to be mixed"
+            params[NOT_DONE_KEY] = _why_not(state.outcome)
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         from itermix.webui.mixing import passes
@@ -141,6 +141,18 @@ def _image_saved(saved):
     from itermix.webui.mixing import trace
 
     trace.save_beside(saved)
+
+
+def _why_not(outcome):
+    """Why nothing was mixed into a batch."""
+    if outcome.reasons:
+        return "; ".join(dict.fromkeys(outcome.reasons))
+    from itermix.webui.compat import progress  # late: a host's start waits for every import
+
+    cut = "the run was interrupted before the pass that was to be mixed"
+    reason = cut if progress.is_interrupted() else "no pass was expected to be mixed"
+    log.info(f"nothing mixed: {reason}")  # no pass has said it
+    return reason
 
 
 def _is_claimed_by(sequence):
