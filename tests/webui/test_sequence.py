@@ -427,6 +427,36 @@ def test_the_grid_is_saved_where_the_host_saves_grids(fake, monkeypatch, tmp_pat
             assert np.array_equal(np.array(grid), made.pictures[0]) and grid.info["parameters"] == made.infotexts[0]
 
 
+@pytest.mark.parametrize("metadata", [True, False])
+@pytest.mark.parametrize("script", [{}, {"script": True}], ids=["plain", "sequence"])
+def test_the_grid_is_saved_by_the_options_of_the_request_as_the_hosts_own_is(
+    fake, monkeypatch, tmp_path, metadata, script
+):
+    from modules import shared
+
+    monkeypatch.setattr(shared.opts, "enable_pnginfo", not metadata)
+    options = {"grid_save": True, "grid_format": "webp", "grid_extended_filename": True, "enable_pnginfo": metadata}
+    body = dict(save_images=True, override_settings=options, outpath_grids=str(tmp_path))
+    made = sequence(fake, QUIET, **body) if script else fake.generate(n_iter=3, **body)
+    (name,) = files_in(tmp_path)
+    assert name == "grid-0000-1.webp"
+    with Image.open(tmp_path / name) as grid:
+        comment = grid.getexif().get_ifd(0x8769).get(0x9286, b"")
+    assert comment == (b"UNICODE\0" + made.infotexts[0].encode("utf-16-be") if metadata else b"")
+
+
+def test_a_fault_while_a_sequence_is_finished_is_the_requests(fake, monkeypatch):
+    """The always-on script's own would be logged, and the host go on with pictures that are no frames."""
+    from itermix.webui.sequence.results import Results
+
+    def broken(results, processed):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(Results, "_pick", broken)
+    with pytest.raises(MemoryError):
+        sequence(fake, QUIET)
+
+
 def test_a_resumed_sequence_goes_on_in_its_folder_to_a_film_of_all_frames(fake, monkeypatch, tmp_path):
     monkeypatch.setattr(fake, "others", [StopBefore(2)])
     saved(fake, tmp_path, {"video_format": "webp"})

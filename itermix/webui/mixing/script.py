@@ -131,6 +131,9 @@ class IterativeMixing(scripts.Script):
     def postprocess(self, p, processed, *args):
         from itermix.webui.mixing import passes
 
+        sequence = run_state.of(p).sequence
+        if sequence is not None:
+            sequence.finish(processed)
         self.encoded.clear()
         self.uploads.clear()
         passes.detach(p)

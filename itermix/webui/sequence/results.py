@@ -43,7 +43,7 @@ class Results:
         self._masks, self._grid = 0, pictures.Grid()
 
     def note_options(self) -> None:
-        """Now: options that only this request has are gone when the host hands the pictures over."""
+        """What the host is to do with the pictures, before it is told to leave some of it to us."""
         self._grid, self._masks = pictures.grid_wanted(self.p), pictures.masks_returned(self.p)
         self.p.do_not_save_grid = True  # the host would put frames into it that were given up
 

@@ -58,6 +58,7 @@ class Sequence:
         self.identity = ""
         self.host: WebUIHost | None = None
         self.latents: Frames | None = None
+        self.count: int | None = None  # of the pictures that are frames, when the sequence is finished
         self.made: Iterator[tuple[Job, Tensor | None]] = iter(())
 
     @property
@@ -85,10 +86,8 @@ class Sequence:
         finally:
             run_state.change(p, sequence=None)
             progress.show_nothing()
-        if self.latents is not None:
-            self.latents.settle()  # the host asks for no latent after the last one
-        report = self.latents.report.messages if self.latents else []
-        return processed, self.results.finish(processed, report)
+        self.finish(processed)
+        return processed, self.count
 
     def find_first_frame(self) -> None:
         """Where a resumed sequence goes on. Raises SettingsError."""
@@ -104,6 +103,16 @@ class Sequence:
             raise SettingsError(f"resume: {problem}") from None
 
     # --- what the host calls while it makes the pictures
+
+    def finish(self, processed: Any) -> None:
+        """Makes grid and films, once: while the host has the options of this request, by which it saves them."""
+        if self.count is not None:
+            return
+        report = []
+        if self.latents is not None:
+            self.latents.settle()  # the host asks for no latent after the last one
+            report = self.latents.report.messages
+        self.count = self.results.finish(processed, report)
 
     def setup_prompts(self) -> None:
         """Hires fix takes empty prompts from the list of all frames; the host's own scripts want text there.
