@@ -22,6 +22,7 @@ if importlib.util.find_spec("fastapi") is None:
 from modules import scripts  # noqa: E402
 
 from itermix.webui import api, xyz  # noqa: E402
+from itermix.webui.compat.page import PLOTS  # noqa: E402
 from itermix.webui.mixing.script import IterativeMixing  # noqa: E402
 from itermix.webui.sequence.script import LatentSequence  # noqa: E402
 
@@ -38,7 +39,7 @@ def axes():
     """The labels of the axes that are added to an X/Y/Z plot."""
     option = lambda label, *args, **kwargs: SimpleNamespace(label=label)  # noqa: E731
     plot = SimpleNamespace(axis_options=[], AxisOption=option, process_images=lambda p: None)
-    script_class = type("Script", (), {"__module__": xyz.MODULES[0]})
+    script_class = type("Script", (), {"__module__": PLOTS[0]})
     scripts.scripts_data.append(SimpleNamespace(module=plot, script_class=script_class))
     for _ in range(2):  # the host calls once more before the page is built
         xyz.register()
