@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
-from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from tools import localize
 from tools.document import marks
 
 ROOT = Path(__file__).parents[1]
-MODELS = {"mixing": (INFOTEXT_KEY, MixingSettings), "sequence": (SEQUENCE_KEY, SequenceSettings)}
+MODELS = {"mixing": MixingSettings, "sequence": SequenceSettings}
 TABLES = {"mixing": "controls", "sequence": "sequence controls"}
 # What is missing on purpose, and why. Nothing else may be.
 NOT_PASTED = {"reference_image"}  # a picture does not hold another one
@@ -22,9 +21,7 @@ NOT_WRITTEN = {"enabled", "reference_image", "resume"}  # the key says it; as ab
 WITHOUT_AXIS = {"reference_image", "resume"}  # a picture has no text; a plot goes on with no old sequence
 OTHER = {"switch": lambda field: not field.default, "text": lambda field: "0: x", "image": lambda field: "aGVsbG8="}
 FIELDS = [
-    pytest.param(part, field, id=f"{part}-{field.name}")
-    for part, (_, model) in MODELS.items()
-    for field in model.fields()
+    pytest.param(part, field, id=f"{part}-{field.name}") for part, model in MODELS.items() for field in model.fields()
 ]
 
 
@@ -50,20 +47,20 @@ def documented(part):
     return (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
 
 
-def shown_as(field, key):
+def shown_as(field, title):
     """The label on the page: the switch of a script is an accordion with the script's name."""
-    return key if field.name == "enabled" else field.label
+    return title if field.name == "enabled" else field.label
 
 
 @pytest.mark.parametrize("part, field", FIELDS)
 def test_a_field_is_on_every_surface(shown, part, field):
-    key, model = MODELS[part]
+    model = MODELS[part]
     names = [field.name for field in model.fields()]
-    label = shown_as(field, key)
+    label = shown_as(field, model.title)
     assert shown["page"][part][names.index(field.name)] == label, "page, and the order of the API's arguments"
     assert (label in shown["pasted"][part]) == (field.name not in NOT_PASTED), "paste-back"
     assert shown["schema"][part]["properties"][field.name]["title"] == field.label, "API schema"
-    axis = f"[{key}] {field.axis or field.label}"
+    axis = f"[{model.title}] {field.axis or field.label}"
     assert shown["axes"].count(axis) == (field.name not in WITHOUT_AXIS), "X/Y/Z plot"
     changed = model.from_dict({**model.defaults(), field.name: another_value(field)})
     assert (field.name in json.loads(changed.to_infotext())) == (field.name not in NOT_WRITTEN), "infotext"
@@ -74,10 +71,10 @@ def test_a_field_is_on_every_surface(shown, part, field):
 
 
 def test_no_surface_shows_more_than_the_fields(shown):
-    for part, (_, model) in MODELS.items():
+    for part, model in MODELS.items():
         assert len(shown["page"][part]) == len(model.fields())
         assert len(shown["pasted"][part]) == len(model.fields()) - len({f.name for f in model.fields()} & NOT_PASTED)
         assert set(shown["schema"][part]["properties"]) == {field.name for field in model.fields()} | {"preset"}
-    names = [field.name for _, model in MODELS.values() for field in model.fields()]
+    names = [field.name for model in MODELS.values() for field in model.fields()]
     assert len(shown["axes"]) == len(names) - len(WITHOUT_AXIS)
     assert shown["axes"][0] == "[Iterative Mixing] alpha_1"

@@ -21,14 +21,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
-from itermix.sequence import settings as sequence
+from itermix.mixing.settings import MixingSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "localizations"
 REFERENCE = "en_US"
 LANGUAGES = ("de_DE", "ja_JP", "zh_CN")
-MODELS: dict[str, type[Settings]] = {INFOTEXT_KEY: MixingSettings, sequence.INFOTEXT_KEY: sequence.SequenceSettings}
+MODELS: tuple[type[Settings], ...] = (MixingSettings, SequenceSettings)
 
 # The same in every language: names of things and of file formats.
 NAMES = {
@@ -44,7 +44,7 @@ OF_THE_HOST = {
 
 def keys() -> list[str]:
     """All texts that are to be translated, in the order of the page."""
-    found = [text for key, model in MODELS.items() for text in (key, *_texts_of(model))]
+    found = [text for model in MODELS for text in (model.title, *_texts_of(model))]
     found += [*page_texts()]
     return [text for text in dict.fromkeys(found) if text and text not in NAMES | OF_THE_HOST]
 
@@ -65,8 +65,8 @@ def axes(translated: dict[str, str]) -> dict[str, str]:
         return field.axis or label if label == field.label else label
 
     return {
-        axis_label(key, field): f"[{translated.get(key, key)}] {shown(field)}"
-        for key, model in MODELS.items()
+        axis_label(model, field): f"[{translated.get(model.title, model.title)}] {shown(field)}"
+        for model in MODELS
         for field in fields_with_axis(model)
     }
 
@@ -94,7 +94,7 @@ def page_texts() -> list[str]:
         file = Path(folder) / "presets.json"
         for tab in ("txt2img", "img2img"):
             build_mixing_accordion(tab, Presets(file, MixingSettings, "mixing"))
-        build_sequence_fields("txt2img", lambda *values: [], Presets(file, sequence.SequenceSettings, "sequence"))
+        build_sequence_fields("txt2img", lambda *values: [], Presets(file, SequenceSettings, "sequence"))
         shown += [DRAWN, *(title for title, _, _ in COLUMNS)]
         options.add()
     return shown

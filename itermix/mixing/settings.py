@@ -7,8 +7,6 @@ from typing import Any
 
 from itermix.settings import Infotext, Settings, SettingsError, choice, image, number, switch
 
-INFOTEXT_KEY = "Iterative Mixing"
-
 CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
 PROGRESS = ("noise level", "step")
 BLENDS = ("two bands", "low-pass", "linear", "slerp", "norm only")
@@ -25,8 +23,8 @@ MOST_TRACED = 20  # steps that a trace keeps of a pass
 class MixingSettings(Settings):
     """Settings of Iterative Mixing. Fractions are of the run: 0 its start, 1 its end."""
 
-    title = INFOTEXT_KEY
-    infotext_key = INFOTEXT_KEY
+    title = "Iterative Mixing"
+    infotext_key = "Iterative Mixing"
 
     enabled: bool = switch("Enable", False, "Mixes a noised reference latent into every sampling step.")
     alpha_1: float = number(

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from itermix.sequence.prompts import SPACINGS, read
 from itermix.settings import Infotext, Settings, SettingsError, choice, integer, number, switch, text
 
-INFOTEXT_KEY = "Latent Sequence"
-
 MOST_FRAMES = 1024
 SEED_MODES = ("increment", "decrement", "random", "fixed")
 SEED_KEYINGS = ("off", "sine", "modulo")
@@ -25,8 +23,8 @@ VIDEO_FORMATS = ("mp4", "webp", "gif", "none")
 class SequenceSettings(Settings):
     """Settings of Latent Sequence. Frames are counted from 0."""
 
-    title = INFOTEXT_KEY
-    infotext_key = INFOTEXT_KEY
+    title = "Latent Sequence"
+    infotext_key = "Latent Sequence"
 
     frames: int = integer("Frames", 12, 1, MOST_FRAMES, "How many frames are made, the first one included.")
     prompts: str = text(

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.pictures.saving import as_text
 from itermix.settings import SettingsError
 from itermix.studio.errors import StudioError
@@ -165,7 +165,7 @@ class Resolved(Request):
                 "Hires upscaler": self.hires_upscaler, "Hires steps": self.hires_steps or self.steps,
             }  # fmt: skip
         if self.mixing.enabled and is_mixed:
-            items[INFOTEXT_KEY] = _quoted(self.mixing.to_infotext())
+            items[MixingSettings.infotext_key] = _quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]
         return "\n".join([*head, ", ".join(f"{key}: {value}" for key, value in items.items())])
 

@@ -19,7 +19,7 @@ from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame, plan
 from itermix.sequence.run import SequenceReport, run
 from itermix.sequence.seeds import SEEDS
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.sequence.unsample import levels_upwards, unsample
 from itermix.studio import passes
 from itermix.studio.errors import Cancelled, StudioError
@@ -177,7 +177,7 @@ def frame_infotext(
     denoise = frame.denoise if before else None
     text = request.infotext(result.seed, size, model, before, denoise=denoise, is_mixed=result.is_mixed)
     written = json.dumps(settings.to_infotext())
-    return f"{text}, {INFOTEXT_KEY}: {written}, {INFOTEXT_KEY} frame: {frame.index}"
+    return f"{text}, {SequenceSettings.infotext_key}: {written}, {SequenceSettings.infotext_key} frame: {frame.index}"
 
 
 def _cond(conditioning: Conditioning) -> Cond:

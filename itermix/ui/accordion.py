@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.ui.curve import build_curve
 from itermix.ui.fields import build_field, build_help
@@ -55,7 +55,7 @@ def build_mixing_accordion(
     def build(names: tuple[str, ...]) -> None:
         built.update({name: build_field(fields[name], prefix, name not in without) for name in names})
 
-    with switch(values["enabled"], label=INFOTEXT_KEY, elem_id=prefix) as built["enabled"]:
+    with switch(values["enabled"], label=MixingSettings.title, elem_id=prefix) as built["enabled"]:
         if switch is not plain_switch:  # which says it beside its checkbox
             build_help(fields["enabled"].help)
         if without:

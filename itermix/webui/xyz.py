@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
-from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings, SettingsError
 from itermix.webui import run_state
@@ -38,8 +37,8 @@ def values_of(p: Any) -> dict[str, Any]:
     return run_state.of(p).mixing_axes
 
 
-def axis_label(key: str, field: Field) -> str:
-    return f"[{key}] {field.axis or field.label}"
+def axis_label(model: type[Settings], field: Field) -> str:
+    return f"[{model.title}] {field.axis or field.label}"
 
 
 def fields_with_axis(model: type[Settings]) -> list[Field]:
@@ -53,10 +52,9 @@ def _add() -> None:
     if plot is None:
         return
     present = {option.label for option in plot.axis_options}
-    parts = (INFOTEXT_KEY, MixingSettings, "mixing_axes"), (SEQUENCE_KEY, SequenceSettings, "sequence_axes")
-    for key, model, axes in parts:
+    for model, axes in ((MixingSettings, "mixing_axes"), (SequenceSettings, "sequence_axes")):
         for field in fields_with_axis(model):
-            label = axis_label(key, field)
+            label = axis_label(model, field)
             if label not in present:
                 plot.axis_options.append(_axis(plot, label, field, axes))
     if not hasattr(plot.process_images, OURS):

@@ -13,9 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from itermix.mixing.settings import INFOTEXT_KEY as MIXING
 from itermix.mixing.settings import MixingSettings
-from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field
 from tools.real_host import as_base64
@@ -59,11 +57,11 @@ def body(number: int) -> tuple[str, dict[str, Any]]:
         request.update(init_images=[PICTURE], denoising_strength=draw.choice((0.0, 0.5, 1.0)))
     elif draw.random() < 0.5:
         request.update(enable_hr=True, hr_scale=1.5, hr_upscaler="Latent", denoising_strength=0.7)
-    kind = draw.choice((MIXING, MIXING, SEQUENCE, "both"))
-    if kind != SEQUENCE:
-        request["alwayson_scripts"] = {MIXING: {"args": arguments(draw, MixingSettings)}}
-    if kind != MIXING:
-        request.update(script_name=SEQUENCE.lower(), script_args=arguments(draw, SequenceSettings))
+    kind = draw.choice((MixingSettings.title, MixingSettings.title, SequenceSettings.title, "both"))
+    if kind != SequenceSettings.title:
+        request["alwayson_scripts"] = {MixingSettings.title: {"args": arguments(draw, MixingSettings)}}
+    if kind != MixingSettings.title:
+        request.update(script_name=SequenceSettings.title.lower(), script_args=arguments(draw, SequenceSettings))
     return tab, request
 
 
@@ -71,7 +69,7 @@ def unread(body: dict[str, Any]) -> dict[str, Any]:
     """The request with its values where the host only repeats them: they go to a script that takes no arguments."""
     request = {key: value for key, value in body.items() if key != "script_name"}
     if "alwayson_scripts" in body:
-        request["alwayson_scripts"] = {"itermix probe": body["alwayson_scripts"][MIXING]}
+        request["alwayson_scripts"] = {"itermix probe": body["alwayson_scripts"][MixingSettings.title]}
     return request
 
 

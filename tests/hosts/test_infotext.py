@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from PIL import Image, PngImagePlugin
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
-from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from tests import infotext_of_host
 from tests.strategies import mixing_values, sequence_values
@@ -69,7 +68,7 @@ def test_the_accordions_fields_come_back_from_a_picture(host, values):
     shown = {**values, "enabled": True, "reference_image": None}
     made = arguments.read(as_on_the_page(MixingSettings, shown), {}, Uploads("reference_image")).settings
     expected = {name: value for name, value in shown.items() if name != "reference_image"}
-    assert pasted(MixingSettings, carried(host, INFOTEXT_KEY, made.to_infotext())) == expected
+    assert pasted(MixingSettings, carried(host, MixingSettings.infotext_key, made.to_infotext())) == expected
 
 
 @settings(**RANDOM)
@@ -78,12 +77,12 @@ def test_the_fields_of_a_sequence_come_back_from_a_picture(host, values):
     from itermix.webui.sequence.arguments import settings_of
 
     made = settings_of(as_on_the_page(SequenceSettings, values))
-    found = carried(host, SEQUENCE_KEY, made.to_infotext())
+    found = carried(host, SequenceSettings.infotext_key, made.to_infotext())
     assert pasted(SequenceSettings, found) == {**values, "resume": False}
 
 
-@pytest.mark.parametrize("model, key", [(MixingSettings, INFOTEXT_KEY), (SequenceSettings, SEQUENCE_KEY)])
-def test_a_picture_without_our_key_resets_every_field(model, key):
+@pytest.mark.parametrize("model", [MixingSettings, SequenceSettings])
+def test_a_picture_without_our_key_resets_every_field(model):
     expected = {field.name: field.default for field in model.fields() if field.kind != "image"}
     assert pasted(model, infotext_of_host.parsed(infotext_of_host.written(OTHER))) == expected
 
@@ -100,13 +99,13 @@ def said(caplog):
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{", "[]", '{"version": "new"}', '{"start": 0.9, "stop": 0.1}'])
 def test_a_damaged_value_resets_every_field_and_is_said_once(text, said):
-    found = pasted(MixingSettings, {INFOTEXT_KEY: text})
+    found = pasted(MixingSettings, {MixingSettings.infotext_key: text})
     assert found == {field.name: field.default for field in MixingSettings.fields() if field.kind != "image"}
     assert [message.split(": ")[1] for message in said()] == ["none of them are used"]
 
 
 def test_what_a_newer_itermix_wrote_is_used_as_far_as_it_is_known_and_said(said):
-    found = pasted(MixingSettings, {INFOTEXT_KEY: '{"alpha_1": 0.4, "tiles": 2, "version": 99}'})
+    found = pasted(MixingSettings, {MixingSettings.infotext_key: '{"alpha_1": 0.4, "tiles": 2, "version": 99}'})
     assert found["alpha_1"] == 0.4 and found["enabled"] is True
     newer, unknown = said()
     assert "newer itermix" in newer and "'tiles'" in unknown

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.sequence.plan import plan, table
 from itermix.sequence.settings import SequenceSettings
@@ -32,7 +32,7 @@ def mixed(host, picture, **settings):
 
 
 def settings_in(infotext):
-    value, _ = json.JSONDecoder().raw_decode(infotext.split(f"{INFOTEXT_KEY}: ")[1])
+    value, _ = json.JSONDecoder().raw_decode(infotext.split(f"{MixingSettings.infotext_key}: ")[1])
     return MixingSettings.from_infotext(value)
 
 
@@ -52,7 +52,7 @@ def test_a_field_beside_an_own_preset_wins(host, picture, presets):
 
 def test_a_name_that_nobody_saved_is_refused_with_the_built_in_ones(host, picture, presets):
     made = mixed(host, picture, preset="mine")
-    assert f"{INFOTEXT_KEY}: " not in made.infotexts[0].split("Steps")[1]
+    assert f"{MixingSettings.infotext_key}: " not in made.infotexts[0].split("Steps")[1]
     assert any("preset: 'mine' is not allowed" in line and '"Balanced"' in line for line in made.log)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
@@ -47,7 +47,7 @@ def test_twelve_frames_travel_between_three_prompts_and_come_out_as_a_video(host
     assert len(frames) == 12 and made.pictures[0].shape[1] > 64
     assert all(not np.array_equal(a, b) for a, b in zip(frames, frames[1:]))
     texts = made.infotexts[1:]
-    assert [int(text.split(f"{INFOTEXT_KEY} frame: ")[1].split(",")[0]) for text in texts] == list(range(12))
+    assert [int(text.split("Latent Sequence frame: ")[1].split(",")[0]) for text in texts] == list(range(12))
     assert [int(text.split("Seed: ")[1].split(",")[0]) for text in texts] == list(range(5, 17))
     assert texts[0].startswith("a cat") and texts[4].startswith("a dog") and texts[11].startswith("a red house")
     folder = folder_of(host)
@@ -68,7 +68,7 @@ def frames_same(a, b):
 def test_infotext_gives_the_settings_back(host):
     settings = SequenceSettings(frames=2, prompts='0: a "cat", (sat:1.2)\n1: b', denoise_seq=0.3, video_format="none")
     text = sequence(host, settings.to_dict()).infotexts[-1]
-    written, _ = json.JSONDecoder().raw_decode(text.split(f"{INFOTEXT_KEY}: ")[1])
+    written, _ = json.JSONDecoder().raw_decode(text.split(f"{SequenceSettings.infotext_key}: ")[1])
     assert SequenceSettings.from_infotext(written) == settings
 
 
@@ -171,7 +171,7 @@ def test_interrupted_and_resumed_it_gives_the_very_frames_of_an_uninterrupted_ru
 def test_what_cannot_be_is_refused_with_its_name(host, settings, message):
     sequence(host, {"frames": 2, "video_format": "none"}, seed=77)
     made = sequence(host, settings)
-    refused = made.info["extra_generation_params"][f"{INFOTEXT_KEY} refused"]
+    refused = made.info["extra_generation_params"][f"{SequenceSettings.infotext_key} refused"]
     assert message.replace('"', "") in refused.replace("'", "").replace('"', "")
     assert made.same_as(host.generate(steps=4, seed=5))
 

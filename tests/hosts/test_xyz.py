@@ -8,8 +8,7 @@ import urllib.error
 import numpy as np
 import pytest
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
-from itermix.sequence.settings import INFOTEXT_KEY as SEQUENCE_KEY
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from tests.hosts.plots import axes_of, plot
 
@@ -27,19 +26,19 @@ def quick(host, disarmed):
 
 
 def mixing_axis(name):
-    return next(
-        f"[{INFOTEXT_KEY}] {field.axis or field.label}" for field in MixingSettings.fields() if field.name == name
-    )
+    return axis(MixingSettings, name)
 
 
 def sequence_axis(name):
-    return next(
-        f"[{SEQUENCE_KEY}] {field.axis or field.label}" for field in SequenceSettings.fields() if field.name == name
-    )
+    return axis(SequenceSettings, name)
+
+
+def axis(model, name):
+    return next(f"[{model.title}] {field.axis or field.label}" for field in model.fields() if field.name == name)
 
 
 def ours(labels):
-    return [label for label in labels if label.startswith((f"[{INFOTEXT_KEY}]", f"[{SEQUENCE_KEY}]"))]
+    return [label for label in labels if label.startswith((f"[{MixingSettings.title}]", f"[{SequenceSettings.title}]"))]
 
 
 def cells(drawn):
@@ -47,8 +46,7 @@ def cells(drawn):
 
 
 def settings_in(infotext, model):
-    key = INFOTEXT_KEY if model is MixingSettings else SEQUENCE_KEY
-    value, _ = json.JSONDecoder().raw_decode(infotext.split(f"{key}: ")[1])
+    value, _ = json.JSONDecoder().raw_decode(infotext.split(f"{model.infotext_key}: ")[1])
     return model.from_infotext(value)
 
 
@@ -71,8 +69,8 @@ def sheet_of(frames, columns):
 def test_every_field_of_both_scripts_has_one_axis_and_alpha_1_is_the_first(host, tab):
     found = ours(axes_of(host, tab))
     wanted = [
-        f"[{key}] {field.axis or field.label}"
-        for key, model in ((INFOTEXT_KEY, MixingSettings), (SEQUENCE_KEY, SequenceSettings))
+        f"[{model.title}] {field.axis or field.label}"
+        for model in (MixingSettings, SequenceSettings)
         for field in model.fields()
         if field.name not in WITHOUT_AXIS
     ]
@@ -87,7 +85,7 @@ def test_choices_and_switches_are_taken_from_drop_downs_and_from_text(host, csv)
     assert settings_in(first[1], MixingSettings).blend == "low-pass"
     assert settings_in(second[1], MixingSettings).blend == "linear"
     plain = host.generate(**HIRES).pictures[-1]
-    assert all(INFOTEXT_KEY not in text and np.array_equal(picture, plain) for picture, text in off)
+    assert all(MixingSettings.infotext_key not in text and np.array_equal(picture, plain) for picture, text in off)
 
 
 @pytest.mark.parametrize("accordion", [{"enabled": False, "minimum": 0.1}, None], ids=["off", "untouched"])
@@ -149,7 +147,7 @@ def test_axes_of_both_scripts_meet_in_one_cell(host):
 def test_a_plot_without_an_axis_of_a_sequence_has_none(host):
     drawn = plot(host, ("Steps", "4, 5"))
     assert [picture.shape for picture, _ in cells(drawn)] == [(64, 64, 3)] * 2
-    assert all(SEQUENCE_KEY not in text for text in drawn.infotexts)
+    assert all(SequenceSettings.infotext_key not in text for text in drawn.infotexts)
 
 
 @pytest.mark.parametrize("axis, message", [

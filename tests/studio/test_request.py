@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from itermix.mixing.settings import INFOTEXT_KEY, MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.studio.errors import StudioError
 from itermix.studio.request import SAMPLERS, Request, Resolved
 
@@ -60,4 +60,4 @@ def test_a_models_name_that_would_end_the_value_is_quoted():
 def test_the_denoising_strength_is_the_one_that_is_taken(mixing, strength):
     text = dataclasses.replace(REQUEST, hires=2.0, mixing=mixing).infotext(0, (96, 128))
     assert f"Denoising strength: {strength}, Hires upscale: 2, Hires upscaler: latent, Hires steps: 20" in text
-    assert (INFOTEXT_KEY in text) == mixing.enabled
+    assert (MixingSettings.infotext_key in text) == mixing.enabled

@@ -40,6 +40,6 @@ def test_the_address_of_a_path_keeps_every_character(path, address):
 
 
 def test_the_mark_is_what_the_host_is_told():
-    from itermix.sequence.settings import INFOTEXT_KEY
+    from itermix.sequence.settings import SequenceSettings
 
-    assert f'const MARK = "{INFOTEXT_KEY} video: ";' in SCRIPT.read_text(encoding="utf-8")
+    assert f'const MARK = "{SequenceSettings.infotext_key} video: ";' in SCRIPT.read_text(encoding="utf-8")

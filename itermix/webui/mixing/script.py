@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modules import scripts
 
-from itermix.mixing.settings import INFOTEXT_KEY
+from itermix.mixing.settings import MixingSettings
 from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
@@ -15,7 +15,9 @@ from itermix.webui.compat import options as host_options
 from itermix.webui.log import log
 from itermix.webui.mixing import arguments
 
-REFUSED_KEY = f"{INFOTEXT_KEY} refused"  # in the infotext, where a client of the API finds it; nothing reads it back
+# In the infotext, where a client of the API finds them; nothing reads them back.
+KEY = MixingSettings.infotext_key
+REFUSED_KEY, NOT_DONE_KEY = f"{KEY} refused", f"{KEY} not done"  # why the settings, and why no pass, could be used
 
 
 def register() -> None:
@@ -27,9 +29,6 @@ def register() -> None:
     callbacks.on_image_saved(_image_saved)
 
 
-NOT_DONE_KEY = f"{INFOTEXT_KEY} not done"  # why, where nothing was mixed into a picture
-
-
 class IterativeMixing(scripts.Script):
     """Stateless but for the pictures that were decoded and encoded for the run under way."""
 
@@ -39,7 +38,7 @@ class IterativeMixing(scripts.Script):
         self.settings_text = None  # of the run under way
 
     def title(self):
-        return INFOTEXT_KEY
+        return MixingSettings.title
 
     def show(self, is_img2img):
         return scripts.AlwaysVisible
@@ -50,7 +49,7 @@ class IterativeMixing(scripts.Script):
         with unsaved():
             components = build_mixing_accordion(tab, presets.MIXING, options.first_mixing_settings(), switch)
         self.infotext_fields = infotext.fields(pasted(tab, components))
-        self.paste_field_names = [INFOTEXT_KEY]
+        self.paste_field_names = [KEY]
         return list(components.values())
 
     def before_process(self, p, *args):
@@ -67,21 +66,21 @@ class IterativeMixing(scripts.Script):
         self.encoded.clear()
         self.uploads.background = host_options.background()
         self.settings_text = None
-        for key in (INFOTEXT_KEY, REFUSED_KEY, NOT_DONE_KEY):  # of an earlier run: the cells of a plot share them
+        for key in (KEY, REFUSED_KEY, NOT_DONE_KEY):  # of an earlier run: the cells of a plot share them
             p.extra_generation_params.pop(key, None)
         try:
             request = arguments.read(args, xyz.values_of(p), self.uploads)
             if request is not None and request.uses_upload(has_own=processing.is_img2img(p)):
                 request.upload.picture()  # damaged data are refused now, not in the middle of the run
         except SettingsError as error:
-            text = f"{INFOTEXT_KEY} is off for this run: {error}"
+            text = f"{MixingSettings.title} is off for this run: {error}"
             log.error(text)
             p.comment(text)  # shown under the pictures
             p.extra_generation_params[REFUSED_KEY] = str(error)
             return
         if request is not None:
             self.settings_text = request.settings.to_infotext()
-            p.extra_generation_params[INFOTEXT_KEY] = self.settings_text
+            p.extra_generation_params[KEY] = self.settings_text
 
     def process_batch(self, p, *args, **kwargs):
         """The infotext of a batch says that it is mixed until it is known what has come of it."""
@@ -96,9 +95,9 @@ class IterativeMixing(scripts.Script):
         if self.settings_text is None:
             return
         if state.outcome.is_mixed or _is_claimed_by(state.sequence):
-            params[INFOTEXT_KEY] = self.settings_text
+            params[KEY] = self.settings_text
         else:
-            params.pop(INFOTEXT_KEY, None)
+            params.pop(KEY, None)
             params[NOT_DONE_KEY] = _why_not(state.outcome)
 
     def process_before_every_sampling(self, p, *args, **kwargs):

@@ -19,7 +19,7 @@ from PIL import Image
 from itermix.pictures import films as film_files
 from itermix.pictures import frames as frame_files
 from itermix.pictures.reel import Timing
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import pictures
 from itermix.webui.log import log
 
@@ -105,7 +105,7 @@ class Files:
             self.messages += written.messages
             films += written.files
         for film in films:
-            log.info(f"{INFOTEXT_KEY}: {film}")
+            log.info(f"{SequenceSettings.title}: {film}")
         return films
 
     def report(self) -> None:

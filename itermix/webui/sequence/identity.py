@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from itermix.mixing.settings import INFOTEXT_KEY as MIXING_KEY
-from itermix.sequence.settings import INFOTEXT_KEY
+from itermix.mixing.settings import MixingSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import options as host_options
 
 ATTRIBUTES = (  # of the processing object
@@ -31,7 +31,7 @@ OPTIONS = (  # of the host's settings
     "sdxl_crop_left", "token_merging_ratio", "token_merging_ratio_img2img", "token_merging_ratio_hr", "tiling",
     "sd_vae_encode_method", "img2img_background_color", "fp8_storage", "upcast_attn",
 )  # fmt: skip
-PASSING = (INFOTEXT_KEY, "Script")  # of the parameters: what is in the plan
+PASSING = (SequenceSettings.infotext_key, "Script")  # of the parameters: what is in the plan
 
 
 def identity(p: Any, prompts: Any) -> str:
@@ -52,9 +52,9 @@ def identity(p: Any, prompts: Any) -> str:
 
 def _mixing(p: Any) -> list[Any]:
     """What Iterative Mixing was given, pictures by their checksum; nothing where it is off."""
-    if MIXING_KEY not in p.extra_generation_params:
+    if MixingSettings.infotext_key not in p.extra_generation_params:
         return []
-    script = next((script for script in p.scripts.alwayson_scripts if script.title() == MIXING_KEY), None)
+    script = next((script for script in p.scripts.alwayson_scripts if script.title() == MixingSettings.title), None)
     return [] if script is None else [_short(value) for value in p.script_args[script.args_from : script.args_to]]
 
 

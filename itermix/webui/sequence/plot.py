@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 from itermix.pictures.frames import within
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import pictures, processing, progress
 from itermix.webui.sequence import request
 from itermix.webui.sequence.arguments import settings_of
@@ -49,7 +49,7 @@ def _cells_left(p: Any) -> int:
 
 def _fields_of(p: Any) -> dict[str, Any]:
     """What the fields of Latent Sequence say, which are there though another script is chosen."""
-    script = next(script for script in p.scripts.selectable_scripts if script.title() == INFOTEXT_KEY)
+    script = next(script for script in p.scripts.selectable_scripts if script.title() == SequenceSettings.title)
     return settings_of(tuple(p.script_args[script.args_from : script.args_to])).to_dict()
 
 

@@ -10,21 +10,21 @@ from typing import Any
 from PIL import Image
 
 from itermix.pictures import frames as frame_files
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import pictures
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 
-VIDEO_KEY = f"{INFOTEXT_KEY} video"
+VIDEO_KEY = f"{SequenceSettings.infotext_key} video"
 DATA_KEY = f"{VIDEO_KEY} data"  # the files themselves, as base64, where the API asked for them
-MESSAGES_KEY = f"{INFOTEXT_KEY} messages"  # what went otherwise than asked, for a client of the API
+MESSAGES_KEY = f"{SequenceSettings.infotext_key} messages"  # what went otherwise than asked, for a client of the API
 GRID_PIXELS = 32 * 2**20  # the grid of a long sequence shows its frames smaller
 
 
 def say(processed: Any, message: str) -> None:
     """In the log, under the pictures, and in the API's answer."""
-    log.warning(f"{INFOTEXT_KEY}: {message}")
-    processed.comments += f"{INFOTEXT_KEY}: {message}\n"
+    log.warning(f"{SequenceSettings.title}: {message}")
+    processed.comments += f"{SequenceSettings.title}: {message}\n"
     params = processed.extra_generation_params
     params[MESSAGES_KEY] = [*params.get(MESSAGES_KEY, []), message]
 
@@ -73,7 +73,7 @@ class Results:
         self.files.report()
         for message in self.messages + messages:
             say(processed, message)
-        log.info(f"{INFOTEXT_KEY}: {frames // batch} of {self.count} frames{self._place()}")
+        log.info(f"{SequenceSettings.title}: {frames // batch} of {self.count} frames{self._place()}")
         return frames
 
     def _try(self, what: str, make: Callable, processed: Any, frames: int) -> None:

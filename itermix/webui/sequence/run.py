@@ -19,7 +19,7 @@ from itermix.sequence.host import Job
 from itermix.sequence.plan import Frame
 from itermix.sequence.run import Frames
 from itermix.sequence.seeds import SEEDS
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
 from itermix.webui import run_state
@@ -31,7 +31,7 @@ from itermix.webui.sequence.identity import identity
 from itermix.webui.sequence.prompts import PreparedPrompts
 from itermix.webui.sequence.results import Results
 
-FRAME_KEY = f"{INFOTEXT_KEY} frame"
+FRAME_KEY = f"{SequenceSettings.infotext_key} frame"
 LONGEST_ERROR = 400  # characters
 STATE = "last-sequence.state"
 # Of the processing object: one entry for each picture.
@@ -77,7 +77,8 @@ class Sequence:
         a seed may depend on its place.
         """
         p = self.p
-        p.extra_generation_params = {**p.extra_generation_params, INFOTEXT_KEY: self.settings.to_infotext()}
+        own = {SequenceSettings.infotext_key: self.settings.to_infotext()}
+        p.extra_generation_params = {**p.extra_generation_params, **own}
         ask_for(p, self.frames)
         run_state.change(p, sequence=self)
         try:
@@ -162,7 +163,7 @@ class Sequence:
             return self._stand_in(is_last=True)
         except Exception as error:
             if self.host.last is None:  # nothing is lost: the host's own way with it, which in Forge is silent
-                message = f"{INFOTEXT_KEY}: stopped in its first frame by {type(error).__name__}: {error}"
+                message = f"{SequenceSettings.title}: stopped in its first frame by {type(error).__name__}: {error}"
                 log.error(message[:LONGEST_ERROR])
                 raise
             self.messages.append(f"stopped by {type(error).__name__}: {error}"[:LONGEST_ERROR])

@@ -6,7 +6,7 @@ from typing import Any
 
 from modules import scripts
 
-from itermix.sequence.settings import INFOTEXT_KEY, SequenceSettings
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.sequence import build_sequence_fields
 from itermix.ui.unsaved import unsaved
@@ -14,19 +14,19 @@ from itermix.webui import infotext, options, presets
 from itermix.webui.log import log
 from itermix.webui.sequence.arguments import asked_for_video, given, settings_of
 
-REFUSED_KEY = f"{INFOTEXT_KEY} refused"  # nothing reads it back
+REFUSED_KEY = f"{SequenceSettings.infotext_key} refused"  # nothing reads it back
 
 
 class LatentSequence(scripts.Script):
     def title(self):
-        return INFOTEXT_KEY
+        return SequenceSettings.title
 
     def ui(self, is_img2img):
         tab = "img2img" if is_img2img else "txt2img"
         with unsaved():
             components = build_sequence_fields(tab, plan_rows, presets.SEQUENCE, options.first_sequence_settings())
         self.infotext_fields = infotext.fields(components, SequenceSettings)
-        self.paste_field_names = [INFOTEXT_KEY]
+        self.paste_field_names = [SequenceSettings.infotext_key]
         return list(components.values())
 
     def run(self, p, *args):
@@ -43,7 +43,7 @@ class LatentSequence(scripts.Script):
 
 def say_refused(p: Any, error: SettingsError) -> None:
     """As Iterative Mixing does it: in the log, under the picture, in its infotext and so in the API's answer."""
-    text = f"{INFOTEXT_KEY} is off for this run: {error}"
+    text = f"{SequenceSettings.title} is off for this run: {error}"
     log.error(text)
     p.comment(text)
     p.extra_generation_params[REFUSED_KEY] = str(error)
