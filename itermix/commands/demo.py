@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ SUBJECTS = (
     "blue fish on a yellow background",
 )
 SHOWN, SHOWN_QUICKLY = 4, 2  # subjects where none are named, with --full and without
+IN_TIME = 90.0  # seconds from the start in which a further subject has to be done, where nobody has asked for it
 SCALE = 2
 STRENGTHS = (0.4, 0.7)
 ALPHAS = (0.1, MixingSettings().alpha_1, 2.0)
@@ -76,6 +78,7 @@ def parser() -> Parser:
 
 def demo(options: argparse.Namespace) -> None:
     """Makes the sheet, and writes it after each row of it. Raises StudioError."""
+    started = time.monotonic()
     requests = requests_of(options)
     command_line.require_writable(options.out)
     command_line.require_model(options)
@@ -85,13 +88,22 @@ def demo(options: argparse.Namespace) -> None:
     bar = Bar([work for request in resolved for work in work_of(request, options.full)])
     rows: list[list[Image.Image]] = []
     for request in resolved:
+        begun = time.monotonic()
         rows.append(pictures_of(studio, request, bar, options.full))
         save(options.out, resolved[: len(rows)], rows, options.full)
+        if len(rows) < len(resolved) and not is_in_time(options, time.monotonic() - started, time.monotonic() - begun):
+            print("\nthis machine is busy or slow, so the sheet ends here", file=sys.stderr, flush=True)
+            break
         if len(rows) == 1 < len(resolved) and not sys.stderr.isatty():
             print(f"the first row is in {options.out.absolute()}", file=sys.stderr, flush=True)
     print(f"the sheet is {options.out.absolute()}")
     if not options.full:
         print("`python3 -m itermix demo --full` makes more of it: more subjects, and more values of alpha_1")
+
+
+def is_in_time(options: argparse.Namespace, passed: float, row: float) -> bool:
+    """Whether the next row is to be made, which takes as long as the one before it, in seconds."""
+    return bool(options.full or options.subjects) or passed + row <= IN_TIME
 
 
 def requests_of(options: argparse.Namespace) -> list[Request]:

@@ -100,6 +100,28 @@ def test_the_sheet_of_a_minute_has_the_four_that_tell_most(folders, tmp_path, mo
     assert f"the first row is in {tmp_path / 's.png'}\n" in err and "8/8 duck: " in err
 
 
+@pytest.mark.parametrize("seconds, more, rows", [
+    (20.0, [], 2), (44.0, [], 2), (46.0, [], 1), (300.0, [], 1), (300.0, ["--full"], 4),
+    (300.0, ["--subjects", "a", "b", "c"], 3),
+], ids=str)  # fmt: skip
+def test_a_busy_machine_makes_the_first_row_alone_unless_more_is_asked_for(
+    seconds, more, rows, folders, tmp_path, monkeypatch, capsys
+):
+    """Each row takes so long; a second one that would not be done within a minute and a half is not begun."""
+    now, saved = [0.0], []
+
+    def pictures_of(*_):
+        now[0] += seconds
+        return []
+
+    monkeypatch.setattr(demo.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(demo, "pictures_of", pictures_of)
+    monkeypatch.setattr(demo, "save", lambda path, requests, made, full: saved.append(len(requests)))
+    code, out, err = run(capsys, folders, tmp_path / "s.png", "--no-browser", *more)
+    assert code == 0 and saved == list(range(1, rows + 1)) and "the sheet is " in out
+    assert ("this machine is busy or slow" in err) == (rows == 1)
+
+
 @pytest.fixture
 def page(monkeypatch):
     """What the page was opened with."""
