@@ -4,11 +4,13 @@ import json
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.oracle_arrays import Arrays
 from tests.sequence import recorded
 from tests.sequence.test_node_runs import NODES, array_name
-from tools.shrink_oracle import OUT, SHRUNK, WHOLE, covering
+from tools.shrink_oracle import OUT, SHRUNK, WHOLE, covering, stored_once
 
 WITH_LATENTS = ("v1_s0_", "v2_increment_", "v2_fixed_")  # of the others the checksums alone were recorded
 
@@ -37,6 +39,17 @@ def test_covering_keeps_as_few_as_show_every_pair():
     full = [f"{a}_{b}_{c}" for a in "xy" for b in "uv" for c in "01"]
     assert len(covering(full)) == 4  # half of 2 x 2 x 2
     assert covering(["a_b", "a_b"]) == ["a_b"]
+
+
+def test_equal_arrays_are_stored_once_and_read_under_every_name(tmp_path):
+    one = np.array([0.0, 1.0])
+    given = {"a": one, "b": one.copy(), "c": -one, "d": one.astype(np.float32), "e": np.array([np.nan]), "f": one}
+    stored = stored_once(given)
+    assert set(stored) == {"a", "c", "d", "e", "same_as"}  # -0.0 and float32 are other numbers
+    np.savez_compressed(tmp_path / "file.npz", **stored)
+    read = Arrays("file", tmp_path)
+    assert set(read) == set(given)
+    assert all(read[name].tobytes() == array.tobytes() for name, array in given.items())
 
 
 def test_no_record_names_a_path_of_a_machine():

@@ -1,8 +1,8 @@
 """Makes tests/oracle, what the tests read, from the full recorded numbers: `python -m tools.shrink_oracle FULL`.
 
 Nothing is rounded: fewer runs, steps and weights are kept, in the precision in which they were recorded, and every
-option of every node is in at least one of them. The names are those of the full files, so the tests run on either
-(ITERMIX_ORACLE=FULL). `--check` only compares.
+option of every node is in at least one of them. Of arrays that are equal one is stored, with the others' names beside
+it. The names are those of the full files, so the tests run on either (ITERMIX_ORACLE=FULL). `--check` only compares.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def sequence_latents(full: Arrays) -> Arrays:
 
 
 def demofusion(full: Arrays) -> Arrays:
-    """The curve over the timesteps."""
-    return {name: full[name] for name in full if re.match(r"README|timesteps_|diffusers_c1_", name)}
+    """All of it."""
+    return full
 
 
 SHRUNK: dict[str, Callable[[Arrays], Arrays]] = {
@@ -89,6 +89,19 @@ SHRUNK: dict[str, Callable[[Arrays], Arrays]] = {
         demofusion,
     )
 }
+
+
+def stored_once(arrays: Arrays) -> Arrays:
+    """One of all that are equal to the bit; "same_as" has the names of the others, each with that of the one kept."""
+    first: dict[tuple, str] = {}
+    same = []
+    for name, array in arrays.items():
+        earlier = first.setdefault((array.dtype.str, array.shape, array.tobytes()), name)
+        if earlier != name:
+            same.append((name, earlier))
+    doubled = dict(same)
+    kept = {name: array for name, array in arrays.items() if name not in doubled}
+    return {**kept, "same_as": np.array(same)} if same else kept
 
 
 def covering(names: list[str]) -> list[str]:
@@ -109,7 +122,8 @@ def write(full: Path, out: Path) -> None:
         shutil.copyfile(full / name, out / name)
     for name, shrink in SHRUNK.items():
         with np.load(full / f"{name}.npz") as file:
-            np.savez_compressed(out / f"{name}.npz", **shrink({key: file[key] for key in file.files}))
+            arrays = shrink({key: file[key] for key in file.files})
+        np.savez_compressed(out / f"{name}.npz", **stored_once(arrays))
 
 
 def main(arguments: list[str] | None = None) -> int:

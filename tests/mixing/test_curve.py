@@ -42,9 +42,20 @@ def test_cosine_curve_over_the_timesteps_is_demofusions_own(oracle, steps):
     noising = VP(alphas_cumprod())
     timesteps = file[f"timesteps_leading_n{steps}"].tolist()
     u = torch.tensor([noising.progress(t) for t in timesteps], dtype=torch.float64)
-    settings = MixingSettings(curve="cosine", alpha_1=3.0, progress="noise level")
-    own = torch.from_numpy(file[f"diffusers_c1_n{steps}"])
-    assert_close(curve.weights(settings, steps, u), own, rtol=0, atol=1e-9)
+    for alpha, name in ((3.0, "c1"), (1.0, "cf"), (1.0, "c2")):
+        settings = MixingSettings(curve="cosine", alpha_1=alpha, progress="noise level")
+        own = torch.from_numpy(file[f"diffusers_{name}_n{steps}"])
+        assert_close(curve.weights(settings, steps, u), own, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("steps", [20, 50])
+@pytest.mark.parametrize("alpha, name", [(1.0, "cf"), (3.0, "c1")])
+def test_cosine_curve_over_the_steps_is_that_of_demofusions_port_one_step_later(oracle, steps, alpha, name):
+    """The port for A1111 counts a step when it has begun, and so has let go of the reference in the last one."""
+    port = torch.from_numpy(oracle("demofusion")[f"port_{name}_n{steps}_strength0.85"])
+    settings = MixingSettings(curve="cosine", alpha_1=alpha, progress="step")
+    assert_close(curve.weights(settings, len(port))[1:], port[:-1], rtol=0, atol=1e-12)
+    assert port[-1] == pytest.approx(0.0, abs=1e-12)
 
 
 @pytest.mark.parametrize("steps", [5, 20])

@@ -44,7 +44,7 @@ class PacksRounding(PacksWeights):
 @pytest.fixture(scope="module")
 def recorded(oracle):
     file = oracle("iterative_mixing_euler")
-    arrays = {name: torch.from_numpy(file[name]) for name in file.files if name != "README"}
+    arrays = {name: torch.from_numpy(array) for name, array in file.items() if name != "README"}
     return {"kept_steps": torch.arange(STEPS), **arrays}
 
 

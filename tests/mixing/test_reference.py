@@ -1,14 +1,13 @@
 import re
 
-import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
 from itermix.mixing.noising import Flow
 from itermix.mixing.reference import FreshNoise, SharedNoise, batch_unsample, noised_trajectory
-from tests.conftest import ORACLE
 from tests.mixing.recorded import RecordedNoise
+from tests.oracle_arrays import Arrays
 
 SCHEDULES = ["karras", "normal", "exponential"]
 SCALES = ["1.0", "0.18215", "0.13025"]
@@ -48,9 +47,8 @@ def test_batch_unsampler_levels_are_the_packs_clean_first(oracle, schedule, scal
 
 def recorded_latents():
     """(schedule, scale) of each recorded stack of the Batch Unsampler's latents."""
-    with np.load(ORACLE / "noised_trajectory.npz") as file:
-        found = (re.fullmatch(r"bu_z_(\w+)_n10_sf(.+)", name) for name in file.files)
-        return [match.groups() for match in found if match]
+    found = (re.fullmatch(r"bu_z_(\w+)_n10_sf(.+)", name) for name in Arrays("noised_trajectory"))
+    return [match.groups() for match in found if match]
 
 
 def test_every_schedule_and_every_latent_scale_is_among_the_recorded_latents():

@@ -5,12 +5,11 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 import torch
 
 from itermix.sequence.conditioning import Conditioning
 from itermix.sequence.settings import SequenceSettings
-from tests.conftest import ORACLE
+from tests.oracle_arrays import ORACLE, Arrays
 
 V1, V2 = "KSampler Sequence", "KSampler Sequence (v2)"
 BLENDS = {None: "off", "Blend": "blend", "Slerp": "slerp", "Cosine Interp": "cosine"}
@@ -93,8 +92,7 @@ ENDS = {"crossattn": "", "vector": "_pooled"}
 @lru_cache(maxsize=1)
 def latents():
     """All arrays by name."""
-    with np.load(ORACLE / "sequence_latents.npz") as file:
-        return {name: file[name] for name in file.files}
+    return dict(Arrays("sequence_latents"))
 
 
 def seed_of(call):

@@ -9,7 +9,6 @@ import math
 from functools import lru_cache
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -19,7 +18,7 @@ from itermix.sequence.conditioning import Conditioning
 from itermix.sequence.plan import plan
 from itermix.sequence.run import run
 from itermix.sequence.settings import SequenceSettings
-from tests.conftest import ORACLE
+from tests.oracle_arrays import ORACLE, Arrays
 from tests.sequence.hosts import Log
 from tests.sequence.recorded import V1, V2
 
@@ -29,8 +28,8 @@ ROUNDING = 5e-6  # of 12 frames in float32, one after the other
 
 @lru_cache(maxsize=1)
 def arrays():
-    with np.load(ORACLE / "sequence_end_to_end.npz") as file:
-        return {name: torch.from_numpy(file[name]).double() for name in file.files if name != "README"}
+    arrays = Arrays("sequence_end_to_end")
+    return {name: torch.from_numpy(array).double() for name, array in arrays.items() if name != "README"}
 
 
 def recorded_frames(case):

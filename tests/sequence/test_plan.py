@@ -15,7 +15,7 @@ from itermix.sequence.plan import plan, table
 from itermix.sequence.prompts import SPACINGS, numbered, read, spaced
 from itermix.sequence.settings import SEED_KEYINGS, SEED_MODES
 from itermix.settings import SettingsError
-from tests.conftest import ORACLE
+from tests.oracle_arrays import ORACLE
 
 Settings = itermix.SequenceSettings
 SEEDS = st.integers(0, 2**64 - 1)
