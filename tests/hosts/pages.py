@@ -109,6 +109,12 @@ def switch_mixing(page, on):
     page.locator(SWITCH).first.set_checked(on)
 
 
+def wait_for_switch(page, on):
+    page.wait_for_function(
+        "([element, on]) => element.checked === on", arg=[page.locator(SWITCH).first.element_handle(), on]
+    )
+
+
 def open_hires(page):
     """Switches hires fix on: a checkbox in the accordion's head on both hosts."""
     page.locator("#txt2img_hr-visible-checkbox, #txt2img_hr input[type=checkbox]").first.check()

@@ -12,7 +12,6 @@ import torch
 from itermix.mixing import curve
 from itermix.mixing.settings import MixingSettings
 from tests.hosts.pages import (
-    SWITCH,
     TAB,
     ask_for_little,
     choose,
@@ -29,6 +28,7 @@ from tests.hosts.pages import (
     switch_mixing,
     wait_for_choice,
     wait_for_number,
+    wait_for_switch,
 )
 from tools.real_host import READY
 
@@ -65,12 +65,11 @@ def test_the_infotext_under_a_picture_pasted_back_restores_the_fields(host, page
     info = generate(page)
     load(page, host.url)
     paste(page, info)
-    open_accordion(page, TAB)
+    wait_for_switch(page, True)
     wait_for_number(page, f"{TAB}_minimum", 0.25)
     wait_for_number(page, f"{TAB}_alpha_1", MixingSettings.presets()["Node pack"]["alpha_1"])
     for name in ("curve", "blend", "progress", "noise", "timing"):
         wait_for_choice(page, f"{TAB}_{name}", MixingSettings.presets()["Node pack"][name])
-    assert page.locator(SWITCH).first.is_checked()
     assert not page.faults
 
 
@@ -78,10 +77,10 @@ def test_pasting_infotext_restores_the_fields_and_resets_the_others(page):
     open_accordion(page, TAB)
     paste(page, infotext(Iterative_Mixing='{\\"alpha_1\\": 1.5, \\"minimum\\": 0.25}'))
     wait_for_number(page, f"{TAB}_alpha_1", 1.5)
-    assert page.locator(SWITCH).first.is_checked()
+    wait_for_switch(page, True)
     paste(page, infotext())
     wait_for_number(page, f"{TAB}_alpha_1", MixingSettings().alpha_1)
-    assert not page.locator(SWITCH).first.is_checked()
+    wait_for_switch(page, False)
     assert not page.faults
 
 
