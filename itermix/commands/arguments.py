@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from itermix import files
 from itermix.commands.parser import Parser, number, say, whole
+from itermix.pictures import limits
 from itermix.pictures.saving import format_of
 from itermix.settings import json_object, read_json
 from itermix.studio import loading
@@ -53,6 +54,14 @@ def add_request(parser: Parser, without: tuple[str, ...] = ()) -> None:
     parser.add_argument("--mask", help="with --image: a picture, white where that is to change")
     parser.add_argument("--mixing", help="Iterative Mixing's settings as a JSON object; without it nothing is mixed")
     parser.add_argument("--settings", help="JSON file with the run's settings")
+
+
+def require_size(out: str, request: Request) -> None:
+    """Refuses a picture that its file's format cannot hold, as far as its size is known. Raises StudioError."""
+    size = round(request.width * request.hires), round(request.height * request.hires)
+    problem = limits.of_picture(format_of(out), size)
+    if problem:
+        raise StudioError(f"out: {problem}")
 
 
 def values_of(options: argparse.Namespace) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itermix.commands import arguments as command_line
-from itermix.commands.parser import Parser, number, run, whole
+from itermix.commands.parser import Parser, number, run, say, whole
 from itermix.commands.progress import Bar
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.request import Request, Resolved
@@ -123,7 +123,8 @@ def save(path: Path, requests: list[Resolved], rows: list[list[Image.Image]], is
     columns = [name for _, _, variants in ways(requests[0], is_full) for name, _ in variants]
     made = sheet.composed(TITLE, SENTENCE, columns, [request.prompt for request in requests], rows, groups)
     size = requests[0].height, requests[0].width
-    pictures.write(path, made, requests[0].infotext(requests[0].seed, size))
+    for line in pictures.write_sheet(path, made, requests[0].infotext(requests[0].seed, size)):
+        say(line)
 
 
 def work_of(request: Resolved, is_full: bool) -> list[float]:

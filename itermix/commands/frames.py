@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itermix.commands.interrupts import Interrupts
+from itermix.commands.parser import say
 from itermix.commands.progress import show
+from itermix.pictures import limits
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import Cancelled, StudioError
@@ -77,6 +79,8 @@ def render(
     from itermix.studio.sequence import init_of, make_sequence
 
     out = Path(options.out)
+    for line in limits.of_film(settings.video_format, settings.fps):
+        say(line)
     writer = Writer(request, settings, source, out, options.checkpoint)
     with Interrupts() as interrupts:
         try:
@@ -110,6 +114,7 @@ class Writer:
         self.request, self.settings, self.source, self.out = request, settings, source, out
         self.model = loading.name_of(checkpoint)
         self.done, self.is_mixed = 0, False
+        self.is_complete = True  # whether each frame's file holds its parameters
 
     def write(self, frame: Frame, result: Result) -> None:
         from itermix.studio import pictures
@@ -117,7 +122,10 @@ class Writer:
 
         path = frame_file(self.out, frame.index)
         text = frame_infotext(self.request, self.settings, self.source, self.model, frame, result)
-        pictures.write(path, result.picture, text)
+        lost = pictures.write(path, result.picture, text)
+        if lost and self.is_complete:  # of the first one: they are all alike
+            say(lost[0])
+        self.is_complete = not lost
         self.done, self.is_mixed = frame.index + 1, self.is_mixed or result.is_mixed
         print(path, flush=True)
 
@@ -131,8 +139,10 @@ def finish(writer: Writer, report: SequenceReport, settings: SequenceSettings, o
         return False
     files = [frame_file(out, index) for index in range(report.next)]
     film = films.save_film(files, out.with_suffix(""), settings.video_format, Timing.of(settings))
+    said = limits.of_film(settings.video_format, settings.fps)
     for line in film.messages:
-        print(line, file=sys.stderr)
+        if line not in said:
+            say(line)
     for path in film.files:
         print(path)
     return bool(film.files) or settings.video_format == "none"

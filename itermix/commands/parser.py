@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from itermix.pictures.saving import as_text
+from itermix.pictures.exif import as_text
 from itermix.settings import SettingsError, shown
 from itermix.settings.fields import has_surrogate
 from itermix.studio.errors import Cancelled, StudioError

@@ -88,6 +88,7 @@ def checked(options: argparse.Namespace) -> tuple[Request, SequenceSettings | No
     sequence = frames.settings_of(options)
     if sequence is not None:
         frames.require_suitable(request, sequence, options)
+    command_line.require_size(options.out, request)
     command_line.require_writable(Path(options.out), longest_addition(options, request))
     command_line.require_json_writable(options.save_settings, "save-settings")
     return request, sequence
@@ -103,7 +104,8 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
         path = Path(options.out)
         if request.count > 1:
             path = path.with_name(f"{path.stem}-{result.seed}{path.suffix}")
-        pictures.write(path, result.picture, infotext)
+        for line in pictures.write(path, result.picture, infotext):
+            say(line)
         for name, report in result.reports.items():
             if report.steps:
                 weights = f"weight {report.first:.3f} to {report.last:.3f}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
-from itermix.commands.parser import Parser, run
+from itermix.commands.parser import Parser, run, say
 from itermix.commands.progress import Bar
 from itermix.studio.axes import Axis, axis_of, cells_of, sentence, shown
 from itermix.studio.request import Request
@@ -79,7 +79,9 @@ def sweep(options: argparse.Namespace) -> None:
             bar.begin(names[len(made)])
     lines = [made[start : start + len(x.values)] for start in range(0, len(made), len(x.values))]
     grid = sheet.composed(options.prompt, sentence(x, y), x.labels, rows, lines)
-    pictures.write(options.out, grid, f"{requests[0].prompt}\nScript: itermix sweep, {_infotext(x, y)}")
+    infotext = f"{requests[0].prompt}\nScript: itermix sweep, {_infotext(x, y)}"
+    for line in pictures.write_sheet(options.out, grid, infotext):
+        say(line)
     record = {
         "x": {"name": x.name, "values": x.values},
         "y": {"name": y.name, "values": y.values} if y else None,

@@ -15,10 +15,10 @@ from pathlib import Path
 from PIL import Image
 
 from itermix.files import replacing
-from itermix.pictures import gif, mp4, webp
+from itermix.pictures import gif, limits, mp4, webp
+from itermix.pictures.exif import as_text
 from itermix.pictures.frames import Written, attempted, why
 from itermix.pictures.reel import Reel, Timing
-from itermix.pictures.saving import as_text
 
 Encode = Callable[[Path, Reel, str], None]
 BY_PILLOW = {"webp": webp, "gif": gif}
@@ -48,20 +48,9 @@ def save_film(
         written.files += tried.files
         written.messages += tried.messages
         if tried.files:
-            written.messages += limits(name, timing.fps)
+            written.messages += limits.of_speed(name, timing.fps)
             return written
     return written
-
-
-def limits(format: str, fps: float) -> list[str]:
-    """What a film of this format cannot show at this speed, in a line; none where it can show all."""
-    fastest = BY_PILLOW[format].FASTEST if format in BY_PILLOW else fps
-    if fps <= fastest:
-        return []
-    return [
-        f"a {format} shows at most {int(fastest)} frames a second: at {fps:g} some are left out, and the film takes as "
-        "long as it should; mp4 shows all of them"
-    ]
 
 
 def _encoders(format: str, written: Written) -> Iterator[tuple[str, Encode]]:
@@ -74,7 +63,7 @@ def _encoders(format: str, written: Written) -> Iterator[tuple[str, Encode]]:
     program = mp4.ffmpeg()
     if program is not None:
         yield "mp4", partial(mp4.write_by_ffmpeg, program)
-    written.messages.append("mp4 needs one of the packages av and imageio-ffmpeg, or ffmpeg; made a webp instead")
+    written.messages.append(limits.NO_ENCODER)
     yield from ((name, encoder.write) for name, encoder in BY_PILLOW.items())
 
 

@@ -9,10 +9,12 @@ import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PIL import Image
+if TYPE_CHECKING:  # limits are asked for before anything heavy is loaded
+    from PIL import Image
 
-from itermix.pictures.reel import Reel
+    from itermix.pictures.reel import Reel
 
 UNITS = 100  # per second
 SHORTEST = 2  # units: browsers show a picture of one unit for ten of them
@@ -45,6 +47,8 @@ def _blocks(data: bytes) -> Iterator[bytes]:
 
 def _compressed(picture: Image.Image) -> bytes:
     """A picture's descriptor, colour table and data, taken out of a file of its own."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     picture.convert("P", palette=Image.Palette.ADAPTIVE).save(buffer, "GIF", interlace=0)
     data = buffer.getvalue()

@@ -13,10 +13,12 @@ from contextlib import suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PIL import Image
+if TYPE_CHECKING:  # whether there is an encoder is asked before anything heavy is loaded
+    from PIL import Image
 
-from itermix.pictures.reel import Reel
+    from itermix.pictures.reel import Reel
 
 QUALITY = 18  # constant rate factor of h264: visually lossless
 LARGEST_DENOMINATOR = 1001  # of a frame rate: 24000/1001 is one in use
@@ -39,6 +41,10 @@ def ffmpeg() -> str | None:
         with suppress(RuntimeError):  # it came without a program for this machine
             return imageio_ffmpeg.get_ffmpeg_exe()
     return shutil.which("ffmpeg")
+
+
+def has_encoder() -> bool:
+    return has_pyav() or ffmpeg() is not None
 
 
 def write_by_pyav(path: Path, reel: Reel, infotext: str) -> None:
@@ -88,6 +94,8 @@ def _even_size(reel: Reel) -> tuple[int, int]:
 
 def _even(reel: Reel) -> Iterator[Image.Image]:
     """Frames with even sides, which h264 wants: the last row or column repeated where one is missing."""
+    from PIL import Image
+
     width, height = (side % 2 for side in reel.size)
     for picture in reel:
         if width or height:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itermix.files import replacing
+from itermix.pictures import limits
+from itermix.pictures.exif import as_text, exif_of
 from itermix.settings import SettingsError
 
 if TYPE_CHECKING:  # names are checked before anything heavy is loaded
@@ -15,10 +16,6 @@ if TYPE_CHECKING:  # names are checked before anything heavy is loaded
 INFOTEXT = "parameters"  # the PNG text that WebUIs read
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 QUALITY = 90  # of JPEG and WebP
-EXIF, USER_COMMENT = 0x8769, 0x9286
-LONG, UNDEFINED = 4, 7  # types of values
-IFD = ">HHHIII"  # number of entries; tag, type, count and place of the one; place of the next directory
-IFD_LENGTH = struct.calcsize(IFD)
 LONGEST_JPEG_EXIF = 65533  # bytes: a segment's length has 16 bits
 
 
@@ -33,10 +30,13 @@ def format_of(path: str | Path, field: str = "out") -> str:
 def save_picture(path: str | Path, picture: Image.Image, infotext: str = "") -> None:
     """Writes the picture whole or not at all. Raises OSError, and SettingsError by `format_of`.
 
-    The infotext is a PNG's text "parameters" and the EXIF user comment of the others; more of it than a JPEG has room
-    for, 32,000 characters, is left out.
+    The infotext is a PNG's text "parameters" and the EXIF user comment of the others; `left_out` says where it is not
+    written.
     """
     format = format_of(path)
+    problem = limits.of_picture(format, picture.size)
+    if problem:
+        raise OSError(problem)
     options = {"PNG": _png, "JPEG": _jpeg, "WEBP": _webp}[format](as_text(infotext))
     if format != "PNG" and picture.mode not in ("RGB", "L"):
         picture = picture.convert("RGB")
@@ -44,26 +44,20 @@ def save_picture(path: str | Path, picture: Image.Image, infotext: str = "") -> 
         picture.save(part, format=format, **options)
 
 
-def exif_of(infotext: str) -> bytes:
-    """EXIF data with the infotext as the user comment; none for an empty one.
-
-    Pillow would write the comment as bytes, which the hosts do not read: EXIF 2.3, 4.6.5, wants it undefined, its first
-    eight bytes naming the encoding.
-    """
-    if not infotext:
-        return b""
-    comment = b"UNICODE\0" + as_text(infotext).encode("utf-16-be")
-    first, second = 8, 8 + IFD_LENGTH  # where the two directories lie, of one entry each
-    return b"".join((
-        b"Exif\0\0MM\0*", struct.pack(">I", first),
-        struct.pack(IFD, 1, EXIF, LONG, 1, second, 0),
-        struct.pack(IFD, 1, USER_COMMENT, UNDEFINED, len(comment), second + IFD_LENGTH, 0), comment,
-    ))  # fmt: skip
+def left_out(path: str | Path, infotext: str) -> list[str]:
+    """That a file will not hold the infotext, in a line; nothing where it will."""
+    if format_of(path) != "JPEG" or len(exif_of(infotext)) <= LONGEST_JPEG_EXIF:
+        return []
+    return [f"{path} has no parameters in it: a JPEG has room for 32,000 characters of them; take a .png or .webp"]
 
 
-def as_text(infotext: str) -> str:
-    """What a file can hold of a text: a question mark for half a character."""
-    return infotext.encode(errors="replace").decode()
+def fitting(path: str | Path, picture: Image.Image) -> Image.Image:
+    """The picture, made smaller where the file's format cannot hold one of its size."""
+    most = limits.LARGEST_SIDE.get(format_of(path), max(picture.size))
+    if max(picture.size) <= most:
+        return picture
+    factor = most / max(picture.size)
+    return picture.resize([max(int(side * factor), 1) for side in picture.size])
 
 
 def _png(infotext: str) -> dict[str, Any]:

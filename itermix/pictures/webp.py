@@ -9,13 +9,17 @@ import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from PIL import Image
+from itermix.pictures.exif import exif_of
 
-from itermix.pictures.reel import Reel
-from itermix.pictures.saving import QUALITY, exif_of
+if TYPE_CHECKING:  # limits are asked for before anything heavy is loaded
+    from PIL import Image
 
+    from itermix.pictures.reel import Reel
+
+
+QUALITY = 90
 UNITS = 1000  # per second
 SHORTEST = 11  # units: browsers show a picture of ten or less for a hundred
 LONGEST = 2**24 - 1

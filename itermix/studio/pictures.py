@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from itermix.files import reason_of
-from itermix.pictures.saving import save_picture
+from itermix.pictures import limits
+from itermix.pictures.saving import fitting, format_of, left_out, save_picture
 from itermix.studio.errors import StudioError
 
 
@@ -29,10 +30,22 @@ def picture_of(values: Tensor) -> Image.Image:
     return Image.fromarray(levels)
 
 
-def write(path: Path, picture: Image.Image, infotext: str) -> None:
-    """Writes the picture whole or not at all, in the format that its name says. Raises StudioError."""
+def write(path: Path, picture: Image.Image, infotext: str) -> list[str]:
+    """Writes the picture whole or not at all, in the format that its name says. Raises StudioError.
+
+    Returns what is otherwise than asked, in lines.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_picture(path, picture, infotext)
     except OSError as error:
         raise StudioError(f"out: {path} cannot be written: {reason_of(error)}") from error
+    return left_out(path, infotext)
+
+
+def write_sheet(path: Path, sheet: Image.Image, infotext: str) -> list[str]:
+    """The same for a sheet of pictures, which is made smaller where its format cannot hold it."""
+    shown = fitting(path, sheet)
+    made = f"{shown.width} x {shown.height} pixels"
+    smaller = [f"{path} is made smaller, {made}: {limits.of_picture(format_of(path), sheet.size)}"]
+    return [*(smaller if shown is not sheet else []), *write(path, shown, infotext)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from itermix.mixing.settings import MixingSettings
-from itermix.pictures.saving import as_text
+from itermix.pictures.exif import as_text
 from itermix.settings import SettingsError
 from itermix.studio.errors import StudioError
 

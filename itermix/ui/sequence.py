@@ -32,7 +32,7 @@ GROUPS = {
 PLAN_HELP = "Lists the frames that the fields above give with the page's own prompt and seed, before they are made."
 DRAWN = "The seed is drawn when the sequence starts; here it is 0."
 
-PlanRows = Callable[[tuple[Any, ...], int, str, str], list[dict[str, Any]]]
+PlanRows = Callable[[tuple[Any, ...], int, str, str], tuple[list[dict[str, Any]], list[str]]]
 
 
 def build_sequence_fields(
@@ -40,8 +40,8 @@ def build_sequence_fields(
 ) -> dict[str, Any]:
     """The components by field name, in the order of the field list. tab: prefix of the element ids.
 
-    plan_rows(values of the fields, seed, prompt, negative prompt): the table of the plan, for the button that shows
-    it; may raise SettingsError.
+    plan_rows(values of the fields, seed, prompt, negative prompt): the table of the plan and what is to be said about
+    it, for the button that shows it; may raise SettingsError.
     start: the settings that the page begins with.
     """
     values = (start or SequenceSettings()).to_dict()
@@ -74,10 +74,11 @@ def _add_plan(tab: str, components: dict[str, Any], plan_rows: PlanRows) -> None
         *fields, own = values
         seed, prompt, negative = json.loads(own or '[0, "", ""]')
         try:
-            rows = plan_rows(tuple(fields), max(seed, 0), prompt, negative)
+            rows, lines = plan_rows(tuple(fields), max(seed, 0), prompt, negative)
         except SettingsError as error:
             return gr.update(visible=False), f"<p>{html.escape(str(error))}</p>"
-        return gr.update(value=plan_table(rows), visible=True), f"<p>{DRAWN}</p>" if seed < 0 else ""
+        lines = [*([DRAWN] if seed < 0 else []), *map(html.escape, lines)]
+        return gr.update(value=plan_table(rows), visible=True), "".join(f"<p>{line}</p>" for line in lines)
 
     script = f"(...values) => itermix.withPage({tab!r}, ...values)"
     on_server(show.click, fill, [*components.values(), page], [table, problem], script)

@@ -1,7 +1,8 @@
 """HTTP routes beside the host's own API: the settings as a JSON schema, the curve and the plan for given settings.
 
 `GET /itermix/v1/schema` -> {"mixing": schema, "sequence": schema}
-`GET /itermix/v1/plan?seed=5&prompt=a cat&settings={"frames":3}` -> {"frames": [{"frame": 0, "seed": 5, ...}, ...]}
+`GET /itermix/v1/plan?seed=5&prompt=a cat&settings={"frames":3}` -> {"frames": [{"frame": 0, "seed": 5, ...}, ...],
+"messages": []}, what the film will be otherwise than asked
 `GET /itermix/v1/levels?sampler=Euler&scheduler=Karras&steps=20&strength=0.7&of=hires pass` -> {"steps": 20,
 "progress": [...], "repeats": false, "why": ""}: where the host's steps are (`levels.py`)
 `GET /itermix/v1/page/levels`, the same for the page, which has no password of the API: whoever sees the page may ask
@@ -15,6 +16,7 @@ import math
 from typing import Any
 
 from itermix.mixing.settings import MixingSettings
+from itermix.pictures import limits
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, json_object
 from itermix.webui import presets
@@ -99,7 +101,8 @@ def frames(settings: str, seed: int, prompt: str, negative: str) -> dict[str, An
     if not 0 <= seed < SEEDS:
         raise SettingsError(f"seed: {seed} is not allowed; it takes a whole number from 0 to {SEEDS - 1}")
     chosen = SequenceSettings.from_dict(presets.SEQUENCE.resolved(json_object(settings)))
-    return {"frames": table(plan(chosen, seed, prompt, negative))}
+    messages = limits.of_film(chosen.video_format, chosen.fps)
+    return {"frames": table(plan(chosen, seed, prompt, negative)), "messages": messages}
 
 
 def _numbers(text: str) -> list[float]:

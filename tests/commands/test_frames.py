@@ -45,6 +45,17 @@ def length(path):
         return film.n_frames
 
 
+def test_what_the_film_cannot_be_is_said_once_before_the_first_frame(command, tmp_path, capfd):
+    long = "b" * 40_000  # parameters that a JPEG has no room for
+    settings = {**SETTINGS, "frames": 2, "video_format": "gif", "fps": 100, "prompts": f"0: {long}"}
+    assert main([text.replace("m.png", "m.jpg") for text in command(settings=settings)]) == 0
+    out, err = capfd.readouterr()
+    lines = [line for line in err.splitlines() if "at most 50" in line or "no parameters" in line]
+    assert lines[0].startswith("a gif shows at most 50 frames a second: at 100 ") and len(lines) == 2
+    assert lines[1].startswith(f"{tmp_path / 'm' / 'm-00000.jpg'} has no parameters in it")
+    assert length(tmp_path / "m" / "m.gif") == 1  # 0.02 s: one picture's time
+
+
 def test_after_a_resume_the_video_has_all_frames(command, tmp_path, monkeypatch, capsys):
     assert main(command("whole")) == 0
     with monkeypatch.context() as patch:

@@ -18,6 +18,13 @@ def test_one_json_object_for_each_frame(tmp_path, capsys):
     ]
 
 
+def test_what_the_film_cannot_be_is_said(tmp_path, capsys):
+    (tmp_path / "s.json").write_text('{"frames": 2, "video_format": "gif", "fps": 60}')
+    assert main(["--settings", str(tmp_path / "s.json")]) == 0
+    out, error = capsys.readouterr()
+    assert error.startswith("a gif shows at most 50 frames a second: at 60 ") and len(out.splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     "content, message",
     [

@@ -58,7 +58,7 @@ def test_schema_has_every_field_of_a_sequence(host):
 def test_the_plan_is_the_frames_that_a_sequence_would_make(host):
     settings = {"frames": 3, "prompts": "0: a\n2: b", "travel": "slerp", "denoise_seq": 0.4}
     answer = host.get(f"/itermix/v1/plan?seed=7&settings={quote(json.dumps(settings))}")
-    assert answer == {"frames": table(plan(SequenceSettings(**settings), 7))}
+    assert answer["frames"] == table(plan(SequenceSettings(**settings), 7))
     assert [row["seed"] for row in answer["frames"]] == [7, 8, 9]
 
 

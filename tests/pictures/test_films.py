@@ -119,7 +119,9 @@ def test_mp4_by_ffmpeg(pictures, tmp_path, monkeypatch):
 def test_without_an_encoder_mp4_becomes_webp_and_says_so(pictures, tmp_path, no_encoder):
     written = save_film(pictures, tmp_path / "film", "mp4", Timing(fps=10))
     assert written.files == [tmp_path / "film.webp"]
-    assert written.messages == ["mp4 needs one of the packages av and imageio-ffmpeg, or ffmpeg; made a webp instead"]
+    assert written.messages == [
+        "mp4 needs one of the packages av and imageio-ffmpeg, or ffmpeg; a webp is made instead"
+    ]
     assert len(shown(written.files[0])[0]) == 5
 
 

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from itermix.pictures import gif, webp
-from itermix.pictures.films import limits, save_film
+from itermix.pictures.films import save_film
 from itermix.pictures.frames import save_frame
+from itermix.pictures.limits import of_speed
 from itermix.pictures.reel import Reel, Timing
 
 RATES = [1, 3, 7, 8, 9, 12, 12.5, 15, 16, 23.976, 24, 25, 29.97, 30, 33, 48, 50, 60, 90, 97.3, 120]
@@ -41,15 +42,15 @@ def test_every_frame_is_shown_where_the_format_is_fast_enough(name, fps):
     found = shots(format, 600, Timing(fps))
     indices = [index for index, _ in found]
     assert indices == sorted(set(indices)) and all(duration >= format.SHORTEST for _, duration in found)
-    assert (indices == list(range(600))) == (fps <= format.FASTEST) == (limits(name, fps) == [])
+    assert (indices == list(range(600))) == (fps <= format.FASTEST) == (of_speed(name, fps) == [])
     if fps <= format.FASTEST:  # a frame is never more than half a unit early or late
         assert all(abs(duration - format.UNITS / fps) <= 1.0 for _, duration in found)
 
 
 def test_what_a_format_cannot_show_is_said_with_the_way_out():
-    (line,) = limits("gif", 60)
+    (line,) = of_speed("gif", 60)
     assert "a gif shows at most 50 frames a second: at 60 some are left out" in line and "mp4" in line
-    assert limits("mp4", 120) == []
+    assert of_speed("mp4", 120) == []
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -73,7 +74,7 @@ def test_the_file_itself_has_that_speed(tmp_path, name, fps):
     """As Pillow reads it back: 120 fps had durations of 0, 60 fps ran 40 % too slow, 12 fps 4 % too fast."""
     paths = [save_frame(tmp_path, i, Image.new("RGB", (16, 16), (i, 0, 255 - i))).files[0] for i in range(120)]
     written = save_film(paths, tmp_path / "film", name, Timing(fps))
-    assert written.messages == limits(name, fps)
+    assert written.messages == of_speed(name, fps)
     total = 0
     with Image.open(written.files[0]) as film:
         for index in range(film.n_frames):

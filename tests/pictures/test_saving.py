@@ -6,7 +6,8 @@ import struct
 import pytest
 from PIL import Image
 
-from itermix.pictures.saving import exif_of, format_of, save_picture
+from itermix.pictures.exif import exif_of
+from itermix.pictures.saving import format_of, save_picture
 from itermix.settings import SettingsError
 
 TEXTS = ["a rose\nSteps: 20, Seed: 5", "größer", "a rose 月\nSteps: 20", ""]

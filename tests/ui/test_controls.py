@@ -54,7 +54,7 @@ def page(request, monkeypatch, tmp_path):
     if request.param == "mixing":
         components = build_mixing_accordion("txt2img", presets)
     else:
-        components = build_sequence_fields("txt2img", lambda *values: [], presets)
+        components = build_sequence_fields("txt2img", lambda *values: ([], []), presets)
     return model, components, recorder.built
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from modules import scripts
 
+from itermix.pictures import limits
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.sequence import build_sequence_fields
@@ -49,8 +50,12 @@ def say_refused(p: Any, error: SettingsError) -> None:
     p.extra_generation_params[REFUSED_KEY] = str(error)
 
 
-def plan_rows(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> list[dict[str, Any]]:
-    """The table of the plan for the page's fields and the host's own seed and prompts. Raises SettingsError."""
+def plan_rows(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The table of the plan for the page's fields and the host's own seed and prompts, and what the film cannot be.
+
+    Raises SettingsError.
+    """
     from itermix.sequence.plan import plan, table
 
-    return table(plan(settings_of(values), seed, prompt, negative))
+    settings = settings_of(values)
+    return table(plan(settings, seed, prompt, negative)), limits.of_film(settings.video_format, settings.fps)
