@@ -14,7 +14,7 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from itermix.webui.compat import processing, progress
 from itermix.webui.sequence.results import DATA_KEY, MESSAGES_KEY, VIDEO_KEY, say
-from itermix.webui.sequence.run import LONGEST_ERROR, Sequence
+from itermix.webui.sequence.run import LONGEST_ERROR, Sequence, find_first_frame
 
 FOLDER = "itermix-sequences"
 
@@ -102,7 +102,7 @@ def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[S
                 sequence.state.unlink(missing_ok=True)
         return sequences
     for sequence in sequences:
-        sequence.find_first_frame()
+        find_first_frame(sequence)
     left = [sequence for sequence in sequences if sequence.skips < len(sequence.frames)]
     if not left:
         raise SettingsError(f"resume: all {settings.frames} frames of the last sequence are finished already")

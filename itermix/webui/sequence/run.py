@@ -90,19 +90,6 @@ class Sequence:
         self.finish(processed)
         return processed, self.count
 
-    def find_first_frame(self) -> None:
-        """Where a resumed sequence goes on. Raises SettingsError."""
-        from itermix.sequence import state
-
-        if self.number and not self.state.exists():  # the run ended before this one of its sequences began
-            self.settings = replace(self.settings, resume=False)
-            return
-        try:
-            found = state.load(self.state)
-            self.files.resume(min(found.next, len(self.frames)), found.folder)
-        except StateError as problem:
-            raise SettingsError(f"resume: {problem}") from None
-
     # --- what the host calls while it makes the pictures
 
     def finish(self, processed: Any) -> None:
@@ -218,3 +205,17 @@ def mixes_frames(sequence: Sequence) -> bool:
     reference = sequence.settings.mixing_reference
     has_one = reference != "off" and (reference != "init image" or processing.is_img2img(sequence.p))
     return has_one and len(sequence.frames) > 1
+
+
+def find_first_frame(sequence: Sequence) -> None:
+    """Where a resumed sequence goes on. Raises SettingsError."""
+    from itermix.sequence import state
+
+    if sequence.number and not sequence.state.exists():  # the run ended before this one of its sequences began
+        sequence.settings = replace(sequence.settings, resume=False)
+        return
+    try:
+        found = state.load(sequence.state)
+        sequence.files.resume(min(found.next, len(sequence.frames)), found.folder)
+    except StateError as problem:
+        raise SettingsError(f"resume: {problem}") from None
