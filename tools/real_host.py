@@ -60,6 +60,7 @@ class Host:
         command = [_python(tree), "launch.py", "--port", str(self.port), "--data-dir", str(data), *flags]
         environment = {"HF_HOME": str(tree / "hf_home"), "OMP_NUM_THREADS": "1", **os.environ, **OFFLINE}
         environment["PYTHONUNBUFFERED"] = "1"
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's host does not compile us at every start
         self._log = open(self.log_file, "wb")
         self.process = subprocess.Popen(command, cwd=tree, env=environment, stdout=self._log, stderr=subprocess.STDOUT)
         self._wait()
