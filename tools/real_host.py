@@ -57,7 +57,7 @@ class Host:
         flags = [*known, *extra_flags]
         if self.is_forge:  # with a data folder elsewhere gradio 4 would not hand out the host's own scripts
             flags += ["--gradio-allowed-path", str(tree)]
-        command = [_python(tree), "launch.py", "--port", str(self.port), "--data-dir", str(data), *flags]
+        command = [python_of(tree), "launch.py", "--port", str(self.port), "--data-dir", str(data), *flags]
         environment = {"HF_HOME": str(tree / "hf_home"), "OMP_NUM_THREADS": "1", **os.environ, **OFFLINE}
         environment["PYTHONUNBUFFERED"] = "1"
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's host does not compile us at every start
@@ -192,7 +192,7 @@ def as_base64(picture: Image.Image) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _python(tree: Path) -> str:
+def python_of(tree: Path) -> str:
     """The tree's interpreter: ITERMIX_HOST_PYTHON, or the one of its own environment."""
     named = os.environ.get("ITERMIX_HOST_PYTHON")
     inside = tree / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

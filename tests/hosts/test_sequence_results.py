@@ -83,6 +83,11 @@ def test_the_host_serves_the_video_to_the_page(host):
         assert response.read() == Path(path).read_bytes()
 
 
+def messages_of(made):
+    """What went otherwise than asked, as a client of the API finds it."""
+    return made.info["extra_generation_params"]["Latent Sequence messages"]
+
+
 def test_return_video_that_is_no_switch_is_refused(host):
     made = sequence(host, {**QUIET, "return_video": "maybe"})
     assert "return_video" in made.info["extra_generation_params"]["Latent Sequence refused"]
@@ -97,6 +102,7 @@ def test_a_disk_that_is_full_in_the_middle_costs_no_frame(host):
     missing = next(f"{index:05}" for index in range(6) if f"{index:05}" not in kept)
     (message,) = [line for line in made.log if "could not be written" in line]
     assert f"{missing}.png" in message and "broken by the test" in message
+    assert messages_of(made) == [message.removeprefix("Latent Sequence: ")]
 
 
 def test_a_folder_that_cannot_be_made_costs_no_frame(host):
@@ -112,6 +118,7 @@ def test_a_folder_that_cannot_be_made_costs_no_frame(host):
         shutil.move(kept, parent)
     assert len(frames_of(made)) == 4
     assert any("frames are not kept on the disk" in line and str(parent) in line for line in made.log)
+    assert any("frames are not kept on the disk" in message for message in messages_of(made))
 
 
 def test_a_skip_leaves_one_frame_out_and_the_next_goes_on_from_the_one_before(host):
