@@ -49,6 +49,7 @@ def opened(browser, url, width=1280, height=1600):
 def load(page, url):
     page.goto(url, wait_until="load")
     page.wait_for_selector("#txt2img_generate", state="visible")
+    page.wait_for_selector(SWITCH, state="attached")  # the host's script makes it; a click before would miss it
 
 
 def is_fault(message):

@@ -1,0 +1,74 @@
+"""The accordion on the page of a real WebUI: on while it is closed, and a picture from the user's disk."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from tests.hosts.pages import SWITCH, TAB, ask_for_little, generate, load, open_accordion, open_hires, shoot
+
+pytestmark = pytest.mark.real_host
+
+CURVE = f"{TAB} .itermix-curve"
+HEAD = f"{TAB}-visible-checkbox"
+
+
+@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (800, "light"), (800, "dark")], ids=str)
+def shown(request, host, page):
+    """The page, in every width and theme."""
+    width, theme = request.param
+    page.set_viewport_size({"width": width, "height": 1200})
+    load(page, f"{host.url}/?__theme={theme}")
+    page.look = f"{theme}_{width}"
+    return page
+
+
+def test_closed_it_shows_whether_it_is_on(shown):
+    page = shown
+    if not page.locator(HEAD).count():
+        pytest.skip("this host has no accordion that is a switch")
+    page.locator(TAB).scroll_into_view_if_needed()
+    shoot(page, f"closed_off_{page.look}")
+    assert not page.locator(HEAD).is_checked() and not page.locator(f"{TAB}_alpha_1").is_visible()
+    page.locator(HEAD).click()
+    shoot(page, f"closed_on_{page.look}")
+    assert page.locator(HEAD).is_checked() and page.locator(HEAD).is_visible()
+    assert not page.locator(f"{TAB}_alpha_1").is_visible()
+    open_accordion(page, TAB)
+    page.wait_for_selector(f"{CURVE} svg")
+    assert page.locator(HEAD).is_checked()
+    page.locator(TAB).scroll_into_view_if_needed()
+    shoot(page, f"open_{page.look}")
+    assert not page.faults
+
+
+def test_switched_on_and_closed_it_mixes(host, page):
+    host.arm(network="gaussian")
+    ask_for_little(page)
+    open_hires(page)
+    page.locator(SWITCH).first.check()
+    info = generate(page)
+    assert "Iterative Mixing" in info and "not done" not in info
+    assert any("hires pass: " in line and "mixed" in line for line in host.lines_since(0)[-2:])
+    assert not page.faults
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (98, 98)], ids=str)
+def test_a_picture_of_the_users_is_shown_and_mixed(host, page, tmp_path, size):
+    host.arm(network="gaussian")
+    Image.linear_gradient("L").resize(size).convert("RGB").save(tmp_path / "photo.png")
+    ask_for_little(page)
+    page.locator(SWITCH).first.check()
+    if not page.locator(f"{TAB}_alpha_1").is_visible():
+        open_accordion(page, TAB)
+    page.wait_for_selector(f"{CURVE}-text >> text=Nothing is mixed")
+    open_accordion(page, f"{TAB}_reference_group")
+    page.set_input_files(f"{TAB}_reference_image input[type=file]", tmp_path / "photo.png")
+    page.wait_for_selector(f"{TAB}_reference_image img")
+    page.wait_for_selector(f"{CURVE}-text >> text=first pass: ")
+    shoot(page, f"upload_{size[0]}")
+    mark = len(host.log)
+    info = generate(page)
+    assert "Iterative Mixing" in info and "not done" not in info
+    assert any("first pass: " in line and "uploaded image, mixed" in line for line in host.lines_since(mark))
+    assert not page.faults
