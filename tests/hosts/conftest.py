@@ -50,6 +50,14 @@ def disarmed(request):
         request.getfixturevalue("host").arm()
 
 
+@pytest.fixture
+def saving(host):
+    """The host saves pictures, which those of the tests else do not."""
+    host.post("/sdapi/v1/options", {"samples_save": True})
+    yield
+    host.post("/sdapi/v1/options", {"samples_save": False})
+
+
 @pytest.fixture(scope="session")
 def picture():
     """64 x 64 pixels of noise with some structure."""

@@ -72,7 +72,7 @@ def test_a_page_closed_in_a_mixed_run_leaves_nothing(host, browser, as_before):
     assert "mixed" in line and "stopped" not in line
 
 
-def test_a_page_closed_in_a_sequence_costs_no_frame(host, browser, as_before):
+def test_a_page_closed_in_a_sequence_costs_no_frame(host, browser, as_before, saving):
     page = opened(browser, host.url)
     ask_for_little(page, STEPS)
     choose(page, "#tab_txt2img #script_list", "Latent Sequence")

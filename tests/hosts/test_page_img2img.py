@@ -29,9 +29,10 @@ def test_the_accordion_hides_what_does_nothing_there_and_hints_at_the_strength(i
     assert not img2img.faults
 
 
-def test_each_picture_of_the_batch_tab_has_its_own_sequences_in_a_folder_of_its_name(host, img2img, picture, tmp_path):
+def test_each_picture_of_the_batch_tab_has_its_own_sequences_in_a_folder_of_its_name(
+    host, img2img, picture, tmp_path, saving
+):
     host.arm(network="gaussian")
-    host.post("/sdapi/v1/options", {"samples_save": True})
     names = ("beach", "forest")
     for turned, name in enumerate(names):
         picture.rotate(90 * turned).save(tmp_path / f"{name}.png")
@@ -48,7 +49,6 @@ def test_each_picture_of_the_batch_tab_has_its_own_sequences_in_a_folder_of_its_
     set_number(page, f"{SEQUENCE}_frames", 3)
     page.click("#img2img_generate")
     page.wait_for_selector("#html_info_img2img p", timeout=GENERATION)
-    host.post("/sdapi/v1/options", {"samples_save": False})
     made = {
         name: [
             sorted(path.name for path in folder.glob("*.png")) for folder in sorted(found.iterdir()) if folder.is_dir()
