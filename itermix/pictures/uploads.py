@@ -2,7 +2,7 @@
 
 A file gives what `read` and `flatten` of the WebUIs' `modules/images.py` give: upright as its EXIF data says, and laid
 on a background where it is transparent. Better than there: 16 bits of grey become 8 (there: white), transparency counts
-without an alpha channel, too, and floating-point values are refused (there: black).
+in grey and without an alpha channel, too, and floating-point values are refused (there: black).
 """
 
 from __future__ import annotations

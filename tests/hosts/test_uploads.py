@@ -16,6 +16,7 @@ ENCODED = 1e-2  # an encoder draws its latent, from a narrow distribution
 # What the host's own reader has wrong, made by hand; 16 bits of grey are white there, and the others opaque.
 RIGHT = {
     "grey of 16 bits": Image.fromarray(np.array([[0, 0, 100, 101, 255]], dtype=np.uint8)).convert("RGB"),
+    "grey with alpha": halves((9, 9, 9), (255, 255, 255)),
     "palette, one colour transparent": halves(RED, (255, 255, 255)),
     "one colour transparent": halves(RED, (255, 255, 255)),
 }
