@@ -5,10 +5,23 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from tests.hosts.pages import SWITCH, TAB, ask_for_little, generate, load, open_accordion, open_hires, shoot
+from tests.hosts.pages import (
+    GENERATION,
+    SWITCH,
+    TAB,
+    ask_for_little,
+    generate,
+    load,
+    open_accordion,
+    open_hires,
+    set_number,
+    shoot,
+    switch_mixing,
+)
 
 pytestmark = pytest.mark.real_host
 
+IMG2IMG = "#itermix_img2img"
 CURVE = f"{TAB} .itermix-curve"
 HEAD = f"{TAB}-visible-checkbox"
 
@@ -71,4 +84,32 @@ def test_a_picture_of_the_users_is_shown_and_mixed(host, page, tmp_path, size):
     info = generate(page)
     assert "Iterative Mixing" in info and "not done" not in info
     assert any("first pass: " in line and "uploaded image, mixed" in line for line in host.lines_since(mark))
+    assert not page.faults
+
+
+def test_in_img2img_it_hides_what_does_nothing_there_and_hints_at_the_strength(page):
+    page.locator("#tabs > .tab-nav button", has_text="img2img").first.click()
+    page.wait_for_selector("#img2img_generate", state="visible")
+    open_accordion(page, IMG2IMG)
+    page.wait_for_selector(f"{IMG2IMG}_alpha_1", state="visible")
+    assert "use a denoising strength of 0.7 to 1 with it" in page.inner_text(IMG2IMG)
+    assert not page.locator(f"{IMG2IMG}_passes_group").first.is_visible()
+    assert page.locator(f"{IMG2IMG}_reference_group").first.is_visible()
+    shoot(page, "img2img")
+    assert not page.faults
+
+
+def test_under_the_picture_it_says_that_nothing_was_mixed_or_which_strength_was_replaced(host, page):
+    host.arm(network="gaussian")
+    ask_for_little(page)
+    open_accordion(page, TAB)
+    switch_mixing(page, True)
+    info = generate(page)
+    assert "Iterative Mixing not done" in info and "turn on hires fix or upload a reference image" in info
+    open_hires(page)
+    open_accordion(page, "#txt2img_hr")
+    set_number(page, "#txt2img_denoising_strength", 0.4)
+    page.click("#txt2img_generate")
+    said = page.wait_for_selector("#html_log_txt2img >> text=denoising strength 0.7", timeout=GENERATION).inner_text()
+    assert "not at the 0.4 of Hires. fix" in said
     assert not page.faults

@@ -15,14 +15,6 @@ COUNT, FRAMES = 2, 2
 
 
 @pytest.fixture
-def saving(host):
-    host.arm(network="gaussian")
-    host.post("/sdapi/v1/options", {"samples_save": True})
-    yield
-    host.post("/sdapi/v1/options", {"samples_save": False})
-
-
-@pytest.fixture
 def folder(picture, tmp_path):
     """Two pictures in a folder."""
     (tmp_path / "in").mkdir()
@@ -31,7 +23,8 @@ def folder(picture, tmp_path):
     return tmp_path
 
 
-def test_two_pictures_with_count_2_make_two_sequences_each(saving, page, folder):
+def test_two_pictures_with_count_2_make_two_sequences_each(host, saving, page, folder):
+    host.arm(network="gaussian")
     page.locator("#tabs > .tab-nav button", has_text="img2img").first.click()
     page.locator("#mode_img2img > .tab-nav button", has_text="Batch").first.click()
     page.locator("#img2img_batch_source > .tab-nav button", has_text="From directory").first.click()
@@ -46,9 +39,11 @@ def test_two_pictures_with_count_2_make_two_sequences_each(saving, page, folder)
     open_accordion(page, f"{SEQUENCE}_video_group")
     choose(page, f"{SEQUENCE}_video_format", "none")
     generate(page, "img2img")
+    # A1111 names results by the file where they go to a folder of the user's, Forge where an option says so.
+    names = ("picture-1", "picture-2") if host.is_forge else ("beach", "wood")
     folders = sorted(path for path in (folder / "out" / "itermix-sequences").glob("*/*") if path.is_dir())
     assert [f"{path.parent.name}/{path.name}" for path in folders] == [
-        f"picture-{picture}/0000{number}" for picture in (1, 2) for number in range(COUNT)
+        f"{name}/0000{number}" for name in names for number in range(COUNT)
     ]
     first = [np.array(Image.open(path / "00000.png")) for path in folders]
     assert len({frame.tobytes() for frame in first}) == 2 * COUNT

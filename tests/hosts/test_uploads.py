@@ -17,6 +17,7 @@ ENCODED = 1e-2  # an encoder draws its latent, from a narrow distribution
 RIGHT = {
     "grey of 16 bits": Image.fromarray(np.array([[0, 0, 100, 101, 255]], dtype=np.uint8)).convert("RGB"),
     "grey with alpha": halves((9, 9, 9), (255, 255, 255)),
+    "palette with alpha": halves(RED, (255, 255, 255)),
     "palette, one colour transparent": halves(RED, (255, 255, 255)),
     "one colour transparent": halves(RED, (255, 255, 255)),
 }
@@ -50,7 +51,7 @@ def test_it_is_read_as_the_host_reads_the_file(host, kind):
 
 
 SIZES = {  # of the upload and of the picture to be made; width and height
-    "a common photo": ((1280, 720), (1216, 832)),
+    "a common photo": ((1280, 720), (320, 208)),  # of the shape of 1216x832
     "a hair outside": ((98, 98), (128, 128)),
     "upright": ((333, 1000), (128, 64)),
 }
