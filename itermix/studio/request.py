@@ -156,7 +156,7 @@ class Resolved(Request):
             "Size": f"{self.width}x{self.height}",
         }  # fmt: skip
         if model:
-            items["Model"] = _quoted(model)
+            items["Model"] = quoted(model)
         if source:
             items |= {"Denoising strength": f"{self.strength if denoise is None else denoise:g}", "Source": source}
         elif self.hires > 1.0:
@@ -165,12 +165,12 @@ class Resolved(Request):
                 "Hires upscaler": self.hires_upscaler, "Hires steps": self.hires_steps or self.steps,
             }  # fmt: skip
         if self.mixing.enabled and is_mixed:
-            items[MixingSettings.infotext_key] = _quoted(self.mixing.to_infotext())
+            items[MixingSettings.infotext_key] = quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]
         return "\n".join([*head, ", ".join(f"{key}: {value}" for key, value in items.items())])
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """An infotext value; in quotes where it has what ends one."""
     if not set(text) & set(',:"\n'):
         return text

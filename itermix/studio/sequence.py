@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from itermix.mixing.reference import Reference
 from itermix.pictures.fit import fitted
 from itermix.sequence.conditioning import TOKENS, Conditioning
 from itermix.sequence.host import Job
+from itermix.sequence.infotext import parameters
 from itermix.sequence.plan import Frame, plan
 from itermix.sequence.run import SequenceReport, run
 from itermix.sequence.seeds import SEEDS
@@ -27,7 +27,7 @@ from itermix.studio.networks import Cond
 from itermix.studio.passes import Pass
 from itermix.studio.pictures import tensor_of
 from itermix.studio.pipeline import OnProgress, Result, Studio
-from itermix.studio.request import Resolved
+from itermix.studio.request import Resolved, quoted
 from itermix.studio.sampling import IsCancelled
 from itermix.studio.source import Source
 
@@ -176,8 +176,7 @@ def frame_infotext(
     size = result.picture.height, result.picture.width
     denoise = frame.denoise if before else None
     text = request.infotext(result.seed, size, model, before, denoise=denoise, is_mixed=result.is_mixed)
-    written = json.dumps(settings.to_infotext())
-    return f"{text}, {SequenceSettings.infotext_key}: {written}, {SequenceSettings.infotext_key} frame: {frame.index}"
+    return text + "".join(f", {key}: {quoted(str(value))}" for key, value in parameters(settings, frame).items())
 
 
 def _cond(conditioning: Conditioning) -> Cond:

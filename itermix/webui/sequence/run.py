@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from itermix.sequence.host import Job
+from itermix.sequence.infotext import parameters
 from itermix.sequence.plan import Frame
 from itermix.sequence.run import Frames
 from itermix.sequence.seeds import SEEDS
@@ -31,7 +32,6 @@ from itermix.webui.sequence.identity import identity
 from itermix.webui.sequence.prompts import PreparedPrompts
 from itermix.webui.sequence.results import Results
 
-FRAME_KEY = f"{SequenceSettings.infotext_key} frame"
 LONGEST_ERROR = 400  # characters
 STATE = "last-sequence.state"
 # Of the processing object: one entry for each picture.
@@ -77,8 +77,7 @@ class Sequence:
         a seed may depend on its place.
         """
         p = self.p
-        own = {SequenceSettings.infotext_key: self.settings.to_infotext()}
-        p.extra_generation_params = {**p.extra_generation_params, **own}
+        p.extra_generation_params = {**p.extra_generation_params, **parameters(self.settings)}
         ask_for(p, self.frames)
         run_state.change(p, sequence=self)
         try:
@@ -158,7 +157,7 @@ class Sequence:
         if latent is None:  # skipped
             return self._stand_in(is_last=False)
         self.results.kept.append(True)
-        p.extra_generation_params[FRAME_KEY] = job.frame.index
+        p.extra_generation_params.update(parameters(self.settings, job.frame))
         if job.frame.index:
             p.extra_generation_params["Denoising strength"] = job.frame.denoise
         return self.host.pictures if self.host.pictures is not None else latent
