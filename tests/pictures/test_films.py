@@ -12,20 +12,10 @@ from itermix.pictures import mp4
 from itermix.pictures.films import save_film
 from itermix.pictures.frames import save_frame
 from itermix.pictures.reel import Timing
+from tests.pictures.conftest import TEXT
 
 HAS_PYAV = importlib.util.find_spec("av") is not None
-TEXT = "a rose, größer 月\nSteps: 20, Seed: 5"
 find_spec = importlib.util.find_spec
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for index in range(5):
-        written = save_frame(folder, index, Image.new("RGB", (64, 48), (40 * index, 90, 200 - 40 * index)), TEXT)
-        assert written.messages == []
-    return sorted(folder.iterdir())
 
 
 @pytest.fixture

@@ -6,19 +6,8 @@ import pytest
 from PIL import Image
 
 from itermix.pictures import frames
-from itermix.pictures.frames import new_folder, save_frame
-
-TEXT = "a rose, größer 月\nSteps: 20, Seed: 5"
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for index in range(5):
-        written = save_frame(folder, index, Image.new("RGB", (64, 48), (40 * index, 90, 200 - 40 * index)), TEXT)
-        assert written.messages == []
-    return sorted(folder.iterdir())
+from itermix.pictures.frames import new_folder
+from tests.pictures.conftest import TEXT
 
 
 def test_a_picture_on_demand_is_that_of_its_file(pictures):

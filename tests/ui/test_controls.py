@@ -81,10 +81,9 @@ def test_every_element_has_an_id_of_its_own(page):
     assert len(ids) == len(set(ids)) and all(name.startswith("itermix_") for name in ids)
 
 
+@pytest.mark.parametrize("page", ["mixing"], indirect=True)
 def test_iterative_mixing_shows_three_controls_at_first(page):
-    model, _, built = page
-    if model is SequenceSettings:
-        pytest.skip("it is chosen from a list, and shows its most used fields")
+    _, _, built = page
     first = [control for control in built if control.kind in CONTROLS and control.depth == 1]
     labels = [control.kwargs["label"] for control in first if control.kwargs.get("visible") is not False]
     assert labels == ["Enable", "Mixing preset", "Freedom (alpha_1)"]
@@ -174,9 +173,8 @@ def test_the_plans_table_has_no_column_that_says_nothing():
     assert "latent" in plan_table([*ROWS, {**ROWS[0], "interpolation": "slerp 0.5"}])
 
 
+@pytest.mark.parametrize("page", ["sequence"], indirect=True)
 def test_the_plan_is_hidden_until_asked_for_and_is_of_the_pages_own_seed(page):
-    model, _, built = page
-    if model is MixingSettings:
-        pytest.skip("it has no plan")
+    _, _, built = page
     table = next(part for part in built if part.kwargs.get("elem_id", "").endswith("_table"))
     assert table.kind == "HTML" and table.kwargs["visible"] is False
