@@ -60,6 +60,12 @@ def denoise(x: Tensor, sigma: float, power: Tensor) -> Tensor:
     return _filtered(x, power / (power + sigma**2))
 
 
+def denoise_flow(x: Tensor, sigma: float, power: Tensor) -> Tensor:
+    """D(x, sigma) = (1 - sigma) S / ((1 - sigma)^2 S + sigma^2) x: the same for x = (1 - sigma) x0 + sigma n."""
+    signal = 1.0 - sigma
+    return _filtered(x, signal * power / (signal**2 * power + sigma**2))
+
+
 def enlarged_from(picture: Tensor, scale: int) -> Tensor:
     """The picture as it comes from a `scale` times smaller one: its spectrum cut, then enlarged bicubically.
 

@@ -16,13 +16,17 @@ from torch import Tensor
 from benchmarks.fields import INTERPOLATION
 from benchmarks.solvers import Denoise
 from itermix.mixing.mixer import Mixer
+from itermix.mixing.noising import VE, Noising, noised
 from itermix.mixing.reference import FreshNoise, equalised
 from itermix.mixing.settings import BLENDS, FREQUENCY_BLENDS, MixingSettings
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run to be made: reference and noise [B, C, H, W], sigmas [N + 1], one seed per image for fresh noise."""
+    """One run to be made: reference and noise [B, C, H, W], sigmas [N + 1], one seed per image for fresh noise.
+
+    whole: the levels of a run from pure noise, where sigmas are those of a part of one (a hires pass).
+    """
 
     sample: Callable[..., Tensor]
     denoise: Denoise
@@ -31,6 +35,8 @@ class Task:
     noise: Tensor
     scale: int
     seeds: tuple[int, ...]
+    noising: Noising = VE()
+    whole: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -38,13 +44,14 @@ class Task:
 
     @property
     def first_state(self) -> Tensor:
-        """The reference with all of the noise: a run at denoising strength 1."""
-        return self.reference + float(self.sigmas[0]) * self.noise
+        """The reference at the first level: with all of the noise, the start of a run at denoising strength 1."""
+        return noised(self.noising, self.reference, self.noise, float(self.sigmas[0]))
 
 
 def plain(task: Task) -> Tensor:
     """The sampler alone, from pure noise: it knows nothing of the reference."""
-    return task.sample(task.denoise, float(task.sigmas[0]) * task.noise, task.sigmas)
+    sigmas = task.sigmas if task.whole is None else task.whole
+    return task.sample(task.denoise, float(sigmas[0]) * task.noise, sigmas)
 
 
 def img2img(task: Task, strength: float) -> Tensor:
@@ -86,7 +93,8 @@ def _mixer(task: Task, settings: MixingSettings) -> Mixer:
     if settings.blend in FREQUENCY_BLENDS:  # as the script does with a latent that hires fix has enlarged
         size = tuple(side // task.scale for side in reference.shape[-2:])
         reference = equalised(reference, size, INTERPOLATION)
-    return Mixer(settings, reference, noise, task.steps, scale=(task.scale, task.scale))
+    noising = task.noising.over(task.sigmas[:-1].tolist())
+    return Mixer(settings, reference, noise, task.steps, noising, (task.scale, task.scale))
 
 
 def _preset(name: str, **changes: object) -> MixingSettings:

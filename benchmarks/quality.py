@@ -1,7 +1,8 @@
 """How much of the reference's structure, and of a sampled picture's detail, is left by each way of mixing.
 
 `python -m benchmarks.quality` runs every method on pictures whose denoiser is known exactly (`fields`), for every
-scale, schedule, number of steps and sampler (a cell), and prints one line per method.
+scale, schedule, number of steps and sampler (a cell), and prints one line per method. With `--flow` it runs the
+defaults on flow models' schedules and prints one line per schedule and number of steps.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from typing import Any
 
 import torch
 
-from benchmarks import fields, measures, report
+from benchmarks import fields, flow_schedules, measures, report
 from benchmarks.fields import Size, SizeError
-from benchmarks.methods import METHODS, Task
+from benchmarks.methods import DEFAULT, METHODS, Task
 from benchmarks.solvers import SAMPLERS, SCHEDULES
+from itermix.mixing.noising import VE, Flow
 
 SCALES = (2, 4)
 STEPS = (10, 20, 40)
 CHANNELS = 4
+FLOW_STEPS = (4, 8, 20)
+FLOW_STRENGTHS = (1.0, 0.7)  # a whole run, and the defaults' hires pass
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,16 @@ class Cell:
     schedule: str
     steps: int
     sampler: str
+    strength: float = 1.0  # denoising strength of a hires pass; 1 is a whole run
 
 
 CELLS = tuple(Cell(*values) for values in product(SCALES, SCHEDULES, STEPS, SAMPLERS))
+# Stable Diffusion's schedules at 20 steps beside them, to be held against.
+FLOW_CELLS = tuple(
+    Cell(*values)
+    for schedules, steps in ((SCHEDULES, (20,)), (flow_schedules.SCHEDULES, FLOW_STEPS))
+    for values in product(SCALES, schedules, steps, SAMPLERS, FLOW_STRENGTHS)
+)
 
 Row = dict[str, Any]
 
@@ -81,14 +92,18 @@ def make_task(cell: Cell, size: Size, exponent: float, seed: int, images: int) -
     shape = (images, CHANNELS, *size)
     white, noise = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
     power = fields.power_spectrum(size, exponent)
+    is_flow = cell.schedule in flow_schedules.SCHEDULES
+    levels = (flow_schedules.SCHEDULES if is_flow else SCHEDULES)[cell.schedule]
     return Task(
         sample=SAMPLERS[cell.sampler],
-        denoise=partial(fields.denoise, power=power),
-        sigmas=SCHEDULES[cell.schedule](cell.steps),
+        denoise=partial(fields.denoise_flow if is_flow else fields.denoise, power=power),
+        sigmas=flow_schedules.hires(levels, cell.steps, cell.strength),
         reference=fields.enlarged_from(fields.draw(white, power), cell.scale),
         noise=noise,
         scale=cell.scale,
         seeds=tuple(range(seed, seed + images)),
+        noising=Flow() if is_flow else VE(),
+        whole=levels(cell.steps),
     )
 
 
@@ -103,6 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.split("\n\n")[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write one object per method and cell")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw structure against detail")
+    parser.add_argument("--flow", action="store_true", help="the defaults on flow models' schedules")
     parser.add_argument("--full", action="store_true", help="print every cell, too")
     parser.add_argument("--exponent", type=float, default=2.0, help="power falls as 1/f^exponent (default 2)")
     parser.add_argument("--size", type=parse_size, default=(64, 64), help="HEIGHTxWIDTH of the latent (default 64x64)")
@@ -110,13 +126,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=4, help="how many pictures are measured together (default 4)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the arrays are small: more threads only wait for each other
+    chosen = ((DEFAULT,), FLOW_CELLS) if options.flow else (tuple(METHODS), CELLS)
     try:
-        rows = run(size=options.size, exponent=options.exponent, seed=options.seed, images=options.images)
+        rows = run(*chosen, size=options.size, exponent=options.exponent, seed=options.seed, images=options.images)
     except SizeError as error:
         parser.error(str(error))
     if options.full:
         print(report.every_cell(rows), end="\n\n")
-    print(report.table(rows))
+    print(report.by_schedule(rows) if options.flow else report.table(rows))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
     if options.plot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,22 @@ def table(rows: list[Row]) -> str:
         )
         lines.append((method, *(f"{value:.3f}" for value in values)))
     return _aligned(lines) + f"\n\n{len(rows) // len(by_method(rows))} cells\n{LEGEND}"
+
+
+def by_schedule(rows: list[Row]) -> str:
+    """One line per schedule, number of steps and denoising strength: means over scales and samplers; detail in the
+    first band above the cutoff, at 2x, where the reference is not far from knowing it, and at the larger scales."""
+    lines: list[tuple[str, ...]] = [("schedule", "steps", "strength", "structure", "detail, 2x", "detail, larger")]
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["schedule"], row["steps"], row["strength"]), []).append(row)
+    for (schedule, steps, strength), own in groups.items():
+        small, large = (
+            [details_above(row)[0] for row in own if (row["scale"] > 2) == larger] for larger in (False, True)
+        )
+        values = (fmean(row["structure"] for row in own), fmean(small), fmean(large))
+        lines.append((schedule, str(steps), f"{strength:g}", *(f"{value:.3f}" for value in values)))
+    return _aligned(lines)
 
 
 def every_cell(rows: list[Row]) -> str:

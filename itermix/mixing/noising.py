@@ -7,11 +7,13 @@
 
 A level is what the sampler itself calls its noise. `progress` maps it to u in [0, 1], 0 at pure noise, by the timestep
 that a Stable Diffusion model sees there: u = (T - t) / T, the argument of DemoFusion's curves (arXiv 2311.16973,
-section 3.3).
+section 3.3). A flow model's level is carried over by its signal-to-noise ratio.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Protocol
@@ -22,6 +24,9 @@ from torch import Tensor
 TRAIN_STEPS = 1000
 # SD1.5, SD2 and SDXL were trained on this "scaled linear" schedule.
 BETA_FIRST, BETA_LAST = 0.00085, 0.012
+# Of a flow run (benchmarks/quality --flow): up to here progress is not behind the steps, and there the last step is.
+EARLY, RELEASED = 0.45, 0.95
+FINEST = 1e-9  # of 1 - sigma, so that pure noise has a ratio
 
 
 class Noising(Protocol):
@@ -33,6 +38,9 @@ class Noising(Protocol):
     def progress(self, level: float) -> float:
         """u in [0, 1] at a level: 0 at pure noise, 1 at the clean latent."""
 
+    def over(self, levels: Sequence[float]) -> Noising:
+        """The same convention with the progress of a run whose steps begin at these levels, which fall."""
+
 
 class VE:
     """x = x0 + sigma n: the k-diffusion samplers (Karras et al., arXiv 2206.00364)."""
@@ -42,6 +50,9 @@ class VE:
 
     def progress(self, level: float) -> float:
         return 1.0 - timestep_of_sigma(level) / TRAIN_STEPS
+
+    def over(self, levels: Sequence[float]) -> VE:
+        return self
 
 
 @dataclass(frozen=True)
@@ -65,20 +76,56 @@ class VP:
     def progress(self, level: float) -> float:
         return min(max(1.0 - float(level) / TRAIN_STEPS, 0.0), 1.0)
 
+    def over(self, levels: Sequence[float]) -> VP:
+        return self
+
     @cached_property
     def _log_abar(self) -> Tensor:
         """[T], float64, brought from the device once per run: to the CPU first, as not every device has float64."""
         return self.alphas_cumprod.detach().cpu().double().log()
 
 
+@dataclass(frozen=True)
 class Flow:
-    """x = (1 - sigma) x0 + sigma n: rectified flow (Flux, SD3, Chroma)."""
+    """x = (1 - sigma) x0 + sigma n: rectified flow (Flux, SD3, Chroma).
+
+    Progress of a level is that of VE at the same signal-to-noise ratio:
+
+        u(sigma) = u_VE(sigma / (1 - sigma))
+
+    In a run of N mixed steps (u < 1), step i has `max(u(sigma_i), min(i / N, EARLY))`, the last `RELEASED` at least: a
+    schedule that is shifted far, or has few steps, is at high noise for most of the run, and its last step starts at
+    a sigma of 0.2 to 0.86, where the level alone would hold the picture to its reference to the end. With the exact
+    denoiser the first costs no structure and the second the least of what was tried (benchmarks/quality --flow).
+
+    run: (level, progress) of each step, rising; empty where the run is not known.
+    """
+
+    run: tuple[tuple[float, float], ...] = ()
 
     def coefficients(self, level: float) -> tuple[float, float]:
         return 1.0 - float(level), float(level)
 
     def progress(self, level: float) -> float:
-        return min(max(1.0 - float(level), 0.0), 1.0)
+        level = min(max(float(level), 0.0), 1.0)
+        if not self.run:
+            return VE().progress(level / max(1.0 - level, FINEST))
+        above = bisect_left(self.run, (level, 0.0))
+        if above == len(self.run):
+            return self.run[-1][1]
+        high, u_high = self.run[above]
+        if level == high:
+            return u_high
+        low, u_low = self.run[above - 1] if above else (0.0, 1.0)
+        return u_low + (u_high - u_low) * (level - low) / (high - low)
+
+    def over(self, levels: Sequence[float]) -> Flow:
+        own = [Flow().progress(level) for level in levels]
+        mixed = sum(u < 1.0 for u in own)
+        paced = [max(u, min(step / mixed, EARLY)) if u < 1.0 else u for step, u in enumerate(own)]
+        if mixed:
+            paced[mixed - 1] = max(paced[mixed - 1], RELEASED)
+        return Flow(tuple(zip(map(float, reversed(levels)), reversed(paced))))
 
 
 def noised(noising: Noising, x0: Tensor, noise: Tensor, level: float) -> Tensor:

@@ -66,8 +66,9 @@ class Schedule:
     evaluations: tuple[tuple[int, ...], ...]
 
     def from_step(self, first: int) -> Schedule:
-        """What is left of it from a step on."""
-        return Schedule(self.scheduler, self.noising, self.levels[first:], self.evaluations[first:])
+        """What is left of it from a step on, with the progress of such a run."""
+        levels = self.levels[first:]
+        return Schedule(self.scheduler, self.noising.over(levels), levels, self.evaluations[first:])
 
 
 @dataclass(frozen=True)

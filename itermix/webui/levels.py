@@ -68,7 +68,7 @@ def _answer(sampler: Any, asked: Asked) -> dict[str, Any]:
     if steps is None:
         return _unknown("the sampler chooses its own number of steps")
     levels = _levels(sampler, arguments, call, steps, is_first_pass=strength is None)
-    noising = sampling.noising_of(sampler.func, sampler.model_wrap_cfg)
+    noising = sampling.noising_of(sampler.func, sampler.model_wrap_cfg).over(call.levels[:steps])
     repeats = sampler.func.__name__ == "restart_sampler" and steps >= REPEATS_FROM
     progress = [noising.progress(level) for level in levels]
     return {"steps": steps, "progress": progress, "repeats": repeats, "why": ""}

@@ -32,6 +32,14 @@ def test_a_pixel_of_the_field_has_unit_variance():
     torch.testing.assert_close(covariance(SIZE, 2.0).diagonal(), torch.ones(48, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("sigma", [0.2, 0.7, 1.0])
+def test_denoiser_of_a_flow_is_the_conditional_mean_of_the_field(white, sigma):
+    prior, signal = covariance(SIZE, 1.5), 1.0 - sigma
+    gain = torch.linalg.inv(signal**2 * prior + sigma**2 * torch.eye(48)) @ prior * signal
+    power = fields.power_spectrum(SIZE, 1.5)
+    torch.testing.assert_close(fields.denoise_flow(white, sigma, power).flatten(2), white.flatten(2) @ gain)
+
+
 def test_denoiser_is_the_conditional_mean_of_the_field(white):
     prior, sigma = covariance(SIZE, 1.5), 0.7
     expected = white.flatten(2) @ torch.linalg.inv(prior + sigma**2 * torch.eye(48)) @ prior

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from itermix.mixing.blend import blend
 from itermix.mixing.mixer import Mixer
-from itermix.mixing.noising import VP, Flow, alphas_cumprod
+from itermix.mixing.noising import VP, Flow, alphas_cumprod, timestep_of_sigma
 from itermix.mixing.reference import FreshNoise
 from itermix.mixing.settings import BLENDS, MixingSettings
 
@@ -54,7 +54,8 @@ def test_a_part_of_the_weight_mixes_that_part(x, reference, noise):
 
 def test_weight_by_noise_level_does_not_ask_for_the_step(reference, noise):
     mixer = Mixer(MixingSettings(curve="linear"), reference, noise, steps=10, noising=Flow())
-    assert mixer.weight(0, 0.25) == mixer.weight(9, 0.25) == pytest.approx(0.25)
+    expected = timestep_of_sigma(0.25 / 0.75) / 1000  # linear: the timestep that is left
+    assert mixer.weight(0, 0.25) == mixer.weight(9, 0.25) == pytest.approx(expected)
 
 
 def test_the_state_and_what_the_mixer_was_given_are_left_as_they_were(x, reference, noise):

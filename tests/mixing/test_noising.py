@@ -95,9 +95,57 @@ def test_progress_of_a_ve_level_is_that_of_its_timestep(t):
     assert VP(alphas_cumprod()).progress(t) == pytest.approx(1 - t / 1000, abs=1e-12)
 
 
-@pytest.mark.parametrize("sigma", [0.0, 0.3, 1.0])
-def test_progress_of_a_flow_level_is_what_is_left_of_it(sigma):
-    assert Flow().progress(sigma) == pytest.approx(1 - sigma)
+@pytest.mark.parametrize("t", [1, 250, 500, 999])
+def test_progress_of_a_flow_level_is_that_of_the_same_signal_to_noise_ratio(t):
+    level = SIGMAS[t] / (1 + SIGMAS[t])  # sigma / (1 - sigma) is the VE level
+    signal, noise = Flow().coefficients(level)
+    assert noise / signal == pytest.approx(SIGMAS[t])
+    assert Flow().progress(level) == pytest.approx(1 - t / 1000, abs=1e-9)
+
+
+def test_pure_noise_is_the_beginning_of_a_flow_run():
+    assert Flow().progress(1.0) == pytest.approx(1 - 999 / 1000)
+
+
+KLEIN = [1.0, 0.96, 0.88, 0.7]  # four steps, of which the last starts far from the clean latent
+EVEN = [1 - i / 20 for i in range(20)]
+
+
+def test_the_last_step_of_a_flow_run_lets_go_wherever_it_starts():
+    run = Flow().over(KLEIN)
+    assert run.progress(KLEIN[-1]) == 0.95
+    assert Flow().progress(KLEIN[-1]) < 0.5
+
+
+def test_a_flow_run_at_high_noise_is_not_behind_its_steps_early_on():
+    run = Flow().over(KLEIN)
+    assert [run.progress(level) for level in KLEIN[:3]] == pytest.approx([Flow().progress(1.0), 0.25, 0.45])
+
+
+def test_a_flow_run_that_is_ahead_of_its_steps_goes_by_its_levels():
+    own, run = Flow(), Flow().over(EVEN)
+    assert [run.progress(level) for level in EVEN[3:]] == [own.progress(level) for level in EVEN[3:]]
+
+
+def test_steps_that_are_not_mixed_are_not_the_last_one():
+    run = Flow().over([*KLEIN, 0.02, 0.001])  # at which a Stable Diffusion model has arrived
+    assert [run.progress(level) for level in (KLEIN[-1], 0.02, 0.001)] == [0.95, 1.0, 1.0]
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12, unique=True), st.lists(st.floats(0.0, 1.0), max_size=8))
+def test_progress_of_a_flow_run_is_never_behind_its_levels_and_never_rises_with_them(levels, between):
+    run = Flow().over(sorted(levels, reverse=True))
+    for level in levels:
+        assert run.progress(level) >= Flow().progress(level)
+    asked = sorted([*levels, *between])
+    progress = [run.progress(level) for level in asked]
+    assert all(0.0 <= u <= 1.0 for u in progress)
+    assert all(later <= earlier + 1e-12 for earlier, later in zip(progress, progress[1:]))
+
+
+@pytest.mark.parametrize("noising", [VE(), VP(alphas_cumprod())])
+def test_a_run_of_stable_diffusion_goes_by_its_levels_alone(noising):
+    assert noising.over([10.0, 5.0, 1.0]) is noising
 
 
 @pytest.mark.parametrize("name", NOISINGS)

@@ -137,8 +137,8 @@ class MixedPass:
         return progress.is_interrupted()
 
     def mixer(self, model: torch.nn.Module, state: Tensor, call: SamplerCall, pattern: Pattern) -> Mixer:
-        noising = sampling.noising_of(self.function, model)
         steps = pattern.steps(call)
+        noising = sampling.noising_of(self.function, model).over(call.levels[:steps])
         return mixer_for(
             self.settings,
             self.reference,
