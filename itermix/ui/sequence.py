@@ -80,5 +80,5 @@ def _add_plan(tab: str, components: dict[str, Any], plan_rows: PlanRows) -> None
         lines = [*([DRAWN] if seed < 0 else []), *map(html.escape, lines)]
         return gr.update(value=plan_table(rows), visible=True), "".join(f"<p>{line}</p>" for line in lines)
 
-    script = f"(...values) => itermix.withPage({tab!r}, ...values)"
+    script = f"(...values) => itermix.withPage({tab!r}, {len(components)}, ...values)"
     on_server(show.click, fill, [*components.values(), page], [table, problem], script)

@@ -139,12 +139,12 @@ def drawn_curve(page):
     )
 
 
-def levels_of(page, steps, settings):
-    """What the host answers for a hires pass of so many steps by its own sampler and schedule."""
+def levels_of(page, tab, steps, strength, of):
+    """What the host answers for a pass of so many steps by the page's own sampler and schedule."""
     asked = {
-        "sampler": page.locator("#txt2img_sampling input").first.input_value(),
-        "scheduler": page.locator("#txt2img_scheduler input").first.input_value(),
-        "steps": steps, "strength": settings.hires_denoise, "of": "hires pass",
+        "sampler": page.locator(f"#{tab}_sampling input").first.input_value(),
+        "scheduler": page.locator(f"#{tab}_scheduler input").first.input_value(),
+        "steps": steps, "strength": strength, "of": of,
     }  # fmt: skip
     address = page.evaluate("location.origin")
     return page.request.get(f"{address}/itermix/v1/levels", params=asked).json()
@@ -156,7 +156,7 @@ def assert_drawn(page, steps, **settings):
     Returns how many of the steps are mixed.
     """
     settings = MixingSettings(**settings)
-    levels = levels_of(page, steps, settings)
+    levels = levels_of(page, "txt2img", steps, settings.hires_denoise, "hires pass")
     by_level = torch.tensor(levels["progress"], dtype=torch.float64)
     by_step = torch.arange(steps, dtype=torch.float64) / steps
     expected = curve.weights(settings, steps, by_level).tolist()
@@ -313,7 +313,10 @@ def test_img2img_has_a_curve_of_the_steps_that_it_makes(page):
     open_accordion(page, "#itermix_img2img")
     text = page.locator("#itermix_img2img .itermix-curve-text")
     text.wait_for(timeout=20_000)
-    page.wait_for_selector("#itermix_img2img .itermix-curve-text >> text=4 of 4 steps mixed")
+    levels = levels_of(page, "img2img", 6, 0.6, "img2img")
+    weights = curve.weights(MixingSettings(), 4, torch.tensor(levels["progress"], dtype=torch.float64)).tolist()
+    mixed = sum(weight != 0.0 for weight in weights)
+    page.wait_for_selector(f"#itermix_img2img .itermix-curve-text >> text={mixed} of 4 steps mixed")
     assert page.locator("#itermix_img2img .itermix-step").count() == 4
     assert not page.faults
 

@@ -50,6 +50,7 @@ def test_a_sequence_from_the_page(host, page):
     shoot(page, "sequence")
     rows = planned(page)
     assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert [row[1] for row in rows] == ["1", "2", "3"]  # from the page's own seed
     assert [row[3] for row in rows] == ["a rose", "a rose -> a rose in snow (50%)", "a rose in snow"]
     open_accordion(page, f"{PREFIX}_seeds_group")
     choose(page, f"{PREFIX}_seed_mode", "fixed")

@@ -41,7 +41,8 @@ class Looking:
             self.monkeypatch.setattr(options, "samples_save", True)
             body["outpath_samples"] = self.folder
         else:
-            body["override_settings"] = {"itermix_trace": steps_shown, **body.get("override_settings", {})}
+            wanted = {"itermix_trace": steps_shown, "samples_save": True}
+            body["override_settings"] = {**wanted, **body.get("override_settings", {})}
         return self.host.generate(**body)
 
     @property
