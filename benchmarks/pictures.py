@@ -95,7 +95,7 @@ class Case:
 
 
 def cases(prompts: int = PROMPTS, seeds: int = SEEDS) -> list[Case]:
-    """The same ones every time: subjects spread over the list, each on a background of another colour."""
+    """The same ones every time: subjects from all over the list, each on a background of another colour."""
     draw = random.Random("pictures")
     subjects = draw.sample(list(SUBJECTS), len(SUBJECTS)) * math.ceil(prompts / len(SUBJECTS))
     chosen: list[tuple[str, str]] = []
@@ -112,10 +112,10 @@ def real_pictures(artwork: Artwork, drawn: list[Case], side: int) -> Tensor:
     return torch.cat([tensor_of(artwork.picture(one, side)) for one in made])
 
 
-class Kept:
+class Store:
     """The pictures that are made, as PNG in a folder (or nowhere): a long run goes on where it was stopped.
 
-    A picture is kept with what it was asked for, and made anew where that has changed. It is rounded to 8 bits whether
+    A picture is kept with what it was asked for, and made again where that has changed. It is rounded to 8 bits whether
     it is kept or not.
     """
 
@@ -126,7 +126,7 @@ class Kept:
 
     def get(self, name: str, asked: Request, make_it: Callable[[], Tensor]) -> Tensor:
         """The picture of that name, [1, 3, H, W]; made if it is not there."""
-        mixing = asked.mixing.to_dict() if asked.mixing.enabled else None  # else a new default would make all anew
+        mixing = asked.mixing.to_dict() if asked.mixing.enabled else None  # else a new default would make all again
         text = json.dumps({**asked.to_dict(), "mixing": mixing})
         path = self.folder / f"{name}.png" if self.folder else None
         if path and path.exists():
@@ -144,7 +144,12 @@ class Kept:
 
 
 def make(
-    studio: Studio, drawn: list[Case], methods: tuple[Method, ...], scales: tuple[int, ...], kept: Kept, say: Say
+    studio: Studio,
+    drawn: list[Case],
+    methods: tuple[Method, ...],
+    scales: tuple[int, ...],
+    kept: Store,
+    say: Say,
 ) -> dict[tuple[str, int], Tensor]:
     """The pictures by method and scale, and the native ones by ("native", 1). [B, 3, H, W] each."""
     made: dict[tuple[str, int], list[Tensor]] = {}
@@ -222,7 +227,7 @@ def main(arguments: list[str] | None = None) -> None:
     artwork, drawn = Artwork(options.artwork), cases(options.prompts, options.seeds)
     studio = Studio.open(options.checkpoint)
     say = partial(print, file=sys.stderr, flush=True)
-    made = make(studio, drawn, METHODS, tuple(options.scales), Kept(options.keep), say)
+    made = make(studio, drawn, METHODS, tuple(options.scales), Store(options.keep), say)
     real = {scale: real_pictures(artwork, drawn, scale * NATIVE) for scale in options.scales}
     for scale in options.scales:  # the best that this VAE could do
         made["the VAE's best", scale] = through_vae(studio, real[scale][::REALS])

@@ -112,9 +112,9 @@ def soak(host: Any, count: int, seed: int = 0, installed: bool = True) -> list[R
 def slope(values: Sequence[float]) -> float:
     """Of the straight line through the values by least squares, per reading; 0 for fewer than two."""
     middle = (len(values) - 1) / 2.0
-    spread = sum((place - middle) ** 2 for place in range(len(values)))
+    squares = sum((place - middle) ** 2 for place in range(len(values)))
     average = mean(values)
-    return sum((place - middle) * (v - average) for place, v in enumerate(values)) / spread if spread else 0.0
+    return sum((place - middle) * (v - average) for place, v in enumerate(values)) / squares if squares else 0.0
 
 
 def table(readings: list[Reading]) -> str:

@@ -223,7 +223,7 @@ class _File:
 
     def _damaged(self, why: str) -> PresetsError:
         reason = f" ({why})" if why else ""
-        return PresetsError(f"{self.path} is damaged; correct it, or move it away to begin anew{reason}")
+        return PresetsError(f"{self.path} is damaged; correct it, or move it away to begin with none{reason}")
 
 
 def _is_name(name: str) -> bool:

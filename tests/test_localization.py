@@ -47,7 +47,7 @@ def test_a_missing_a_stale_and_a_half_changed_key_are_named(tmp_path):
     assert code == 1
     assert "ja_JP: missing: 'Iterative Mixing'" in lines and "ja_JP: missing: 'Curve'" in lines
     assert "ja_JP: no longer shown: 'No such control'" in lines
-    assert f"ja_JP: not put together anew: {axis!r}" in lines
+    assert f"ja_JP: not put together again: {axis!r}" in lines
     assert all(line.startswith("ja_JP: ") for line in lines)
 
 

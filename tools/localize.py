@@ -191,7 +191,7 @@ def faults(wanted: list[str], language: str) -> list[str]:
     derived = axes(there)
     lines = [f"{language}: missing: {key!r}" for key in wanted if not there.get(key, "").strip()]
     lines += [f"{language}: no longer shown: {key!r}" for key in there if key not in wanted and key not in derived]
-    lines += [f"{language}: not put together anew: {key!r}" for key, text in derived.items() if there.get(key) != text]
+    lines += [f"{language}: not put together again: {key!r}" for key, text in derived.items() if there.get(key) != text]
     return lines
 
 

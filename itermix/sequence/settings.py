@@ -115,7 +115,7 @@ class SequenceSettings(Settings):
     def way_of_travel(self) -> str:
         """How the conditioning moves between two keyframes: "slerp", "linear" or, not at all, "off".
 
-        Automatic is slerp, but for those who ask for what a ComfyUI node makes.
+        Automatic is slerp, and off where a ComfyUI node's results are asked for.
         """
         if self.travel != "automatic":
             return self.travel

@@ -25,7 +25,7 @@ GROUPS = {
 WITHOUT = {"img2img": GROUPS["Passes"]}
 STRENGTH = "Mixing holds the composition by itself: use a denoising strength of 0.7 to 1 with it."
 
-# Called as (value, label=, elem_id=): what is opened to build inside of it; its value is whether mixing is on.
+# Called as (value, label=, elem_id=): what is opened, to build the fields in; its value is whether mixing is on.
 Switch = Callable[..., Any]
 
 

@@ -68,8 +68,8 @@ def test_the_cells_are_in_the_grid(grid):
 
 
 def test_a_ray_cluster_gives_the_same_pixels(grid, folders, tmp_path, capsys):
-    pytest.importorskip("ray", reason="cells are spread by ray, which is not installed")
-    out = tmp_path / "spread" / "grid.png"
+    pytest.importorskip("ray", reason="cells are shared out by ray, which is not installed")
+    out = tmp_path / "cluster" / "grid.png"
     code, _, err = sweep(capsys, folders, out, *AXES, "--ray", "local")
     assert code == 0, err
     for cell in ("1-1", "1-2", "2-1", "2-2"):
@@ -79,7 +79,7 @@ def test_a_ray_cluster_gives_the_same_pixels(grid, folders, tmp_path, capsys):
 
 
 def test_what_a_worker_cannot_do_is_one_line(folders, tmp_path, capsys):
-    pytest.importorskip("ray", reason="cells are spread by ray, which is not installed")
+    pytest.importorskip("ray", reason="cells are shared out by ray, which is not installed")
     code, _, err = sweep(capsys, folders, tmp_path / "g.png", "--x", "sampler=Flow Euler", "--ray", "local")
     assert code == 2 and err.count("\n") == 1 and '"Flow Euler" does not suit this model' in err
 
@@ -118,6 +118,6 @@ def test_more_than_one_picture_in_a_cell_is_refused(tmp_path, capsys):
 
 
 def test_a_cluster_that_is_not_there_is_one_line(folders, tmp_path, capsys):
-    pytest.importorskip("ray", reason="cells are spread by ray, which is not installed")
+    pytest.importorskip("ray", reason="cells are shared out by ray, which is not installed")
     code, _, err = sweep(capsys, folders, tmp_path / "g.png", "--x", "seed=1", "--ray", "nonsense://there")
     assert code == 2 and err.count("\n") == 1 and "ray: nonsense://there cannot be reached" in err

@@ -163,7 +163,7 @@ def test_what_cannot_be_saved_is_said(opened, presets):
 
 
 BROKEN = {
-    "damaged": ("{", "correct it, or move it away to begin anew"),
+    "damaged": ("{", "correct it, or move it away to begin with none"),
     "newer": (json.dumps({"version": 99, "mixing": {"a": {}}}), "update itermix to use it"),
 }
 

@@ -62,8 +62,8 @@ def test_nothing_comes_in_from_the_opposite_border(cutoff):
     """A point at the left border leaves in its own corner a hundred times what reaches the right border."""
     impulse = torch.zeros(1, 1, 64, 64, dtype=torch.float64)
     impulse[..., 32, 0] = 1.0
-    spread = filtered(impulse, cutoff).abs()
-    assert float(spread[..., -4:].max()) < 0.01 * float(spread.max())
+    response = filtered(impulse, cutoff).abs()
+    assert float(response[..., -4:].max()) < 0.01 * float(response.max())
 
 
 def test_a_constant_stays_the_same_at_the_borders():

@@ -1,4 +1,4 @@
-"""Comparison sheets: every picture whole and unchanged, labels inside of their cells."""
+"""Comparison sheets: every picture whole and unchanged, labels within their cells."""
 
 import numpy as np
 import pytest

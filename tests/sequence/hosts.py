@@ -69,7 +69,7 @@ class Recorder(Log):
 class Gaussian(Log):
     """Euler on the prior N(mu, s^2) of the oracle, mu moved by the conditioning's mean. float64."""
 
-    SPREAD, HIGHEST, LOWEST = 0.5, 14.6, 0.03
+    STD, HIGHEST, LOWEST = 0.5, 14.6, 0.03
 
     def __init__(self, steps=8, size=(4, 8, 8), **log):
         super().__init__(**log)
@@ -94,7 +94,7 @@ class Gaussian(Log):
         return mu + moved
 
     def slope(self, job, x, sigma):
-        denoised = (self.SPREAD**2 * x + sigma**2 * self.mean(job)) / (self.SPREAD**2 + sigma**2)
+        denoised = (self.STD**2 * x + sigma**2 * self.mean(job)) / (self.STD**2 + sigma**2)
         return (x - denoised) / sigma
 
     def sample(self, job, latent, noised):
@@ -111,7 +111,7 @@ class Gaussian(Log):
 
     def unsample(self, job, latent, steps):
         """Exact: the same steps backwards, each solved for where it came from, from sigma 0 to the first level."""
-        sigmas, x, s2, mu = self.sigmas(job.frame.denoise), latent, self.SPREAD**2, self.mean(job)
+        sigmas, x, s2, mu = self.sigmas(job.frame.denoise), latent, self.STD**2, self.mean(job)
         for sigma, following in reversed(list(pairwise(sigmas))):
             gain = (following - sigma) * sigma / (s2 + sigma**2)  # x' = x + gain (x - mu)
             x = (x + gain * mu) / (1.0 + gain) if not math.isclose(gain, -1.0) else x

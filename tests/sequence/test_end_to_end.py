@@ -22,7 +22,7 @@ from tests.oracle_arrays import ORACLE, Arrays
 from tests.sequence.hosts import Log
 from tests.sequence.recorded import V1, V2
 
-STEPS, FRAMES, SPREAD = 20, 12, 0.5
+STEPS, FRAMES, STD = 20, 12, 0.5
 ROUNDING = 5e-6  # of 12 frames in float32, one after the other
 
 
@@ -60,7 +60,7 @@ class ClosedForm(Log):
 
     def denoise(self, x, sigma):
         self.levels.setdefault(self.sampling, []).append(sigma)
-        return (SPREAD**2 * x + sigma**2 * self.mu) / (SPREAD**2 + sigma**2)
+        return (STD**2 * x + sigma**2 * self.mu) / (STD**2 + sigma**2)
 
     def sample(self, job, latent, noised):
         self.noted(job)
@@ -97,9 +97,9 @@ def drawn(seed, count=1):
 
 
 def risen(clean, sigma):
-    """The ODE's solution upwards: x - mu grows with the spread of the noised prior."""
+    """The ODE's solution upwards: x - mu grows with the std of the noised prior."""
     mu = arrays()["mu"]
-    return mu + (clean - mu) * math.sqrt(SPREAD**2 + sigma**2) / SPREAD
+    return mu + (clean - mu) * math.sqrt(STD**2 + sigma**2) / STD
 
 
 def made(settings, host=None):
@@ -147,7 +147,7 @@ def climbed(clean, steps, end):
     schedule = karras(steps).flip(0)[: max(steps - end, 1) + 1].clone()
     schedule[0] = 1e-4
     mu = arrays()["mu"].to(clean.dtype)
-    return euler(lambda x, sigma: (SPREAD**2 * x + sigma**2 * mu) / (SPREAD**2 + sigma**2), clean, schedule)
+    return euler(lambda x, sigma: (STD**2 * x + sigma**2 * mu) / (STD**2 + sigma**2), clean, schedule)
 
 
 @pytest.mark.parametrize("steps", [5, 10, 20])
@@ -193,7 +193,7 @@ def test_ours_unsamples_to_where_sampling_begins_and_adds_no_noise(more):
 def shrinking(schedule):
     """What Euler makes of x - mu over a whole schedule: the product of 1 + (s' - s) s / (1/4 + s^2)."""
     pairs = pairwise(schedule.tolist())
-    return math.prod(1.0 + (following - sigma) * sigma / (SPREAD**2 + sigma**2) for sigma, following in pairs)
+    return math.prod(1.0 + (following - sigma) * sigma / (STD**2 + sigma**2) for sigma, following in pairs)
 
 
 def test_where_nothing_is_denoised_unsampling_leaves_the_frame_and_the_node_wanders():

@@ -1,6 +1,6 @@
 """Each bug of the two ComfyUI nodes that is on the list, and the number that shows that it is not here.
 
-The sampler in closed form is Euler on N(mu, 1/4) (`hosts.Gaussian`): the plain sampler gives the right spread.
+The sampler in closed form is Euler on N(mu, 1/4) (`hosts.Gaussian`): the plain sampler gives the right std.
 """
 
 from itertools import pairwise
@@ -103,7 +103,7 @@ def test_v1_the_mask_is_there_in_every_frame():
 
 
 def test_v1_a_fixed_seed_burns_in_and_the_default_does_not():
-    """At the same noise again and again 1.46 times the spread; with a new seed for each frame the plain sampler's."""
+    """At the same noise again and again 1.46 times the std; with a new seed for each frame the plain sampler's."""
     right = plain_residue()
     moving, fixed = (made(frames=FRAMES, seed_mode=mode) for mode in ("increment", "fixed"))
     late = [sum(residue(host, index) for index in range(80, 100)) / 20.0 for host in (moving, fixed)]
@@ -115,8 +115,8 @@ def test_v1_a_fixed_seed_burns_in_and_the_default_does_not():
 def test_v1_the_colour_anchor_holds_100_frames_of_a_fixed_seed_and_of_blend(mode):
     for interpolation in ("off", "blend"):
         host = made(frames=FRAMES, seed_mode=mode, latent_interpolation=interpolation, colour_anchor=1.0)
-        spread = [host.emitted[index].std(dim=(2, 3), correction=0) for index in (0, 99)]
-        assert_close(spread[1], spread[0], rtol=1e-9, atol=0)
+        std = [host.emitted[index].std(dim=(2, 3), correction=0) for index in (0, 99)]
+        assert_close(std[1], std[0], rtol=1e-9, atol=0)
 
 
 def test_v1_seeds_wrap_at_both_ends_in_every_mode():
@@ -189,7 +189,7 @@ def test_v2_what_the_caller_gave_stays_as_it_was():
 
 
 def test_v1_blend_at_half_fades_as_the_nodes_does():
-    """Half of two unlike frames has less contrast than either; 0.60 times the spread in the node's own run.
+    """Half of two unlike frames has less contrast than either; 0.60 times the std in the node's own run.
 
     That is what Blend is; what holds the contrast is the colour anchor, of the test above.
     """

@@ -63,11 +63,11 @@ def test_interpolation_at_0_repeats_the_frame_before_and_at_1_is_the_new_one():
 def test_a_fixed_seed_with_the_colour_anchor_keeps_the_spread_of_the_first_frame():
     """Without, it burns in: as measured of the node, 0.47 becomes 0.73."""
     free, held = (made(frames=12, seed_mode="fixed", colour_anchor=strength)[0] for strength in (0.0, 1.0))
-    spread = [
+    std = [
         h.emitted[11].std(dim=(2, 3), correction=0) / h.emitted[0].std(dim=(2, 3), correction=0) for h in (free, held)
     ]
-    assert float(spread[0].mean()) > 1.2
-    assert_close(spread[1], torch.ones_like(spread[1]))
+    assert float(std[0].mean()) > 1.2
+    assert_close(std[1], torch.ones_like(std[1]))
 
 
 def test_unsampling_and_sampling_again_gives_the_frame_before():

@@ -195,10 +195,10 @@ def test_sd_picture_equals_diffusers_own(name, folders, studios):
         pipeline.scheduler.config, timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True
     )
     noise = torch.randn(1, 4, 6, 8, generator=torch.Generator().manual_seed(1))
-    spread = float((1 - pipeline.scheduler.alphas_cumprod[999]) ** 0.5)  # ours starts at sigma n, not at n
+    std = float((1 - pipeline.scheduler.alphas_cumprod[999]) ** 0.5)  # ours starts at sigma n, not at n
     theirs = pipeline(
         "red apple", negative_prompt="blue", height=48, width=64, num_inference_steps=4, guidance_scale=5.0,
-        latents=noise * spread, output_type="latent",
+        latents=noise * std, output_type="latent",
     ).images  # fmt: skip
     request = request_for(studios[name], seed=1, sampler="DDIM", steps=4, guidance=5.0, negative="blue")
     assert torch.allclose(next(studios[name].text_to_image(request)).latent, theirs, atol=1e-4)

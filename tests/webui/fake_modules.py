@@ -26,7 +26,7 @@ OPTIONS = dict(
     grid_save_to_dirs=False, grid_extended_filename=False, return_mask=False, return_mask_composite=False,
     CLIP_stop_at_last_layers=1, randn_source="GPU", grid_only_if_multiple=True,
 )  # fmt: skip
-saved = []  # callbacks of those who want to know of saved pictures
+saved = []  # callbacks for saved pictures
 
 
 def install() -> None:
@@ -151,7 +151,7 @@ def save_image(
     picture, path, basename, seed=None, prompt=None, extension="png", info=None, short_filename=False, grid=False,
     p=None, forced_filename=None, suffix="", save_to_dirs=None,
 ):  # fmt: skip
-    """By the host's options, under the next free number or the name that is forced; then tells who wants to know."""
+    """By the host's options, under the next free number or the name that is forced; then calls `saved`."""
     opts = sys.modules["modules.shared"].opts
     folder = Path(path)
     if save_to_dirs or (save_to_dirs is None and (opts.grid_save_to_dirs if grid else opts.save_to_dirs)):

@@ -1,6 +1,6 @@
 """The training pictures: one subject of Microsoft's Fluent emoji (vectors, MIT) on a plain background, its caption.
 
-A composition is a drawing in a unit square, so that its exact picture exists at every size: it is rendered anew for
+A composition is a drawing in a unit square, so that its exact picture exists at every size: it is rendered again for
 each and never enlarged. Rendering takes 10 to 50 ms at 128 px; `renders.py` keeps what training needs again.
 """
 

@@ -94,7 +94,7 @@ def source(request: dict[str, Any]) -> tuple[Any, Any]:
         with gr.Row():
             image = gr.Image(type="pil", image_mode=None, label="Picture", elem_id="itermix_image", height=220)
             mask = gr.Image(
-                type="pil", image_mode=None, label="Mask: white is made anew", elem_id="itermix_mask", height=220
+                type="pil", image_mode=None, label="Mask: white is repainted", elem_id="itermix_mask", height=220
             )
         build_help("The sizes above take the picture's shape. The mask says which part of it is replaced.")
         request["strength"] = gr.Slider(

@@ -72,7 +72,7 @@ def latent_interpolation(p: Any) -> str | None:
 
 
 def inpaint_mask(p: Any) -> Tensor | None:
-    """1 where the host paints anew, 0 where it keeps the picture: [1, 1, H, W] or None. All channels share it."""
+    """1 where the host repaints, 0 where it keeps the picture: [1, 1, H, W] or None. All channels share it."""
     mask = getattr(p, "nmask", None)
     return None if mask is None else mask.reshape(-1, 1, *mask.shape[-2:])[:1]
 

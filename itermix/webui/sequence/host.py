@@ -2,7 +2,7 @@
 
 Frame 0 is the host's own txt2img (hires fix included) or img2img. Later frames are the host's img2img sampling on the
 latent before: of the size of frame 0's result, so with hires fix they are large and have no second pass of their own,
-which would change again what the frame before has just settled.
+which would change again what the frame before has just found.
 """
 
 from __future__ import annotations

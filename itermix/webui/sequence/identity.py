@@ -38,7 +38,7 @@ def identity(p: Any, prompts: Any) -> str:
     """A text that is the same for equal frames; of a p of which no frame is made yet. prompts: as they are sampled."""
     attributes = {name: getattr(p, name, None) for name in ATTRIBUTES}
     if not p.subseed_strength:
-        attributes["subseed"] = None  # drawn anew for each request, and not used
+        attributes["subseed"] = None  # drawn again for each request, and not used
     for name in ("hr_prompt", "hr_negative_prompt"):
         attributes[name] = str(attributes[name])
     params = {

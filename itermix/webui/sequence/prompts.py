@@ -1,7 +1,7 @@
 """What the host and its extensions make of a plan's prompts before they are sampled: styles, comments, wildcards.
 
 Each prompt of the plan is made once, where it is first shown, and is the same in every frame and in every image of a
-batch: a wildcard that fell anew for each frame would be another picture, and not a travel between two.
+batch: a wildcard drawn again for each frame would be another picture, and not a travel between two.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sequence inside of the host's `process_images`: each of its batches is a frame.
+"""A sequence within the host's `process_images`: each of its batches is a frame.
 
 So a frame has all that the host does for a picture: extra networks, always-on scripts, live preview, decoding,
 masks and overlays, infotext, progress. The processing object's `sample` is replaced by one that hands out the next

@@ -1,6 +1,6 @@
 """A WebUI extension for tests alone: writes down which files the host's process changes and whom it connects to.
 
-POST /itermix-probe/audit {"on": true} begins anew, {"on": false} stops; answers what was seen since it began:
+POST /itermix-probe/audit {"on": true} begins again, {"on": false} stops; answers what was seen since it began:
                           {"written": [paths], "read": [paths], "connected": [addresses], "started": [programs]}
 """
 

@@ -7,7 +7,7 @@ depends on the prompt, the noise level and the state.
 import torch
 from modules import scripts
 
-SPREAD = 0.5  # of the prior N(mu, SPREAD^2) for which the denoiser is exact
+STD = 0.5  # of the prior N(mu, STD^2) for which the denoiser is exact
 
 
 class Network(scripts.Script):
@@ -35,4 +35,4 @@ def denoise(apply_model, arguments):
     mu = torch.sin(0.7 * (c + 1)[:, None, None] + 0.31 * h[:, None] + 0.17 * w)[None].to(x)
     prompt = arguments["c"]["c_crossattn"].to(x).mean((1, 2)).view(-1, 1, 1, 1)
     mu = torch.tanh(mu + 5.0 * prompt)
-    return (SPREAD**2 * x + sigma**2 * mu) / (SPREAD**2 + sigma**2)
+    return (STD**2 * x + sigma**2 * mu) / (STD**2 + sigma**2)
