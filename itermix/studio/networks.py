@@ -1,7 +1,8 @@
 """The networks behind one small protocol: prompt -> conditioning, (x, t) -> prediction, picture <-> latent.
 
 SD1.5 and SDXL differ in their text encoders; Flux also packs its latent 2 x 2 into tokens and predicts a flow. All
-latents here are [1, C, H, W], float32, scaled as the network wants them; pictures are [1, 3, 8H, 8W] in [0, 1].
+latents here are [1, C, H, W], float32, scaled as the network wants them; pictures are [1, 3, r H, r W] in [0, 1],
+r being the VAE's reduction.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Network:
         self.sampler = defaults.get("sampler", AUTOMATIC)
         self.scheduler_config = dict(components["scheduler"].config)
         self.channels = int(self.vae.config.latent_channels)
-        self.reduction = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        self.reduction = reduction_of(self.vae)
 
     @property
     def multiple(self) -> int:
@@ -101,7 +102,8 @@ class Network:
     @torch.inference_mode()
     def encode(self, picture: Tensor) -> Tensor:
         """The most likely latent of a picture: no draw, so that it is always the same."""
-        latent = self.vae.encode(picture.to(self.device, torch.float32) * 2.0 - 1.0).latent_dist.mode()
+        encoded = self.vae.encode(picture.to(self.device, torch.float32) * 2.0 - 1.0)
+        latent = encoded.latent if hasattr(encoded, "latent") else encoded.latent_dist.mode()
         return (latent - self._shift) * self.vae.config.scaling_factor
 
     @torch.inference_mode()
@@ -208,6 +210,12 @@ def network_of(components: dict[str, Any], device: torch.device, dtype: torch.dt
     if "transformer" in components:
         return Flux(components, device, dtype)
     return (SDXL if "text_encoder_2" in components else SD15)(components, device, dtype)
+
+
+def reduction_of(vae: torch.nn.Module) -> int:
+    """Image pixels per latent pixel, in height and in width. AutoencoderKL does not say; each of its stages halves."""
+    told = getattr(vae, "spatial_compression_ratio", None)
+    return 2 ** (len(vae.config.block_out_channels) - 1) if told is None else int(told)
 
 
 def packed(x: Tensor) -> Tensor:
