@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 PART = ".part"  # how the name of an unfinished file ends
+NO_FILE = "it is a device, and no file that could be replaced"
 LONGEST_NAME = 255  # bytes; of all file systems in use
 WINDOWS_CHARACTERS = set('<>:"|?*') | {chr(code) for code in range(32)}
 WINDOWS_NAMES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
@@ -33,6 +34,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     if problem:
         raise OSError(problem)
     path = Path(os.path.realpath(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(NO_FILE)
     part = path.with_name(f"itermix-{secrets.token_hex(8)}{PART}")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # less what the user's umask takes
@@ -74,6 +77,8 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     if path.is_dir():
         raise OSError("it is a folder")
+    if path.exists() and not path.is_file():
+        raise OSError(NO_FILE)
     if not os.access(there, os.W_OK):
         raise OSError("no permission")
     for folder in path.absolute().parents[:-1]:

@@ -131,3 +131,15 @@ def test_a_folder_in_the_files_place_and_a_file_in_the_folders_are_known_before(
         files.require_writable(tmp_path / "folder")
     with pytest.raises(OSError, match="Not a directory|exists"):
         files.require_writable(tmp_path / "file" / "a")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such files")
+def test_what_is_no_plain_file_is_not_replaced(tmp_path):
+    """A pipe stands for a device such as /dev/null, which root could take away from the whole system."""
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="it is a device"):
+        files.require_writable(pipe)
+    with pytest.raises(OSError, match="it is a device"), files.replacing(pipe):
+        pass
+    assert pipe.is_fifo() and os.listdir(tmp_path) == ["pipe.png"]

@@ -75,7 +75,21 @@ def values_of(options: argparse.Namespace) -> dict[str, Any]:
         values["mixing"] = json_object(options.mixing, "mixing")
     if options.mask and not options.image:
         raise StudioError("mask: there is nothing to keep without --image")
+    mixing = values.get("mixing")
+    picture = mixing.get("reference_image") if isinstance(mixing, dict) else None
+    if isinstance(picture, str):
+        from itermix.pictures.uploads import Upload
+
+        Upload(picture, "mixing: reference_image").picture()
     return values
+
+
+def require_own_file(options: argparse.Namespace, name: str, path: Path, others: tuple[str, ...]) -> None:
+    """Refuses a file that is written in the place of one that another option names. Raises StudioError."""
+    for other in others:
+        named = getattr(options, other, None)
+        if named and Path(named).resolve() == path.resolve():
+            raise StudioError(f"{name}: {path} is the file of --{other} already; take another name")
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:

@@ -91,6 +91,9 @@ def checked(options: argparse.Namespace) -> tuple[Request, SequenceSettings | No
     command_line.require_size(options.out, request)
     command_line.require_writable(Path(options.out), longest_addition(options, request))
     command_line.require_json_writable(options.save_settings, "save-settings")
+    if options.save_settings:
+        others = ("out", "image", "mask", "sequence", "checkpoint")
+        command_line.require_own_file(options, "save-settings", Path(options.save_settings), others)
     return request, sequence
 
 

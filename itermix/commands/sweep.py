@@ -58,6 +58,7 @@ def sweep(options: argparse.Namespace) -> None:
     x, y = axis_of("x", options.x), axis_of("y", options.y) if options.y else None
     requests = cells_of(command_line.values_of(options), x, y, options.image is not None)
     command_line.require_writable(options.out, "-cells")
+    command_line.require_own_file(options, "out", options.out.with_suffix(".json"), ("settings",))
     from itermix.studio.source import Source
 
     source = Source.read(options.image, options.mask)

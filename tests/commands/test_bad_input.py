@@ -131,7 +131,51 @@ OTHERS = [
     ("plan", [f"--prompt={HALF}"], "prompt"),
     ("plan", ["--strange"], "--strange"),
 ]
-CASES = [*NUMBERS, *NAMES, *MIXING, *FILES, *OTHERS]
+# What users of other programs type: units, decimal commas, addresses, Python's spelling, a device, one name twice.
+HABITS = [
+    *of_render("width", "512px", "0x200", "1e3"),
+    *of_render("steps", "twenty", "20 steps", "1,000"),
+    *of_render("guidance", "7,5", "7.5x", "--"),
+    *of_render("strength", "50%", "0,5"),
+    *of_render("hires", "2x", "200%", "1:2", "-2"),
+    *of_render("seed", "random", "1e3", -2),
+    *of_render("image", "https://example.org/a.png", "cut.png", "~nobody/a.png"),
+    *of_render("mask", "cut.png", before=["--image=picture.png"]),
+    *of_render("checkpoint", "runwayml/stable-diffusion-v1-5", "https://example.org/a.safetensors", "picture.png"),
+    *of_render(
+        "mixing",
+        "{alpha_1: 1}",
+        "{'alpha_1': 1}",
+        "true",
+        '{"alpha_1": null}',
+        '{"enabled": "maybe"}',
+        '{"reference_image": "abc"}',
+        '{"reference_image": "cut.png"}',
+        "[" * 5000,
+    ),
+    *of_render("settings", "empty.json", "deep.json", "cut.png"),
+    ("render", ["--settings=nan.json"], "steps"),
+    ("render", ["--settings=bool.json"], "steps"),
+    ("render", ["--settings=reference.json"], "mixing"),
+    *of_render("sequence", "late.json", "deep.json", "-"),
+    *of_render("out", "/dev/null", ".", "x.png.txt", "picture.png/a.png"),
+    *of_render("save-settings", "a.png", "/dev/null"),
+    *of_render("save-settings", "picture.png", before=["--image=picture.png"]),
+    *of_render("save-settings", "good.json", before=["--sequence=good.json"]),
+    ("render", ["--out=wide.webp", "--width=8192", "--hires=2.5"], "out"),
+    ("render", ["--out=wide.jpg", "--width=8192", "--hires=8.1"], "out"),
+    ("sweep", ["--x=Steps=1,2"], "x"),
+    ("sweep", ["--x=steps:1,2"], "x"),
+    ("sweep", ["--x=steps=1-5 [0]"], "x"),
+    ("sweep", ["--x=steps=1,,2"], "x"),
+    ("sweep", ["--x=steps=1,2", "--settings=grid.json", "--out=grid.png"], "out"),
+    ("demo", ["--out=a.gif"], "out"),
+    ("demo", ["--out=/dev/null"], "out"),
+    ("studio", ["--port=80a"], "port"),
+    ("plan", ["--settings=late.json"], "settings"),
+    ("plan", ["--settings=deep.json"], "settings"),
+]
+CASES = [*NUMBERS, *NAMES, *MIXING, *FILES, *OTHERS, *HABITS]
 WHOLE = {"render": ["a prompt", "--out", "a.png"], "sweep": ["a prompt", "--out", "a.png"]}
 
 RUNNER = """
@@ -162,6 +206,7 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("bad-input")
     (made / "folder").mkdir()
     Image.new("RGB", (64, 64)).save(made / "picture.png")
+    (made / "cut.png").write_bytes((made / "picture.png").read_bytes()[:60])
     for name, text in {
         "note.txt": "a note",
         "short.safetensors": "1234",
@@ -173,6 +218,13 @@ def folder(tmp_path_factory):
         "half.json": '{"negative": "\\udcff"}',
         "frames.json": '{"frames": 0}',
         "count.json": '{"count": 2}',
+        "empty.json": "",
+        "deep.json": "[" * 100_000,
+        "nan.json": '{"steps": NaN}',
+        "bool.json": '{"steps": true}',
+        "reference.json": '{"mixing": {"reference_image": "abc"}}',
+        "late.json": '{"frames": 3, "prompts": "5: a cat"}',
+        "grid.json": "{}",
     }.items():
         (made / name).write_text(text)
     (made / "latin.json").write_bytes('{"negative": "é"}'.encode("latin-1"))
