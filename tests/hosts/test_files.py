@@ -15,6 +15,7 @@ import zlib
 import pytest
 from PIL import Image
 
+from itermix.sequence import state
 from itermix.settings import SettingsError
 from tools.real_host import REPOSITORY, as_base64
 
@@ -183,13 +184,14 @@ def test_a_film_of_another_format_is_refused(host, format):
     assert "video_format" in made.info["extra_generation_params"]["Latent Sequence refused"]
 
 
+WRITTEN = f'"version": {state.VERSION}'.encode()
 DAMAGED = {
     "cut short": (lambda whole: whole[: len(whole) // 2], "cut short or damaged"),
     "one byte changed": (lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]), "cut short or damaged"),
     "empty": (lambda whole: b"", "is no saved sequence"),
     "a pickle": (lambda whole: b"\x80\x04cos\nsystem\n(S'touch pickled'\ntR.", "is no saved sequence"),
     "a picture": (lambda whole: b"\x89PNG\r\n\x1a\n" + whole, "is no saved sequence"),
-    "of a newer itermix": (lambda whole: whole.replace(b'"version": 1', b'"version": 9'), "from a newer itermix"),
+    "of a newer itermix": (lambda whole: whole.replace(WRITTEN, b'"version": 9'), "from a newer itermix"),
     "a header without an end": (lambda whole: whole[:17] + b"\xff" * 64, "cut short or damaged"),
 }
 
@@ -201,7 +203,9 @@ def test_a_saved_sequence_that_is_not_whole_is_refused_with_a_message(host, what
     host.arm(network="gaussian")
     sequence(host, frames=2)
     file = sequences(host) / "last-sequence.state"
-    damaged = damage(file.read_bytes())
+    whole = file.read_bytes()
+    damaged = damage(whole)
+    assert damaged != whole
     file.write_bytes(damaged)
     refused = sequence(host, frames=4, resume=True).info["extra_generation_params"]["Latent Sequence refused"]
     assert message in refused and str(file) in refused
