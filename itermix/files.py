@@ -66,7 +66,7 @@ def write_json(path: str | Path, values: Any, indent: int = 2) -> None:
 def require_writable(path: str | Path, longest_addition: str = "") -> None:
     """Raises OSError where a file could not be written after a long run; its folder may still have to be made.
 
-    longest_addition: what the names that are made from this one have more than it.
+    longest_addition: the longest text that names made from this one have beyond it.
     """
     path = Path(path)
     problem = name_problem(path.name, longest_addition)

@@ -87,7 +87,7 @@ class Presets:
         return Offer(values, own, "; ".join(trouble))
 
     def own_names(self) -> list[str]:
-        """Raises PresetsError."""
+        """Of the user's presets. Raises PresetsError."""
         return list(self._stored.presets())
 
     def values(self, name: str) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Presets:
         return name
 
     def rename(self, name: str, new: str) -> str:
-        """Gives the new name as it was saved. Raises PresetsError."""
+        """Renames one of the user's presets; gives the new name as it was saved. Raises PresetsError."""
         new = self._allowed(new)
         with _changing:
             own = self._stored.presets()
@@ -153,7 +153,7 @@ class Presets:
         return new
 
     def delete(self, name: str) -> None:
-        """Raises PresetsError."""
+        """Deletes one of the user's presets. Raises PresetsError."""
         with _changing:
             own = self._stored.presets()
             self._require(name, own)
@@ -197,7 +197,7 @@ class _File:
         return part
 
     def replace(self, presets: dict[str, dict[str, Any]]) -> None:
-        """Raises PresetsError."""
+        """Writes these presets in the place of all that the model has in the file. Raises PresetsError."""
         content = {**self.read(), "version": VERSION, self.part: presets}
         try:
             write_json(self.path, content, indent=1)

@@ -65,7 +65,7 @@ def require_size(out: str, request: Request) -> None:
 
 
 def values_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings of a file and of the options, which win, as `Request.from_dict` takes them.
+    """The settings of a file and of the options (these win), as `Request.from_dict` takes them.
 
     Raises StudioError and SettingsError.
     """
@@ -121,15 +121,15 @@ def require_model(options: argparse.Namespace) -> None:
 def require_writable(path: Path, longest_addition: str = "", name: str = "out") -> None:
     """Refuses a picture's file that could not be written after a long run, and makes nothing yet.
 
-    longest_addition: what the names that are made from this one have more than it. name: of the option that the path is
-    from. Raises SettingsError for a format that is not written, StudioError where the file cannot be.
+    longest_addition: the longest text that names made from this one have beyond it. name: of the option that
+    gave the path. Raises SettingsError for a format that is not written, StudioError where the file cannot be.
     """
     format_of(path, name)
     _require_place(path, name, longest_addition)
 
 
 def require_json_writable(path: str | Path | None, name: str) -> None:
-    """The same of a JSON file. Raises StudioError."""
+    """The same check for a JSON file. Raises StudioError."""
     if path is not None:
         _require_place(Path(path), name)
 
@@ -142,7 +142,7 @@ def _require_place(path: Path, name: str, longest_addition: str = "") -> None:
 
 
 def write_json(name: str, path: Path, values: dict[str, Any]) -> None:
-    """name: of the option that the path is from."""
+    """Writes plain data to a JSON file. name: of the option that gave the path. Raises StudioError."""
     try:
         files.write_json(path, values)
     except OSError as error:

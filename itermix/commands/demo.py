@@ -115,7 +115,7 @@ def requests_of(options: argparse.Namespace) -> list[Request]:
 
 
 def save(path: Path, requests: list[Resolved], rows: list[list[Image.Image]], is_full: bool) -> None:
-    """Writes the sheet of the rows that there are. Raises StudioError."""
+    """Writes the sheet of the rows that are made. Raises StudioError."""
     from itermix.pictures import sheet
     from itermix.studio import pictures
 

@@ -189,7 +189,7 @@ def call(command: list[str]) -> int:
 
 
 def quiet_call(folder: Path, command: list[str]) -> int:
-    """The same of a command that installs: one line of progress, its output in a file of the environment."""
+    """As `call`, of a command that installs: one line of progress, its output in a file of the environment."""
     return installing.run(command, folder / LOG, ROOT, {**os.environ, VARIABLE: NONE})
 
 

@@ -16,7 +16,7 @@ PAUSE = 0.5  # seconds between two tries
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the lock of a file inside, which is made and, where the system allows it, removed again.
+    """Holds the lock of a file for a block. The file is made, and removed again where the system allows it.
 
     on_wait: called once where another process holds it. Raises OSError where the file cannot be made.
     """

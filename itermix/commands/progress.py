@@ -62,7 +62,7 @@ class Bar:
             print(file=sys.stderr)
 
     def left(self) -> str:
-        """How long the rest will take at the present pace, as "40 s left"; "" before that can be told."""
+        """How long the rest will take at the present pace, as "40 s left"; "" until it is known."""
         finished = sum(self.work[: self.done]) + (self.share * self.work[self.done] if self.done < self.pictures else 0)
         rest = sum(self.work) - finished
         passed = time.monotonic() - self.started

@@ -123,6 +123,6 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
 
 
 def longest_addition(options: argparse.Namespace, request: Request) -> str:
-    """What the longest name that is made from --out has more than it."""
+    """The longest text that names made from --out have beyond it."""
     seed = f"-{request.seed + request.count}" if request.count > 1 else ""
     return seed + ("-trace-hires-pass.png" if options.trace else "-00000.state" if options.sequence else "")

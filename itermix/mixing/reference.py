@@ -65,7 +65,7 @@ class SharedNoise:
 
 
 class FreshNoise:
-    """An own draw for every step, as in the node pack, but seeded: image k depends on seeds[k] and the step alone.
+    """A draw of its own for each step, as in the node pack, but seeded: image k depends on seeds[k] and the step alone.
 
     Drawn on the CPU in float32, so that a picture is the same on every device.
     """

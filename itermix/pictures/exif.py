@@ -28,5 +28,5 @@ def exif_of(infotext: str) -> bytes:
 
 
 def as_text(infotext: str) -> str:
-    """What a file can hold of a text: a question mark for half a character."""
+    """The text as a file can hold it: a question mark in place of half a character."""
     return infotext.encode(errors="replace").decode()

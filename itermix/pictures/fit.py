@@ -20,7 +20,7 @@ def fitted(picture: Image.Image, size: tuple[int, int], fit: str = "crop") -> Im
 def crop_box(whole: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
     """The largest part of a picture, in its middle, that has the target's shape; both (width, height).
 
-    Returns left, top, right, bottom, never a hair outside of the picture, which Pillow would refuse.
+    Returns left, top, right, bottom, never outside the picture by rounding, which Pillow refuses.
     """
     scale = max(new / old for new, old in zip(target, whole))
     spans = [_middle(old, min(new / scale, old)) for new, old in zip(target, whole)]

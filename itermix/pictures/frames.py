@@ -1,4 +1,4 @@
-"""The frames of a sequence on the disk: numbered pictures in a numbered folder, read again when somebody looks at them.
+"""The frames of a sequence on the disk: numbered pictures in a numbered folder, read again when they are shown.
 
 Nothing here fails a run: what could not be written is said in a message that names the file.
 """
@@ -20,7 +20,7 @@ LONGEST_ERROR = 160  # characters of somebody else's complaint
 
 @dataclass
 class Written:
-    """files: what is there now. messages: one line for each thing that went otherwise than asked."""
+    """files: what is there now. messages: one line for each thing that is not as it was asked for."""
 
     files: list[Path] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)

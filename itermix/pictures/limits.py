@@ -18,7 +18,7 @@ def of_picture(format: str, size: tuple[int, int]) -> str | None:
 
 
 def of_film(format: str, fps: float) -> list[str]:
-    """What will be otherwise than asked with a film, "mp4", "webp", "gif" or "none", in lines."""
+    """How a film ("mp4", "webp", "gif" or "none") will differ from what is asked for, in lines."""
     if format == "mp4" and not mp4.has_encoder():
         return [NO_ENCODER, *of_speed("webp", fps)]
     return of_speed(format, fps)

@@ -123,7 +123,7 @@ class Settings:
 
     @classmethod
     def read_infotext(cls, text: str) -> tuple[Any, list[str]]:
-        """The same, and what in the text was not used, one message each: a newer itermix may have written it.
+        """`from_infotext`, and what in the text was not used, one message each: a newer itermix may have written it.
 
         Raises SettingsError where the text is not of settings at all, or its values contradict each other.
         """

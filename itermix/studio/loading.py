@@ -189,8 +189,10 @@ def _from_file(path: Path, config: str | Path | None) -> dict[str, Any]:
 
 @contextmanager
 def _lacking() -> Iterator[list[str]]:
-    """Fills with the names of the tensors that modules loaded inside do not find. diffusers does not ask for them when
-    it opens a single file, and would make them up from random numbers."""
+    """A list that fills with the names of tensors which modules loaded in the block do not find in their file.
+
+    diffusers does not ask for them when it opens a single file, and would fill them with random numbers.
+    """
     import torch
 
     names, load = [], torch.nn.Module.load_state_dict

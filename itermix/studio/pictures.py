@@ -33,7 +33,7 @@ def picture_of(values: Tensor) -> Image.Image:
 def write(path: Path, picture: Image.Image, infotext: str) -> list[str]:
     """Writes the picture whole or not at all, in the format that its name says. Raises StudioError.
 
-    Returns what is otherwise than asked, in lines.
+    Returns how it differs from what was asked for, in lines.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

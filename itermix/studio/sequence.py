@@ -138,7 +138,7 @@ class StudioHost:
         )  # fmt: skip
 
     def _or_cancelled(self, task: Pass, latent: Tensor | None) -> Tensor:
-        """What is sampled; after an interrupt anything of that shape, which nobody will look at."""
+        """What is sampled; after an interrupt any latent of that shape, which is thrown away."""
         try:
             sampled, self.report = passes.run(self.network, task)
             return sampled

@@ -120,7 +120,7 @@ class PresetControls:
         return self._changed(write, "", values)
 
     def _changed(self, write: Callable, name: str, values: tuple[Any, ...]) -> list[Any]:
-        """Updates of all controls after a change of the file, or with what stood against it."""
+        """Updates of all controls after a change of the file, or with the reason why there was none."""
         try:
             own, answer = write()
         except (PresetsError, SettingsError) as error:

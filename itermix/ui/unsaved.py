@@ -16,7 +16,7 @@ import gradio as gr
 
 @contextlib.contextmanager
 def unsaved() -> Iterator[None]:
-    """All that is built inside, at whatever depth."""
+    """Marks all that is built in the block, at whatever depth."""
     around = gr.context.Context.block
     before = len(around.children) if around is not None else 0
     yield

@@ -37,7 +37,7 @@ def read(params: dict[str, Any], model: type[Settings] = MixingSettings) -> Any:
 
 
 def parse(params: dict[str, Any], model: type[Settings]) -> tuple[Any, list[str]]:
-    """The same, and what in them could not be used."""
+    """The settings of `read`, and a message for each thing in the text that could not be used."""
     text = params.get(model.infotext_key)
     return (model(), []) if text is None else _parsed(model, text)
 

@@ -44,7 +44,7 @@ class RunState:
 
 
 def of(p: Any) -> RunState:
-    """The state of a run; one that says nothing where itermix has not written one."""
+    """The state of a run; an empty one where itermix has written none."""
     return p.__dict__.get(ATTRIBUTE) or RunState()
 
 

@@ -92,7 +92,7 @@ def build(
     native: tuple[int, int], multiple: int, prompt: str, mixing: Presets, sequence: Presets, plan_rows: PlanRows,
     example: Example | None,
 ) -> Page:  # fmt: skip
-    """Inside of a gr.Blocks. native: the model's own (height, width); multiple: what sides must be divisible by.
+    """Called within a gr.Blocks. native: the model's own (height, width); multiple: what sides must be divisible by.
 
     mixing, sequence: the presets of each. example: what is shown before the first picture.
     """

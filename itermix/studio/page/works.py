@@ -51,7 +51,7 @@ class Ended:
 def sequence(
     studio: Studio, request: Resolved, settings: SequenceSettings, source: Source, model: str, folder: Path
 ) -> Work:
-    """Frames and their film go to the folder, and there too what is needed to resume. model: the checkpoint's name."""
+    """The frames, their film and what is needed to resume go to the folder. model: the checkpoint's name."""
     state = folder / "sequence.state"
 
     def work(say: Say, is_cancelled: IsCancelled) -> None:

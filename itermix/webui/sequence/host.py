@@ -29,7 +29,7 @@ OVERWRITTEN = ("prompts", "negative_prompts", "c", "uc", "hr_c", "hr_uc", "extra
 
 
 class WebUIHost:
-    """p: the host's processing object. of_host: its own methods by name, in whose place are others meanwhile.
+    """p: the host's processing object. of_host: its own methods by name, which are replaced during the run.
     prompts: what the host has made of the plan's. identity: of all that decides about a frame beside the plan."""
 
     def __init__(self, p: Any, of_host: dict[str, Callable], prompts: PreparedPrompts, identity: str = ""):

@@ -17,7 +17,7 @@ from itermix.webui.sequence.files import Files
 
 VIDEO_KEY = f"{SequenceSettings.infotext_key} video"
 DATA_KEY = f"{VIDEO_KEY} data"  # the files themselves, as base64, where the API asked for them
-MESSAGES_KEY = f"{SequenceSettings.infotext_key} messages"  # what went otherwise than asked, for a client of the API
+MESSAGES_KEY = f"{SequenceSettings.infotext_key} messages"  # what is not as it was asked for, for a client of the API
 GRID_PIXELS = 32 * 2**20  # the grid of a long sequence shows its frames smaller
 
 

@@ -116,7 +116,7 @@ class Sequence:
                 setattr(self.p, name, getattr(self.p, name)[0])
 
     def init(self, *lists: Any) -> None:
-        """All scripts have had their say about the prompts: what is left of them is what is sampled."""
+        """All scripts have changed the prompts as they want: these are sampled."""
         p = self.p
         self.prompts.take_over(p)
         self.identity = identity(p, self.prompts.as_data())
