@@ -10,6 +10,7 @@
     const MARGIN = {left: 34, right: 14, top: 20, bottom: 34};
     const POINTS = 240; // of the drawn line
     const FONT = 11; // px
+    const WORDS = 310; // px, which the words below the curve take
     const NAMESPACE = "http://www.w3.org/2000/svg";
     // Both hosts' themes have these. The shade 600 of orange or blue stands out (3:1) from white and from dark alike.
     const ACCENT = "var(--primary-600, #ea580c)";
@@ -118,7 +119,7 @@
             ...[0.25, 0.5, 0.75].map((c1) => line(box.left, y(c1), box.left + box.width, y(c1), faint)),
             ...[0, 0.5, 1].map((c1) => label(box.left - 6, y(c1) + FONT / 3, c1, "end")),
             ...ticks.map((u) => label(x(u), bottom + FONT + 3, u, "middle")),
-            label(box.left + box.width / 2, HEIGHT - 4, `weight of the reference over the run, by ${by}`, "middle"),
+            label(box.left + box.width / 2, HEIGHT - 4, `${box.width < WORDS ? "weight" : "weight of the reference over the run"}, by ${by}`, "middle"),
         ];
     }
 

@@ -13,6 +13,7 @@ from itermix.settings import Field
 LOGARITHMIC = {"alpha_1": ((0.02, "more faithful"), (3.0, "freer"))}
 PROMPTS_SHOWN = "0: a rose\n6: a rose in snow"
 LINES = {"prompts": 3}
+SLIDER = "width: 100%; accent-color: var(--primary-600, #ea580c);"  # the colour of the page's own sliders
 AS_INFO = "font-size: var(--text-sm); color: var(--block-info-text-color);"  # as the help of other components
 
 
@@ -55,7 +56,7 @@ def _slider(field: Field, elem_id: str) -> str:
     ends = f"<span>{first}</span><span>{last}</span>"
     return (
         f'<div class="itermix-slider" data-number="{elem_id}" data-low="{low:g}" data-high="{high:g}">'
-        f'<input type="range" min="0" max="1" step="any" aria-label="{html.escape(field.label)}" style="width: 100%">'
+        f'<input type="range" min="0" max="1" step="any" aria-label="{html.escape(field.label)}" style="{SLIDER}">'
         f'<div style="display: flex; justify-content: space-between; gap: 1em; {AS_INFO}">{ends}</div></div>'
     )
 

@@ -11,6 +11,7 @@ from itermix.ui.fields import build_help
 
 TAB = "txt2img"
 LARGEST_SIDE = 2048
+LEAST_WIDTH = 210  # of a slider, pixels
 
 
 def prompt(prompt: str) -> dict[str, Any]:
@@ -29,13 +30,13 @@ def sampling(native: tuple[int, int], multiple: int) -> dict[str, Any]:
     sides = dict(minimum=multiple, maximum=LARGEST_SIDE, step=multiple, info="Of the first pass.")
     found: dict[str, Any] = {}
     with gr.Row():
-        found["width"] = gr.Slider(value=native[1], label="Width (pixels)", elem_id=f"{TAB}_width", **sides)
-        found["height"] = gr.Slider(value=native[0], label="Height (pixels)", elem_id=f"{TAB}_height", **sides)
+        found["width"] = slider(value=native[1], label="Width (pixels)", elem_id=f"{TAB}_width", **sides)
+        found["height"] = slider(value=native[0], label="Height (pixels)", elem_id=f"{TAB}_height", **sides)
     with gr.Row():
-        found["steps"] = gr.Slider(
+        found["steps"] = slider(
             1, 100, default.steps, step=1, label="Sampling steps", elem_id=f"{TAB}_steps", info="More are slower."
         )
-        found["guidance"] = gr.Slider(
+        found["guidance"] = slider(
             0, 20, default.guidance, step=0.5, label="CFG scale", elem_id=f"{TAB}_cfg_scale",
             info="0 takes the model's own.",
         )  # fmt: skip
@@ -48,7 +49,7 @@ def sampling(native: tuple[int, int], multiple: int) -> dict[str, Any]:
         )
     with gr.Row():
         found["seed"] = gr.Number(-1, label="Seed", precision=0, elem_id=f"{TAB}_seed", info="-1 draws one.")
-        found["count"] = gr.Slider(
+        found["count"] = slider(
             1, 16, 1, step=1, label="Number of pictures", elem_id=f"{TAB}_count", info="Each has the next seed."
         )
     return found
@@ -65,7 +66,7 @@ def hires(request: dict[str, Any]) -> Any:
             info="Upscales: enlarges the picture and samples it once more.",
         )
         with gr.Row():
-            request["hires"] = gr.Slider(
+            request["hires"] = slider(
                 1,
                 4,
                 2,
@@ -74,12 +75,12 @@ def hires(request: dict[str, Any]) -> Any:
                 elem_id=f"{TAB}_hr_scale",
                 info="Times the width and the height.",
             )
-            request["hires_strength"] = gr.Slider(
+            request["hires_strength"] = slider(
                 0.0, 1.0, default.hires_strength, step=0.05, label="Denoising strength without mixing",
                 info="Mixing has its own.", elem_id=f"{TAB}_denoising_strength",
             )  # fmt: skip
         with gr.Row():
-            request["hires_steps"] = gr.Slider(
+            request["hires_steps"] = slider(
                 0, 100, 0, step=1, label="Hires steps", info="0 takes as many as the first pass.",
                 elem_id=f"{TAB}_hires_steps",
             )  # fmt: skip
@@ -106,3 +107,8 @@ def source(request: dict[str, Any]) -> tuple[Any, Any]:
 
 def choice(label: str, choices: tuple[str, ...], value: str, elem_id: str, help: str) -> Any:
     return gr.Dropdown(list(choices), value=value, label=label, elem_id=elem_id, info=help)
+
+
+def slider(*values: Any, **more: Any) -> Any:
+    """In a row of two, which breaks where a narrow page leaves no room for a slider's ends and its help."""
+    return gr.Slider(*values, min_width=LEAST_WIDTH, **more)
