@@ -245,7 +245,6 @@ def _resumed(settings: SequenceSettings, file: str | Path | None, key: str) -> s
     found = state.load(file)
     if found.fingerprint != key:
         raise state.StateError(
-            f"{file} is of another sequence; set the seed, prompts, init image and settings as they were, "
-            "or begin without resume"
+            f"{file} is of another sequence; set the seed, prompts, init image and settings as they were, or start over"
         )
     return found
