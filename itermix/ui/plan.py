@@ -16,6 +16,7 @@ OFTEN_EMPTY: dict[str, Callable[[Any], bool]] = {
     "latent": lambda value: value == "off",
 }
 CELL = "padding: 2px 8px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--border-color-primary);"
+ARROW = "-&gt;"
 ONE_LINE, WRAPPED = "white-space: nowrap;", "overflow-wrap: anywhere;"
 
 
@@ -37,5 +38,10 @@ def plan_table(rows: list[dict[str, Any]]) -> str:
 
 
 def _row(row: dict[str, Any], columns: list[tuple[str, str, str]]) -> str:
-    cells = (f'<td style="{CELL} {style}">{html.escape(str(row[name]))}</td>' for _, name, style in columns)
+    cells = (f'<td style="{CELL} {style}">{_text(row[name])}</td>' for _, name, style in columns)
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _text(value: Any) -> str:
+    """HTML; the arrow between two prompts stays in one piece at a line's end."""
+    return html.escape(str(value)).replace(ARROW, f'<span style="{ONE_LINE}">{ARROW}</span>')

@@ -171,6 +171,8 @@ def test_the_plans_table_has_no_column_that_says_nothing():
     assert table.count("<th") - table.count("<thead") == 4 and table.count("<td") == 8 and "&lt;b&gt;" in table
     assert "Keyframes at 0<" in table
     assert "latent" in plan_table([*ROWS, {**ROWS[0], "interpolation": "slerp 0.5"}])
+    travelling = plan_table([{**ROWS[0], "prompt": "a -> <b> (50%)"}])
+    assert 'a <span style="white-space: nowrap;">-&gt;</span> &lt;b&gt; (50%)' in travelling
 
 
 @pytest.mark.parametrize("page", ["sequence"], indirect=True)
