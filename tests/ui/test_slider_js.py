@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import pytest
 
 from itermix.mixing.settings import MixingSettings
 from itermix.ui.fields import LOGARITHMIC
+from tests.browser import NODE, needs_node
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_slider.js"
 LOW, HIGH = (end for end, _ in LOGARITHMIC["alpha_1"])
 
-node = shutil.which("node")
-pytestmark = pytest.mark.skipif(node is None, reason="the slider's tests need node on the PATH")
+pytestmark = needs_node
 
 
 def calls(function, arguments):
@@ -24,7 +23,7 @@ def calls(function, arguments):
         const calls = JSON.parse(require("fs").readFileSync(0, "utf8"));
         console.log(JSON.stringify(calls.map((some) => itermix[{json.dumps(function)}](...some))));
     """
-    answer = subprocess.run([node, "-e", program], input=json.dumps(arguments), capture_output=True, text=True)
+    answer = subprocess.run([NODE, "-e", program], input=json.dumps(arguments), capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 
