@@ -337,7 +337,7 @@ def test_an_uploaded_picture_knows_how_many_times_it_is_enlarged(fake, size, fit
 
     like = torch.zeros(1, 4, 8, 16)  # 64 pixels high, 128 wide
     expected = (max(wanted),) * 2 if fit == "crop" else wanted
-    assert latents.fitting_scale(Image.new("RGB", size), fit, like) == expected
+    assert latents.fitting_scale(SimpleNamespace(sd_model=None), Image.new("RGB", size), fit, like) == expected
 
 
 def grey():

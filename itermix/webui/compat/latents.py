@@ -12,38 +12,60 @@ from torch import Tensor
 
 from itermix.pictures.fit import enlargement, fitted
 
-LATENT_PIXELS = 8  # image pixels per latent pixel, in height and in width
+REDUCTION = 8  # image pixels per latent pixel, in height and in width, where the model's VAE does not say
+# Where the engines of Forge Neo keep the pictures that they encode, to be edited by the prompt after.
+KEPT_BY_ENGINE = ("ini_latent", "start_image", "end_image")
 ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
 
 
 def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
     """A picture as a latent of the size of `like`, [1, C, H, W], on its device, through the host's own encoder.
 
-    fit: "crop" keeps the proportions, "stretch" does not. The host's random numbers stay as they were.
+    Of a video model, whose `like` is [B, C, T, H, W], it is one frame, [1, C, 1, H, W]. fit: "crop" keeps the
+    proportions, "stretch" does not. The host's random numbers and its engine's own pictures stay as they were.
     """
-    pixels = np.asarray(fitted(picture, _pixels_of(like), fit), dtype=np.float32) / 255.0
+    pixels = np.asarray(fitted(picture, _pixels_of(p.sd_model, like), fit), dtype=np.float32) / 255.0
     image = torch.from_numpy(np.moveaxis(pixels, 2, 0)[None].copy()).to(shared.device, dtype=devices.dtype_vae)
     method = sd_samplers_common.approximation_indexes.get(shared.opts.sd_vae_encode_method)
+    kept = {name: getattr(p.sd_model, name) for name in KEPT_BY_ENGINE if hasattr(p.sd_model, name)}
     with torch.random.fork_rng():
         torch.manual_seed(ENCODE_SEED)
-        latent = sd_samplers_common.images_tensor_to_samples(image, method, p.sd_model)
+        try:
+            latent = sd_samplers_common.images_tensor_to_samples(image, method, p.sd_model)
+        finally:
+            for name, value in kept.items():
+                setattr(p.sd_model, name, value)
     return latent.to(like.device, like.dtype)
 
 
-def fitting_scale(picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:
+def fitting_scale(p: Any, picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:
     """How many times `encode` enlarges a picture: (height, width), at least 1."""
-    return enlargement((picture.height, picture.width), _pixels_of(like), fit)
+    return enlargement((picture.height, picture.width), _pixels_of(p.sd_model, like), fit)
+
+
+def reduction_of(model: Any) -> int:
+    """Image pixels per latent pixel of a host's model: 8, and 16 for Flux.2's VAE."""
+    vae = getattr(getattr(model, "forge_objects", None), "vae", None)
+    told = getattr(vae, "downscale_ratio", REDUCTION)  # a video's: (frames, height, width)
+    told = told[-1] if isinstance(told, (tuple, list)) else told
+    return told if isinstance(told, int) and told > 0 else REDUCTION
 
 
 def preview(latent: Tensor) -> Image.Image:
-    """A clean latent, [C, H, W], as a small picture, one pixel each, through the host's cheapest decoder."""
+    """A clean latent, [C, H, W], as a small picture, one pixel each, through the host's cheapest decoder.
+
+    Of a video's, [C, T, H, W], the frame in the middle.
+    """
     from modules import sd_vae_approx
 
+    if latent.dim() == 4:
+        middle = latent.shape[1] // 2
+        latent = latent[:, middle : middle + 1]
     pixels = sd_vae_approx.cheap_approximation(latent[None].float())[0] * 0.5 + 0.5
     pixels = pixels.nan_to_num(0.0).clamp(0.0, 1.0).mul(255.0).round().to("cpu", torch.uint8)
     return Image.fromarray(np.moveaxis(pixels.numpy(), 0, 2))
 
 
-def _pixels_of(latent: Tensor) -> tuple[int, int]:
+def _pixels_of(model: Any, latent: Tensor) -> tuple[int, int]:
     """The size, (height, width), of the picture of a latent."""
-    return tuple(side * LATENT_PIXELS for side in latent.shape[-2:])
+    return tuple(side * reduction_of(model) for side in latent.shape[-2:])

@@ -15,7 +15,7 @@ from itermix.mixing.settings import MixingSettings
 from itermix.webui import run_state
 from itermix.webui.compat import latents, processing, progress, sampling
 from itermix.webui.log import log
-from itermix.webui.mixing import hook, trace
+from itermix.webui.mixing import flow, hook, trace
 from itermix.webui.mixing.arguments import MixingRequest
 from itermix.webui.mixing.first_level import first_level
 from itermix.webui.mixing.samplers import Pattern, SamplerCall, pattern_of
@@ -88,6 +88,9 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
             raise NothingToMix(f"passes is set to {settings.passes}")
     if pattern_of(p.sampler.func) is None:
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
+    refused = flow.refusal(p, x, noise, is_own=frame_of(p) is None and has_own_reference(p))
+    if refused is not None:
+        raise NothingToMix(refused)
     reference = find_reference(p, request, x, encoded)
     if not bool(reference.latent.isfinite().all()):  # an encoder in half precision overflows on some pictures
         became = "became values that are no numbers when it was encoded"
@@ -187,6 +190,11 @@ def frame_of(p: Any) -> Any | None:
     return None if sequence is None else sequence.frame
 
 
+def has_own_reference(p: Any) -> bool:
+    """Whether the pass starts from a clean latent."""
+    return processing.is_hires_pass(p) or processing.is_img2img(p)
+
+
 def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) -> Reference:
     """The reference of the pass that is about to start from x. Raises NothingToMix where there is none."""
     settings, upload = request.settings, request.upload
@@ -197,13 +205,13 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
             none = "" if chosen == "off" else ", and txt2img has none; take previous frame or first frame"
             raise NothingToMix(f"mixing_reference is {chosen}{none}")
         return Reference(frame.reference, source="Latent Sequence")
-    has_own = processing.is_hires_pass(p) or processing.is_img2img(p)
+    has_own = has_own_reference(p)
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
         fit = settings.reference_fit
         key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
         if key not in encoded:
             encoded[key] = latents.encode(p, upload.picture(), fit, x)
-        return Reference(encoded[key], latents.fitting_scale(upload.picture(), fit, x), source=UPLOADED)
+        return Reference(encoded[key], latents.fitting_scale(p, upload.picture(), fit, x), source=UPLOADED)
     if settings.reference == "uploaded image":
         raise NothingToMix("reference is set to uploaded image, but none was uploaded")
     if not has_own:

@@ -117,6 +117,7 @@ PATTERNS = {
     "sample_dpm_2_ancestral": SECOND_ORDER,
     "sample_dpmpp_sde": SECOND_ORDER,
     "sample_dpmpp_2s_ancestral": SECOND_ORDER,
+    "sample_dpmpp_2s_ancestral_RF": SECOND_ORDER,
     "sample_dpmpp_sde_classic": SECOND_ORDER,
     "sample_dpmpp_sde_cfg_pp": SECOND_ORDER,
     "sample_dpmpp_2s_ancestral_cfg_pp": SECOND_ORDER,

@@ -1,0 +1,127 @@
+"""Flow models on a host: sizes from the engine's VAE, latents of video, and what is refused by name."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.webui.fake import FakeHost
+from tools.real_host import as_base64
+
+ON = {"enabled": True}
+
+
+@pytest.fixture(scope="module")
+def fake():
+    return FakeHost()
+
+
+@pytest.fixture
+def flow_model(fake, monkeypatch):
+    """The fake host's model, as the hosts tell a flow model (A1111's SD3)."""
+    fake.arm()
+    model = SimpleNamespace(sd_model_hash="fake", add_noise_to_latent=None)
+    monkeypatch.setattr(sys.modules["modules"].shared, "sd_model", model)
+
+
+def latent(seed, *shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+VIDEO = (1, 4, 3, 8, 8)  # [B, C, T, H, W]
+NOISE = latent(0, *VIDEO)
+
+
+@pytest.mark.parametrize("x, expected", [
+    (torch.zeros(VIDEO), True),
+    (torch.arange(4.0).reshape(1, 4, 1, 1, 1).expand(VIDEO), True),  # zeros, whitened channel by channel (Wan)
+    (NOISE.clone(), True),
+    (0.8 * NOISE, True),  # img2img's noise multiplier
+    (latent(1, *VIDEO), False),
+    (0.9 * latent(1, *VIDEO) + 0.1 * NOISE, False),
+    (torch.cat([torch.ones(1, 4, 3, 8, 7), torch.zeros(1, 4, 3, 8, 1)], dim=-1), False),  # a plain picture and its edge
+])  # fmt: skip
+def test_a_placeholder_is_told_from_a_picture(fake, x, expected):
+    from itermix.webui.mixing import flow
+
+    assert flow.is_placeholder(x, NOISE) is expected
+
+
+@pytest.mark.parametrize("sampler", ["DDIM", "PLMS", "UniPC"])
+def test_samplers_by_timestep_are_refused_on_a_flow_model(fake, flow_model, picture, sampler):
+    body = dict(init_images=[as_base64(picture)], sampler_name=sampler)
+    torch.manual_seed(0)  # of the encoder's draw
+    made = fake.generate("img2img", ON, **body)
+    assert any(f'the sampler "{sampler}" is wrong for flow models' in line for line in made.log), made.log
+    torch.manual_seed(0)
+    assert made.same_as(fake.generate("img2img", **body))
+
+
+@pytest.mark.parametrize("sampler", ["DDIM", "PLMS", "UniPC"])
+def test_they_are_mixed_on_other_models(fake, picture, sampler):
+    made = fake.generate("img2img", ON, init_images=[as_base64(picture)], sampler_name=sampler)
+    assert not any("wrong for flow models" in line for line in made.log)
+    assert any(" steps, weight " in line for line in made.log)
+
+
+def test_noise_in_the_place_of_an_init_latent_is_no_reference(fake, flow_model):
+    from itermix.webui.mixing import flow
+
+    p = SimpleNamespace(sampler=SimpleNamespace(config=SimpleNamespace(name="Euler")))
+    assert "holds no picture" in flow.refusal(p, NOISE.clone(), NOISE, is_own=True)
+    assert flow.refusal(p, NOISE.clone(), NOISE, is_own=False) is None  # txt2img's first pass: an upload is mixed
+    assert flow.refusal(p, latent(1, *VIDEO), NOISE, is_own=True) is None
+
+
+@pytest.mark.parametrize("ratio, expected", [
+    (8, 8), (16, 16), ((len, 8, 8), 8), ((len, 16, 16), 16), (len, 8), (None, 8),
+])  # fmt: skip
+def test_the_reduction_is_that_of_the_engines_vae(fake, ratio, expected):
+    from itermix.webui.compat import latents
+
+    model = SimpleNamespace(forge_objects=SimpleNamespace(vae=SimpleNamespace(downscale_ratio=ratio)))
+    assert latents.reduction_of(model) == expected
+    assert latents.reduction_of(SimpleNamespace()) == 8
+
+
+def test_an_uploaded_reference_is_encoded_at_the_size_that_the_vae_asks_for(fake, monkeypatch):
+    """Flux.2: 128 channels, 16 pixels each; and the engine would take what it has encoded as a picture to be edited."""
+    from itermix.webui.compat import latents
+
+    asked = []
+    kept = latent(3, 1, 128, 4, 4)
+
+    def encode(image, method, model):
+        asked.append(tuple(image.shape))
+        model.ini_latent = "the upload"
+        return torch.nn.functional.avg_pool2d(image, 16).mean(1, keepdim=True).expand(-1, 128, -1, -1)
+
+    monkeypatch.setattr(latents.sd_samplers_common, "images_tensor_to_samples", encode)
+    vae = SimpleNamespace(downscale_ratio=16)
+    model = SimpleNamespace(forge_objects=SimpleNamespace(vae=vae), ini_latent=kept)
+    p = SimpleNamespace(sd_model=model)
+    like = torch.zeros(2, 128, 4, 6)
+    red = Image.new("RGB", (48, 32), (255, 0, 0))
+    assert latents.encode(p, red, "stretch", like).shape == (1, 128, 4, 6)
+    assert asked == [(1, 3, 64, 96)]
+    assert model.ini_latent is kept
+    assert latents.fitting_scale(p, red, "stretch", like) == (2.0, 2.0)
+
+
+def test_a_trace_shows_the_middle_frame_of_a_video(fake, monkeypatch):
+    from modules import sd_vae_approx
+
+    from itermix.webui.compat import latents
+
+    def approximation(sample):  # as Forge Neo's: a picture of one frame, a film of more
+        return sample[:, :3, 0] if sample.dim() == 5 and sample.shape[2] == 1 else sample[:, :3]
+
+    monkeypatch.setattr(sd_vae_approx, "cheap_approximation", approximation)
+    film = torch.zeros(16, 3, 4, 6)
+    film[:3, 1] = 1.0
+    assert latents.preview(film).getcolors() == [(24, (255, 255, 255))]
+    assert latents.preview(torch.zeros(4, 4, 6)).getcolors() == [(24, (128, 128, 128))]
