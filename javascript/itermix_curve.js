@@ -64,12 +64,13 @@
     /**
      * The pass that is mixed: {name, nothing, asked}.
      *
-     * host: what the page says: {img2img, steps, denoise, sampler, scheduler, uploaded, hires}, uploaded: whether there
-     * is a reference image, hires: {steps, denoise, sampler, scheduler}, or null where it is off.
+     * host: what the page says: {img2img, steps, denoise, sampler, scheduler, shift, uploaded, hires}, uploaded: whether
+     * there is a reference image, hires: {steps, denoise, sampler, scheduler, shift}, or null where it is off. shift: of
+     * a flow model's schedule, where the page has one.
      * nothing: why nothing would be mixed, or null; asked: what its steps depend on, as the route `levels` takes it.
      */
     function pass(settings, host) {
-        const size = {width: host.width || 0, height: host.height || 0};
+        const size = {width: host.width || 0, height: host.height || 0, shift: host.shift || 0};
         const own = {sampler: host.sampler, scheduler: host.scheduler || "", steps: host.steps, ...size};
         if (host.img2img) {
             const nothing = settings.passes === "hires pass" ? "img2img has no hires pass (Passes)." : null;
@@ -84,6 +85,7 @@
                 strength: settings.hires_denoise > 0 ? settings.hires_denoise : hires.denoise,
                 width: Math.round(own.width * hires.scale),
                 height: Math.round(own.height * hires.scale),
+                shift: hires.shift || 0,
             }, null);
         }
         let nothing = null;

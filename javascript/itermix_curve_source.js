@@ -52,12 +52,14 @@
             denoise: numberOf(`#${tab}_denoising_strength`),
             sampler: textOf(`#${tab}_sampling`),
             scheduler: textOf(`#${tab}_scheduler`),
+            shift: numberOf(`#${tab}_distilled_cfg_scale`), // the same slider in Forge Neo
             uploaded: Boolean(root().querySelector(`#itermix_${tab}_reference_image img`)),
             hires: hires ? {
                 steps: numberOf("#txt2img_hires_steps"),
                 denoise: numberOf("#txt2img_denoising_strength"),
                 sampler: own("#hr_sampler"),
                 scheduler: own("#hr_scheduler"),
+                shift: numberOf("#txt2img_hr_distilled_cfg"),
                 scale: hiresScale(),
             } : null,
         };

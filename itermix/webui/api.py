@@ -5,6 +5,7 @@
 "messages": []}, what the film will be otherwise than asked
 `GET /itermix/v1/levels?sampler=Euler&scheduler=Karras&steps=20&strength=0.7&of=hires pass` -> {"steps": 20,
 "progress": [...], "repeats": false, "why": ""}: where the host's steps are (`levels.py`)
+(and width, height and shift, by which some flow models' schedules go);
 `GET /itermix/v1/page/levels`, the same for the page, which has no password of the API: whoever sees the page may ask
 `GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule
 """
@@ -52,12 +53,19 @@ def add_routes(app: Any) -> None:
             raise HTTPException(status_code=422, detail=str(error)) from None
 
     def levels(
-        sampler: str = "", scheduler: str = "", steps: int = 20, strength: float = 1.0, of: str = "first pass"
+        sampler: str = "",
+        scheduler: str = "",
+        steps: int = 20,
+        strength: float = 1.0,
+        of: str = "first pass",
+        width: int = 0,
+        height: int = 0,
+        shift: float = 0.0,
     ) -> dict[str, Any]:
         from itermix.webui import levels as of_host  # late: a host's start waits for every import
 
         try:
-            return of_host.answer(of_host.Asked(sampler, scheduler, steps, strength, of))
+            return of_host.answer(of_host.Asked(sampler, scheduler, steps, strength, of, width, height, shift))
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 

@@ -17,18 +17,25 @@ from itermix.webui.mixing.samplers import SamplerCall, pattern_of
 
 PASSES = ("first pass", "hires pass", "img2img")
 MOST_STEPS = 1000
+LARGEST = 65536  # pixels a side
 REPEATS_FROM = 20  # steps from which Restart makes some of them again, which its schedule does not list
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A pass as the page has it. strength: the denoising strength of a hires pass or of img2img."""
+    """A pass as the page has it. strength: the denoising strength of a hires pass or of img2img.
+
+    width, height: the pass's, in pixels, and shift, of a flow model's schedule: 0 where the page does not say.
+    """
 
     sampler: str
     scheduler: str
     steps: int
     strength: float
     of: str
+    width: int = 0
+    height: int = 0
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MOST_STEPS:
@@ -38,6 +45,11 @@ class Asked:
         if self.of not in PASSES:
             names = ", ".join(f'"{name}"' for name in PASSES)
             raise SettingsError(f"of: {self.of!r} is not allowed; it takes one of {names}")
+        for name in ("width", "height", "shift"):
+            if not 0.0 <= getattr(self, name) <= LARGEST:
+                raise SettingsError(
+                    f"{name}: {getattr(self, name):g} is not allowed; it takes a number from 0 to {LARGEST}"
+                )
 
 
 def answer(asked: Asked) -> dict[str, Any]:
@@ -60,9 +72,12 @@ def _unknown(why: str, steps: int | None = None) -> dict[str, Any]:
 
 def _answer(sampler: Any, asked: Asked) -> dict[str, Any]:
     strength = None if asked.of == "first pass" else asked.strength
-    arguments = sampling.arguments(sampler, asked.scheduler, asked.steps, strength, asked.of == "hires pass")
+    if asked.shift:
+        sampling.shift(sampler, asked.shift)
+    size = asked.width, asked.height
+    arguments = sampling.arguments(sampler, asked.scheduler, asked.steps, strength, asked.of == "hires pass", size)
     pattern, call = pattern_of(sampler.func), SamplerCall.of(arguments)
-    if pattern is None:
+    if pattern is None or (sampling.is_flow_model() and sampling.is_by_timestep(sampler)):
         return _unknown(f'the sampler "{sampler.config.name}" cannot be mixed')
     steps = pattern.steps(call)
     if steps is None:

@@ -16,9 +16,9 @@ SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_curve.js"
 TOLERANCE = 1e-12
 HOST = dict(
     img2img=False, steps=20, width=512, height=384, denoise=0.6, sampler="Euler", scheduler="Karras",
-    uploaded=False, hires=None,
+    shift=5, uploaded=False, hires=None,
 )  # fmt: skip
-HIRES = dict(steps=0, denoise=0.4, sampler=None, scheduler=None, scale=2)
+HIRES = dict(steps=0, denoise=0.4, sampler=None, scheduler=None, shift=9, scale=2)
 LEVELS = dict(steps=4, progress=[0.1, 0.3, 0.6, 0.95], repeats=False, why="")
 
 pytestmark = needs_node
@@ -93,14 +93,17 @@ def passed(host, **changed):
 
 def test_a_hires_pass_is_asked_for_with_its_own_sampler_steps_and_strength():
     own = dict(sampler="DDIM", scheduler="Beta", steps=7)
-    asked = dict(sampler="Euler", scheduler="Karras", steps=20, width=1024, height=768, of="hires pass")
+    asked = dict(sampler="Euler", scheduler="Karras", steps=20, width=1024, height=768, shift=9, of="hires pass")
     assert passed({"hires": HIRES}, hires_denoise=0.7)["asked"] == {**asked, "strength": 0.7}
     assert passed({"hires": {**HIRES, **own}}, hires_denoise=0.0)["asked"] == {**asked, **own, "strength": 0.4}
 
 
 def test_img2img_is_asked_for_with_its_strength():
-    asked = dict(sampler="Euler", scheduler="Karras", steps=20, width=512, height=384, strength=0.6, of="img2img")
+    asked = dict(
+        sampler="Euler", scheduler="Karras", steps=20, width=512, height=384, shift=5, strength=0.6, of="img2img"
+    )  # fmt: skip
     assert passed({"img2img": True})["asked"] == asked
+    assert passed({"img2img": True, "shift": None})["asked"] == {**asked, "shift": 0}  # the page has no such slider
 
 
 def test_where_there_is_no_reference_it_says_so():

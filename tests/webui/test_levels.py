@@ -222,3 +222,95 @@ def test_no_model_is_loaded_for_the_answer(ask, monkeypatch):
 def test_what_is_not_allowed_is_named(ask, wrong, named):
     with pytest.raises(SettingsError, match=named):
         ask("Euler", **wrong)
+
+
+class Predictor:
+    """Of a flow model: its levels are moved towards noise by its shift."""
+
+    def __init__(self, shift):
+        self.set_parameters(shift)
+
+    def set_parameters(self, shift):
+        self.sigmas = [shift * t / (1 + (shift - 1) * t) for t in (i / 1000 for i in range(1, 1001))]
+
+
+class Linker:
+    def __init__(self, predictor):
+        self.predictor = predictor
+
+    @property
+    def sigmas(self):
+        return self.predictor.sigmas
+
+
+class FlowSampler(Sampler):
+    """As Forge Neo makes it: "Simple" from the model's table, "Flux2" by the picture's size."""
+
+    def __init__(self, model):
+        super().__init__("Euler")
+        self.model_wrap = Linker(model.forge_objects.unet.model.predictor)
+        self.model_wrap.inner_model = model
+
+    def get_sigmas(self, p, steps):
+        if p.scheduler == "Flux2":
+            shift = (p.hr_upscale_to_x * p.hr_upscale_to_y if p.is_hr_pass else p.width * p.height) / 65536
+            return torch.tensor([shift * t / (1 + (shift - 1) * t) for t in (1 - i / steps for i in range(steps + 1))])
+        table = self.model_wrap.sigmas
+        return torch.tensor([table[-1 - int(i * 1000 / steps)] for i in range(steps)] + [0.0])
+
+
+@pytest.fixture
+def flow_model(ask, monkeypatch):
+    """A loaded flow model, of shift 3."""
+    modules = sys.modules["modules"]
+    predictor = Predictor(3.0)
+    predictor.prediction_type = "const"
+    unet = SimpleNamespace(model=SimpleNamespace(predictor=predictor))
+    model = SimpleNamespace(forge_objects=SimpleNamespace(unet=unet), use_shift=True)
+    monkeypatch.setattr(modules.sd_models.model_data, "sd_model", model)
+    monkeypatch.setattr(modules.shared, "sd_model", model)
+    monkeypatch.setattr(modules.sd_samplers, "create_sampler", lambda name, model: FlowSampler(model))
+    return model
+
+
+def progress_of_flow(levels):
+    """By the signal-to-noise ratio, not behind the steps up to 0.45, the last step at 0.95 at least."""
+    own = [progress_of(level / max(1 - level, 1e-9)) for level in levels]
+    paced = [max(u, min(i / len(own), 0.45)) for i, u in enumerate(own)]
+    return [*paced[:-1], max(paced[-1], 0.95)]
+
+
+@pytest.mark.parametrize("shift, expected", [(0.0, 3.0), (9.0, 9.0)])
+def test_a_flow_models_levels_are_those_of_the_pages_shift(ask, flow_model, shift, expected):
+    from itermix.webui import levels
+
+    before = list(flow_model.forge_objects.unet.model.predictor.sigmas)
+    answer = levels.answer(levels.Asked("Euler", "Simple", 4, 1.0, "first pass", shift=shift))
+    run = [expected * t / (1 + (expected - 1) * t) for t in (1.0, 0.75, 0.5, 0.25)]
+    assert answer["progress"] == pytest.approx(progress_of_flow(run), abs=1e-4)
+    assert flow_model.forge_objects.unet.model.predictor.sigmas == before  # it may be sampling
+
+
+@pytest.mark.parametrize("of", ["first pass", "hires pass"])
+def test_flux2s_levels_are_those_of_the_pages_size(ask, flow_model, of):
+    from itermix.webui import levels
+
+    answer = levels.answer(levels.Asked("Euler", "Flux2", 4, 1.0, of, 1024, 512))
+    run = [8 * t / (1 + 7 * t) for t in (1.0, 0.75, 0.5, 0.25)]
+    assert answer["progress"] == pytest.approx(progress_of_flow(run), abs=1e-4)
+
+
+def test_a_sampler_by_timestep_has_no_levels_on_a_flow_model(ask, flow_model, monkeypatch):
+    monkeypatch.setattr(
+        sys.modules["modules"].sd_samplers, "create_sampler", lambda name, model: TimestepsSampler(name)
+    )
+    answer = ask("DDIM")
+    assert answer["progress"] is None and '"DDIM" cannot be mixed' in answer["why"]
+
+
+@pytest.mark.parametrize("wrong, named", [(dict(width=-1), "width: -1"), (dict(shift=math.nan), "shift: nan")])
+def test_a_size_that_is_not_allowed_is_named(ask, wrong, named):
+    from itermix.webui import levels
+
+    with pytest.raises(SettingsError, match=named):
+        levels.Asked("Euler", "Simple", 4, 1.0, "first pass", **wrong)

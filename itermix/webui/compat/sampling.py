@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from types import SimpleNamespace
 from typing import Any
@@ -80,14 +81,37 @@ def loaded_model() -> Any | None:
     return model if hasattr(model, "first_stage_model") or hasattr(model, "forge_objects") else None
 
 
-def arguments(sampler: Any, scheduler: str, steps: int, strength: float | None, is_hires: bool) -> dict[str, Any]:
+def shift(sampler: Any, value: float) -> None:
+    """Gives a sampler object that is to be asked for its levels the shift of a flow model's schedule.
+
+    Forge Neo sets it on its model when a pass begins, for models whose slider it is; here a copy gets it, as the model
+    may be sampling just now.
+    """
+    model = getattr(getattr(sampler, "model_wrap", None), "inner_model", None)
+    if not getattr(model, "use_shift", False):
+        return
+    predictor = copy.deepcopy(model.forge_objects.unet.model.predictor)
+    predictor.set_parameters(shift=value)
+    unet = SimpleNamespace(model=SimpleNamespace(predictor=predictor))
+    linked = type(sampler.model_wrap)(predictor)
+    # Past torch.nn.Module's own attributes, which take modules: some schedules look for the predictor this way.
+    object.__setattr__(linked, "inner_model", SimpleNamespace(forge_objects=SimpleNamespace(unet=unet)))
+    sampler.model_wrap = linked
+
+
+def arguments(
+    sampler: Any, scheduler: str, steps: int, strength: float | None, is_hires: bool, size: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
     """What the host would call the sampler's function with, as far as it says where the steps are.
 
-    Nothing is sampled. strength: the denoising strength of img2img or a hires pass; None for a first pass.
+    Nothing is sampled. strength: the denoising strength of img2img or a hires pass; None for a first pass. size:
+    (width, height) of the pass in pixels, by which Flux.2's schedule goes.
     """
+    width, height = size
     p = SimpleNamespace(  # as far as a sampler looks at it for its levels
         steps=steps, denoising_strength=strength, is_hr_pass=is_hires, scheduler=scheduler, hr_scheduler=scheduler,
-        sampler_noise_scheduler_override=None, extra_generation_params={},
+        sampler_noise_scheduler_override=None, extra_generation_params={}, sd_model=loaded_model(),
+        width=width, height=height, hr_upscale_to_x=width, hr_upscale_to_y=height,
     )  # fmt: skip
     total, left = steps, None
     if strength is not None:
