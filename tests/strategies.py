@@ -54,6 +54,7 @@ def without_contradictions(values):
         values["conditioning_slerp"] = False
     if values["node_seeds"] == "KSampler Sequence":
         values["seed_keying"] = "off"
+    values["prompt_format"] = "automatic"  # `with_prompts` writes our own
     return values
 
 

@@ -19,7 +19,11 @@ TABLES = {"mixing": "controls", "sequence": "sequence controls"}
 NOT_PASTED = {"reference_image"}  # a picture does not hold another one
 NOT_WRITTEN = {"enabled", "reference_image", "resume"}  # the key says it; as above; it is of one run
 WITHOUT_AXIS = {"reference_image", "resume"}  # a picture has no text; a plot goes on with no old sequence
-OTHER = {"switch": lambda field: not field.default, "text": lambda field: "0: x", "image": lambda field: "aGVsbG8="}
+OTHER = {
+    "switch": lambda field: not field.default,
+    "text": lambda field: "0: (1)" if field.name.endswith("_schedule") else "0: x",
+    "image": lambda field: "aGVsbG8=",
+}
 FIELDS = [
     pytest.param(part, field, id=f"{part}-{field.name}") for part, model in MODELS.items() for field in model.fields()
 ]

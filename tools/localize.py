@@ -32,8 +32,9 @@ MODELS: tuple[type[Settings], ...] = (MixingSettings, SequenceSettings)
 
 # The same in every language: names of things and of file formats.
 NAMES = {
-    "itermix", "mp4", "webp", "gif", "slerp", "KSampler Sequence", "KSampler Sequence (v2)",
-    "0: a rose\n6: a rose in snow",
+    "itermix", "Deforum", "FizzNodes", "AnimateDiff", "mp4", "webp", "gif", "slerp", "KSampler Sequence",
+    "KSampler Sequence (v2)",
+    "0: a rose\n6: a rose in snow", "0:(0.5), 24:(0.8)", "CFG", "alpha_1",
 }  # fmt: skip
 # What A1111's and Forge's own pages show: theirs to translate (checked by tests/hosts/test_localization.py).
 OF_THE_HOST = {

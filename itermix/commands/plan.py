@@ -10,7 +10,7 @@ from typing import Any
 from itermix.commands.frames import with_name
 from itermix.commands.parser import Parser, run, say, whole
 from itermix.pictures import limits
-from itermix.sequence.plan import plan, table
+from itermix.sequence.plan import overview
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, json_object, read_json
@@ -43,9 +43,10 @@ def show(options: argparse.Namespace) -> None:
         settings = SequenceSettings.from_dict(_values(options.settings))
     except SettingsError as error:
         raise SettingsError(with_name("settings", str(error))) from None
-    for line in limits.of_film(settings.video_format, settings.fps):
+    shown = overview(settings, options.seed, options.prompt, options.negative)
+    rows = shown["frames"]
+    for line in (*shown["messages"], *limits.of_film(settings.video_format, settings.fps)):
         say(line)
-    rows = table(plan(settings, options.seed, options.prompt, options.negative))
     say(f"keyframes: {', '.join(str(row['frame']) for row in rows if row['keyframe'])}")
     for row in rows:
         print(json.dumps(row))

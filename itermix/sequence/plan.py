@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from itermix.sequence import prompts
-from itermix.sequence.seeds import seeds
+from itermix.sequence.prompt_schedule import PromptSchedule
+from itermix.sequence.schedules import idle, values_over_time
+from itermix.sequence.seeds import SEEDS, seeds
 from itermix.sequence.settings import SequenceSettings
 
 
@@ -65,27 +67,55 @@ class Frame:
     interpolation_strength: float
     unsample_steps: int | None
     noise: float
+    cfg: float | None = None
+    alpha_1: float | None = None
 
 
 def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: str = "") -> list[Frame]:
-    """The frames of a sequence. seed, prompt, negative: the host's own. The same arguments give the same plan."""
-    tables = prompts.read(settings.prompts, settings.negative_prompts, settings.keyframes, settings.frames)
-    positives, negatives = ({0: own, **table} for own, table in zip((prompt, negative), tables))
+    """The frames of a sequence. seed, prompt, negative: the host's own. The same arguments give the same plan.
+
+    Raises SettingsError where a schedule has no value with this seed.
+    """
+    schedule, travel = settings.read_prompts(), settings.way_of_travel
+    positives, negatives = {0: prompt, **schedule.positive}, {0: negative, **schedule.negative}
+    over_time = values_over_time(settings, seed)
+    chosen = [value % SEEDS for value in over_time.get("seed_schedule") or seeds(settings, seed)]
+
+    def at(name: str, index: int, otherwise: float | None) -> Any:
+        return over_time[name][index] if name in over_time else otherwise
+
+    def passage(keyframes: prompts.Keyframes, index: int) -> Passage:
+        strength = at("conditioning_slerp_schedule", index, settings.conditioning_slerp_strength)
+        return _passage(settings, schedule, travel, strength, keyframes, index)
+
     return [
         Frame(
             index=index,
-            seed=chosen,
-            denoise=denoise(settings, index),
-            positive=_passage(settings, positives, index),
-            negative=_passage(settings, negatives, index),
+            seed=chosen[index],
+            denoise=at("denoise_schedule", index, denoise(settings, index)) if index else settings.denoise_start,
+            positive=passage(positives, index),
+            negative=passage(negatives, index),
             keyframe=index in positives or index in negatives,
             interpolation=settings.latent_interpolation if index else "off",
-            interpolation_strength=settings.latent_interpolation_strength,
+            interpolation_strength=at("interpolation_schedule", index, settings.latent_interpolation_strength),
             unsample_steps=settings.unsample_steps if _unsamples(settings, index) else None,
-            noise=settings.noise_strength if settings.inject_noise and index else 0.0,
+            noise=at("noise_schedule", index, settings.noise_strength) if settings.inject_noise and index else 0.0,
+            cfg=at("cfg_schedule", index, None),
+            alpha_1=at("alpha_1_schedule", index, None) if index else None,
         )
-        for index, chosen in enumerate(seeds(settings, seed))
+        for index in range(settings.frames)
     ]
+
+
+def overview(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: str = "") -> dict[str, Any]:
+    """What is shown of a plan before it runs, of plain values: "messages", lines of text; "curves", by the name of its
+    field the values of each schedule; and "frames", as `table`. Raises SettingsError."""
+    frames = plan(settings, seed, prompt, negative)
+    curves = values_over_time(settings, seed)
+    if "denoise_schedule" in curves:
+        curves["denoise_schedule"] = [frame.denoise for frame in frames]
+    messages = [*settings.read_prompts().messages(), *idle(settings)]
+    return {"messages": messages, "curves": curves, "frames": table(frames)}
 
 
 def table(frames: list[Frame]) -> list[dict[str, Any]]:
@@ -101,6 +131,8 @@ def table(frames: list[Frame]) -> list[dict[str, Any]]:
             "interpolation": _interpolation(frame),
             "unsample": frame.unsample_steps is not None,
             "noise": frame.noise,
+            "cfg": frame.cfg,
+            "alpha_1": frame.alpha_1,
         }
         for frame in frames
     ]
@@ -118,19 +150,25 @@ def denoise(settings: SequenceSettings, index: int) -> float:
     return min(max(mean + swing, 0.0), 1.0)  # rounding may go past an end of 0 or 1
 
 
-def _passage(settings: SequenceSettings, keyframes: prompts.Keyframes, index: int) -> Passage:
+def _passage(
+    settings: SequenceSettings, schedule: PromptSchedule, travel: str, strength: float, keyframes: prompts.Keyframes,
+    index: int,
+) -> Passage:  # fmt: skip
+    """strength: of the node's slerp in this frame."""
     here, following = prompts.ends(keyframes, index)
+    start = schedule.text(keyframes[here], index)
     if settings.conditioning_slerp and index:
-        weight = settings.conditioning_slerp_strength if here == index else 0.0
-        return Passage(keyframes[here], None, weight, "step")
-    if settings.way_of_travel == "off" or following is None or here == index or keyframes[here] == keyframes[following]:
-        return Passage(keyframes[here])
-    return Passage(keyframes[following], keyframes[here], (index - here) / (following - here), settings.way_of_travel)
+        return Passage(start, None, strength if here == index else 0.0, "step")
+    if travel == "off" or following is None or here == index or keyframes[here] == keyframes[following]:
+        return Passage(start)
+    goal = schedule.text(keyframes[following], index)
+    return Passage(goal, start, (index - here) / (following - here), travel)
 
 
 def _unsamples(settings: SequenceSettings, index: int) -> bool:
     """Modulo keying starts afresh, with new noise, where it takes a new seed: as in the node."""
-    fresh = settings.seed_keying == "modulo" and index % settings.seed_divisor == 0
+    is_keyed = settings.seed_keying == "modulo" and not settings.seed_schedule.strip()
+    fresh = is_keyed and index % settings.seed_divisor == 0
     return settings.unsample and index > 0 and not fresh
 
 

@@ -35,7 +35,7 @@ def read(positive: str, negative: str, spacing: str, frames: int) -> tuple[Keyfr
     """
     if spacing == "numbered":
         return numbered("prompts", positive, frames), numbered("negative_prompts", negative, frames)
-    lists = [[line for _, line in _lines(text)] for text in (positive, negative)]
+    lists = [[line for _, line in lines(text)] for text in (positive, negative)]
     count = max(map(len, lists))
     if count > frames:
         raise SettingsError(f"prompts: {count} prompts are not allowed in {frames} frames; each takes one at least")
@@ -47,22 +47,22 @@ def numbered(name: str, text: str, frames: int) -> Keyframes:
     """The keyframes of a table of `index: prompt`. name: of the field. Raises SettingsError."""
     bodies: dict[int, list[str]] = {}
     at: dict[int, int] = {}
-    for line_number, line in _lines(text):
+    for line_number, line in lines(text):
         key = _key_of(line)
         if key:
-            index = _index(name, line_number, line, key.group(1), frames)
+            index = index_of(name, line_number, line, key.group(1), frames)
             if index in bodies:
-                raise _refused(name, line_number, line, f"frame {index} has its prompt in line {at[index]}")
+                raise refused(name, line_number, line, f"frame {index} has its prompt in line {at[index]}")
             bodies[index], at[index] = [line[key.end() :].strip()], line_number
         elif bodies:
             bodies[next(reversed(bodies))].append(line.strip())
         else:
             why = 'the first prompt begins with its frame number, a colon and a blank, as in "0: a rose"'
-            raise _refused(name, line_number, line, why)
+            raise refused(name, line_number, line, why)
     table = {index: "\n".join(filter(None, body)) for index, body in sorted(bodies.items())}
     for index, prompt in table.items():
         if not prompt and name == "prompts":  # to have no negative prompt is a wish like any other
-            raise _refused(name, at[index], f"{index}:", f"frame {index} has no prompt; write one, or leave it out")
+            raise refused(name, at[index], f"{index}:", f"frame {index} has no prompt; write one, or leave it out")
     return table
 
 
@@ -98,10 +98,10 @@ def ends(table: Keyframes, frame: int) -> tuple[int, int | None]:
     raise ValueError("a table of keyframes begins with frame 0")
 
 
-def _lines(text: str) -> list[tuple[int, str]]:
+def lines(text: str) -> list[tuple[int, str]]:
     """Number and text of each line that says something. Blanks before a line stay: they mark its going on."""
-    lines = [(number, line.rstrip()) for number, line in enumerate(text.removeprefix(BOM).splitlines(), start=1)]
-    return [(number, line) for number, line in lines if line and not line.lstrip().startswith("#")]
+    found = [(number, line.rstrip()) for number, line in enumerate(text.removeprefix(BOM).splitlines(), start=1)]
+    return [(number, line) for number, line in found if line and not line.lstrip().startswith("#")]
 
 
 def _key_of(line: str) -> re.Match[str] | None:
@@ -110,17 +110,19 @@ def _key_of(line: str) -> re.Match[str] | None:
     return found if found or RATIO.match(line) else KEY.match(line)
 
 
-def _index(name: str, line_number: int, line: str, key: str, frames: int) -> int:
+def index_of(name: str, line_number: int, line: str, key: str, frames: int) -> int:
+    """The frame number of a line. Raises SettingsError, which names the line, for what is none of the sequence's."""
     if not re.fullmatch(r"\d{1,9}", key):
-        raise _refused(
+        raise refused(
             name, line_number, line, f'"{key[:LONGEST_SHOWN]}" is no frame number; indent the line if it is prompt'
         )
     if int(key) >= frames:
-        raise _refused(name, line_number, line, f"the last of {frames} frames is {frames - 1}")
+        raise refused(name, line_number, line, f"the last of {frames} frames is {frames - 1}")
     return int(key)
 
 
-def _refused(name: str, line_number: int, line: str, why: str) -> SettingsError:
+def refused(name: str, line_number: int, line: str, why: str) -> SettingsError:
+    """The error for a line of a field."""
     shown = line if len(line) <= LONGEST_SHOWN else line[:LONGEST_SHOWN] + "..."
     return SettingsError(f"{name}, line {line_number}: {shown!r} is not allowed; {why}")
 

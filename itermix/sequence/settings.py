@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from itermix.sequence.prompts import SPACINGS, read
+from itermix.sequence.formats import read
+from itermix.sequence.prompt_schedule import FORMATS, Around, PromptSchedule
+from itermix.sequence.prompts import SPACINGS
+from itermix.sequence.schedules import require_usable
+from itermix.sequence.values import BETWEEN
 from itermix.settings import Infotext, Settings, SettingsError, choice, integer, number, switch, text
 
 MOST_FRAMES = 1024
@@ -29,7 +33,8 @@ class SequenceSettings(Settings):
     frames: int = integer("Frames", 12, 1, MOST_FRAMES, "How many frames are made, the first one included.")
     prompts: str = text(
         "Prompts",
-        'Keyframes such as "8: a fox", each from its frame on; or one prompt per line, spaced. Empty: the host\'s own.',
+        'Keyframes such as "8: a fox", each from its frame on; one prompt per line; or a schedule of Deforum, '
+        "FizzNodes or AnimateDiff. Empty: the host's own.",
     )
     negative_prompts: str = text("Negative prompts", "The same for the negative prompt.")
     keyframes: str = choice(
@@ -37,8 +42,8 @@ class SequenceSettings(Settings):
     )
     travel: str = choice(
         "Travel", TRAVELS,
-        "Between two keyframes the prompt moves from one to the next, and arrives. Automatic: slerp, but off together "
-        "with Conditioning slerp or Node-compatible seeds.",
+        "Between two keyframes the prompt moves from one to the next, and arrives. Automatic: slerp, or what the "
+        "schedule's own program does; off together with Conditioning slerp or Node-compatible seeds.",
     )  # fmt: skip
     conditioning_slerp: bool = switch(
         "Conditioning slerp", False, "As in the node: one step towards each keyframe, and no further."
@@ -110,16 +115,47 @@ class SequenceSettings(Settings):
     ping_pong: bool = switch("Ping-pong", False, "The video runs forwards, then backwards.")
     finish_interrupted: bool = switch("Finish when interrupted", True, "Writes grid and video of what there is.")
     resume: bool = switch("Resume last sequence", False, "Goes on from the last finished frame of the sequence before.")
+    prompt_format: str = choice(
+        "Prompt format", FORMATS, "What Prompts is read as. Automatic recognises it, and the plan says as what."
+    )
+    pre_text: str = text("Pre text", "Put before the prompt of every keyframe. What follows --neg is negative.")
+    append_text: str = text("Append text", "Put after the prompt of every keyframe. What follows --neg is negative.")
+    denoise_schedule: str = text(
+        "Denoise schedule",
+        'Denoise of later frames over time, such as "0:(0.5), 24:(0.8)"; numbers, or arithmetic of t, max_f and s.',
+    )
+    cfg_schedule: str = text(
+        "CFG schedule", "The same for the CFG scale, from the first frame on. Empty: the host's own."
+    )
+    alpha_1_schedule: str = text(
+        "alpha_1 schedule", "The same for Iterative Mixing's alpha_1, in the frames that have a mixing reference."
+    )
+    noise_schedule: str = text("Noise strength schedule", "The same for Noise strength.")
+    interpolation_schedule: str = text("Latent interpolation schedule", "The same for Latent interpolation strength.")
+    conditioning_slerp_schedule: str = text(
+        "Conditioning slerp schedule", "The same for Conditioning slerp strength, at the keyframes."
+    )
+    seed_schedule: str = text(
+        "Seed schedule", "The same for the seed, s being the first: whole numbers, in the place of the seed mode."
+    )
+    values_between: str = choice("Between values", BETWEEN, "How a schedule goes from one of its numbers to the next.")
+
+    def read_prompts(self) -> PromptSchedule:
+        """What the fields of prompts say. Raises SettingsError."""
+        around = Around(self.pre_text, self.append_text)
+        return read(self.prompts, self.negative_prompts, self.keyframes, self.frames, self.prompt_format, around)
 
     @property
     def way_of_travel(self) -> str:
         """How the conditioning moves between two keyframes: "slerp", "linear" or, not at all, "off".
 
-        Automatic is slerp, and off where a ComfyUI node's results are asked for.
+        Automatic is slerp, or what the schedule's own program does, and off where a ComfyUI node's results are
+        asked for.
         """
         if self.travel != "automatic":
             return self.travel
-        return "off" if self.conditioning_slerp or self.node_seeds != "off" else "slerp"
+        is_nodes = self.conditioning_slerp or self.node_seeds != "off"
+        return "off" if is_nodes else self.read_prompts().travel
 
     def check_together(self) -> None:
         if self.way_of_travel != "off" and self.conditioning_slerp:
@@ -130,7 +166,8 @@ class SequenceSettings(Settings):
             raise SettingsError(
                 f'seed_keying: "{self.seed_keying}" is not allowed with node_seeds "KSampler Sequence", which has none'
             )
-        read(self.prompts, self.negative_prompts, self.keyframes, self.frames)
+        self.read_prompts()
+        require_usable(self)
 
     @classmethod
     def infotext(cls) -> Infotext:

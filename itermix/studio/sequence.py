@@ -127,11 +127,11 @@ class StudioHost:
         name = f"frame {job.frame.index + 1} of {job.total}"
         report = self.on_progress
         return Pass(
-            self.network.guided(_cond(job.positive), _cond(job.negative), request.guidance),
+            self.network.guided(_cond(job.positive), _cond(job.negative), _or(job.frame.cfg, request.guidance)),
             request.sampler, request.schedule, request.steps, job.seeds[0] % MOST_SEED, shape,
             init=latent, strength=job.frame.denoise or 1.0,
             reference=None if job.reference is None else Reference(job.reference),
-            mixing=request.mixing,
+            mixing=dataclasses.replace(request.mixing, alpha_1=_or(job.frame.alpha_1, request.mixing.alpha_1)),
             on_step=(lambda done, steps: report(name, done, steps)) if report else None,
             is_cancelled=self.is_cancelled,
             on_denoised=self.studio.on_denoised,
@@ -171,12 +171,19 @@ def frame_infotext(
     request: Resolved, settings: SequenceSettings, source: Source, model: str, frame: Frame, result: Result
 ) -> str:
     """The parameters of a frame: its own prompts, seed, source and denoising strength. model: the checkpoint's name."""
-    request = dataclasses.replace(request, prompt=frame.positive.prompt, negative=frame.negative.prompt)
+    request = dataclasses.replace(
+        request, prompt=frame.positive.prompt, negative=frame.negative.prompt, guidance=_or(frame.cfg, request.guidance)
+    )
     before = "previous frame" if frame.index else str(source)
     size = result.picture.height, result.picture.width
     denoise = frame.denoise if before else None
     text = request.infotext(result.seed, size, model, before, denoise=denoise, is_mixed=result.is_mixed)
     return text + "".join(f", {key}: {quoted(str(value))}" for key, value in parameters(settings, frame).items())
+
+
+def _or(value: float | None, own: float) -> float:
+    """A frame's value, or the request's own where the frame has none."""
+    return own if value is None else value
 
 
 def _cond(conditioning: Conditioning) -> Cond:

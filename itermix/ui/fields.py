@@ -12,6 +12,7 @@ from itermix.settings import Field
 # Fields whose useful values fill a logarithmic slider: its ends, and what they are like. The number takes all values.
 LOGARITHMIC = {"alpha_1": ((0.02, "more faithful"), (3.0, "freer"))}
 PROMPTS_SHOWN = "0: a rose\n6: a rose in snow"
+VALUES_SHOWN = "0:(0.5), 24:(0.8)"
 LINES = {"prompts": 3}
 SLIDER = "width: 100%; accent-color: var(--primary-600, #ea580c);"  # the colour of the page's own sliders
 AS_INFO = "font-size: var(--text-sm); color: var(--block-info-text-color);"  # as the help of other components
@@ -33,7 +34,8 @@ def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
         return gr.Slider(field.minimum, field.maximum, field.default, step=field.step, **common)
     if field.kind == "choice":
         return gr.Dropdown(list(field.choices), value=field.default, **common)
-    return gr.Textbox(field.default, lines=LINES.get(field.name, 2), placeholder=PROMPTS_SHOWN, **common)
+    placeholder, lines = (VALUES_SHOWN, 1) if field.name.endswith("_schedule") else (PROMPTS_SHOWN, 2)
+    return gr.Textbox(field.default, lines=LINES.get(field.name, lines), placeholder=placeholder, **common)
 
 
 def _build_logarithmic(field: Field, common: dict[str, Any]) -> Any:

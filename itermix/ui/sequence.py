@@ -15,33 +15,41 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.events import on_server
 from itermix.ui.fields import build_field, build_help
-from itermix.ui.plan import plan_table
+from itermix.ui.plan import plan_curves, plan_table
 from itermix.ui.presets import PresetControls
 
 FIRST = ("frames", "prompts", "travel", "denoise_seq")
 GROUPS = {
-    "Keyframes": ("negative_prompts", "keyframes", "conditioning_slerp", "conditioning_slerp_strength"),
+    "Keyframes": (
+        "negative_prompts", "prompt_format", "pre_text", "append_text", "keyframes", "conditioning_slerp",
+        "conditioning_slerp_strength",
+    ),
     "Denoising": ("denoise_start", "denoise_sine", "denoise_max", "unsample", "unsample_steps"),
     "Latents": (
         "latent_interpolation", "latent_interpolation_strength", "inject_noise", "noise_strength", "mixing_reference",
         "colour_anchor",
     ),
+    "Values over time": (
+        "denoise_schedule", "cfg_schedule", "alpha_1_schedule", "noise_schedule", "interpolation_schedule",
+        "conditioning_slerp_schedule", "seed_schedule", "values_between",
+    ),
     "Seeds": ("seed_mode", "alternate", "seed_keying", "seed_divisor", "node_seeds"),
     "Video": ("video_format", "fps", "hold_first", "hold_last", "ping_pong", "finish_interrupted", "resume"),
 }  # fmt: skip
+LABELS = {field.name: field.label for field in SequenceSettings.fields()}
 PLAN_HELP = "Lists the frames that the fields above give with the page's own prompt and seed, before they are made."
 DRAWN = "The seed is drawn when the sequence starts; here it is 0."
 
-PlanRows = Callable[[tuple[Any, ...], int, str, str], tuple[list[dict[str, Any]], list[str]]]
+ShownPlan = Callable[[tuple[Any, ...], int, str, str], tuple[dict[str, Any], list[str]]]
 
 
 def build_sequence_fields(
-    tab: str, plan_rows: PlanRows, presets: Presets, start: SequenceSettings | None = None
+    tab: str, shown_plan: ShownPlan, presets: Presets, start: SequenceSettings | None = None
 ) -> dict[str, Any]:
     """The components by field name, in the order of the field list. tab: prefix of the element ids.
 
-    plan_rows(values of the fields, seed, prompt, negative prompt): the table of the plan and what is to be said about
-    it, for the button that shows it; may raise SettingsError.
+    shown_plan(values of the fields, seed, prompt, negative prompt): `itermix.sequence.plan.overview` and what else
+    is to be said about it, for the button that shows it; may raise SettingsError.
     start: the settings that the page begins with.
     """
     values = (start or SequenceSettings()).to_dict()
@@ -58,11 +66,11 @@ def build_sequence_fields(
     controls.build_own()
     components = {name: built[name] for name in fields}
     controls.connect(components)
-    _add_plan(tab, components, plan_rows)
+    _add_plan(tab, components, shown_plan)
     return components
 
 
-def _add_plan(tab: str, components: dict[str, Any], plan_rows: PlanRows) -> None:
+def _add_plan(tab: str, components: dict[str, Any], shown_plan: ShownPlan) -> None:
     """A button that shows the frames before they are made."""
     show = gr.Button("Show the plan", elem_id=f"itermix_sequence_{tab}_plan")
     build_help(PLAN_HELP)
@@ -74,11 +82,13 @@ def _add_plan(tab: str, components: dict[str, Any], plan_rows: PlanRows) -> None
         *fields, own = values
         seed, prompt, negative = json.loads(own or '[0, "", ""]')
         try:
-            rows, lines = plan_rows(tuple(fields), max(seed, 0), prompt, negative)
+            plan, lines = shown_plan(tuple(fields), max(seed, 0), prompt, negative)
         except SettingsError as error:
             return gr.update(visible=False), f"<p>{html.escape(str(error))}</p>"
-        lines = [*([DRAWN] if seed < 0 else []), *map(html.escape, lines)]
-        return gr.update(value=plan_table(rows), visible=True), "".join(f"<p>{line}</p>" for line in lines)
+        lines = [*([DRAWN] if seed < 0 else []), *map(html.escape, [*plan["messages"], *lines])]
+        curves = {LABELS[name]: values for name, values in plan["curves"].items()}
+        shown = plan_curves(curves) + plan_table(plan["frames"])
+        return gr.update(value=shown, visible=True), "".join(f"<p>{line}</p>" for line in lines)
 
     script = f"(...values) => itermix.withPage({tab!r}, {len(components)}, ...values)"
     on_server(show.click, fill, [*components.values(), page], [table, problem], script)

@@ -2,7 +2,7 @@
 
 `GET /itermix/v1/schema` -> {"mixing": schema, "sequence": schema}
 `GET /itermix/v1/plan?seed=5&prompt=a cat&settings={"frames":3}` -> {"frames": [{"frame": 0, "seed": 5, ...}, ...],
-"messages": []}, what the film will be otherwise than asked
+"curves": {}, the values of schedules by field, "messages": []}, how prompts were read, what the film will be otherwise
 `GET /itermix/v1/levels?sampler=Euler&scheduler=Karras&steps=20&strength=0.7&of=hires pass` -> {"steps": 20,
 "progress": [...], "repeats": false, "why": ""}: where the host's steps are (`levels.py`)
 (and width, height and shift, by which some flow models' schedules go);
@@ -103,14 +103,15 @@ def weights(steps: int, settings: str, sigmas: str) -> dict[str, Any]:
 
 def frames(settings: str, seed: int, prompt: str, negative: str) -> dict[str, Any]:
     """The frames of a sequence. settings: a JSON object; the rest is the host's own. Raises SettingsError."""
-    from itermix.sequence.plan import plan, table
+    from itermix.sequence.plan import overview
     from itermix.sequence.seeds import SEEDS
 
     if not 0 <= seed < SEEDS:
         raise SettingsError(f"seed: {seed} is not allowed; it takes a whole number from 0 to {SEEDS - 1}")
     chosen = SequenceSettings.from_dict(presets.SEQUENCE.resolved(json_object(settings)))
-    messages = limits.of_film(chosen.video_format, chosen.fps)
-    return {"frames": table(plan(chosen, seed, prompt, negative)), "messages": messages}
+    shown = overview(chosen, seed, prompt, negative)
+    messages = [*shown["messages"], *limits.of_film(chosen.video_format, chosen.fps)]
+    return {**shown, "messages": messages}
 
 
 def _numbers(text: str) -> list[float]:

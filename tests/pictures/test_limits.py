@@ -46,16 +46,16 @@ def planned_on_the_webuis_page(settings):
     from tests.webui import fake_modules
 
     fake_modules.install()
-    from itermix.webui.sequence.script import plan_rows
+    from itermix.webui.sequence.script import shown_plan
 
-    return plan_rows(tuple(settings.to_dict().values()), 0, "", "")[1]
+    return shown_plan(tuple(settings.to_dict().values()), 0, "", "")[1]
 
 
 def planned_on_the_studios_page(settings):
     pytest.importorskip("diffusers", reason="the studio needs diffusers, which is not installed")
-    from itermix.studio.page.words import plan_rows
+    from itermix.studio.page.words import shown_plan
 
-    return plan_rows(tuple(settings.to_dict().values()), 0, "", "")[1]
+    return shown_plan(tuple(settings.to_dict().values()), 0, "", "")[1]
 
 
 @pytest.mark.parametrize("planned", [planned_by_the_api, planned_on_the_webuis_page, planned_on_the_studios_page])

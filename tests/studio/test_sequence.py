@@ -49,6 +49,18 @@ def test_with_nothing_on_it_is_repeated_image_to_image_in_latent_space(studio):
         assert np.array_equal(np.array(made[number].picture), np.array(studio.picture(latent)))
 
 
+def test_constant_schedules_change_no_bit_and_others_do(studio):
+    held = dict(frames=3, mixing_reference="previous frame")
+    request = dataclasses.replace(REQUEST, guidance=5.0, mixing=MixingSettings(enabled=True, alpha_1=0.5))
+    plain, _ = frames_of(studio, SequenceSettings(**held), request)
+    constant = dict(cfg_schedule="5", alpha_1_schedule="0:(0.5)", denoise_schedule="0.5", seed_schedule="s + t")
+    same, _ = frames_of(studio, SequenceSettings(**held, **constant), request)
+    assert all(torch.equal(a.latent, b.latent) for a, b in zip(plain, same, strict=True))
+    for moving in ("cfg_schedule", "alpha_1_schedule"):
+        other, _ = frames_of(studio, SequenceSettings(**held, **{moving: "1 + t"}), request)
+        assert not torch.equal(plain[2].latent, other[2].latent), moving
+
+
 def test_prompts_travel_and_arrive(studio):
     settings = SequenceSettings(
         frames=5, prompts="0: a cat\n4: a dog", travel="slerp", denoise_seq=1.0, seed_mode="fixed"

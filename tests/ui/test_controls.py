@@ -180,3 +180,20 @@ def test_the_plan_is_hidden_until_asked_for_and_is_of_the_pages_own_seed(page):
     _, _, built = page
     table = next(part for part in built if part.kwargs.get("elem_id", "").endswith("_table"))
     assert table.kind == "HTML" and table.kwargs["visible"] is False
+
+
+def test_the_plan_draws_each_schedule_above_its_table():
+    from itermix.ui.plan import plan_curves
+
+    drawn = plan_curves({"Denoise <schedule>": [0.0, 0.25, 1.0], "CFG schedule": [7.0, 7.0, 7.0]})
+    assert drawn.count("<polyline") == 2 and plan_curves({}) == ""
+    assert 'points="0.0,40.0 300.0,30.0 600.0,0.0"' in drawn, "from left to right, the greatest on top"
+    assert "0 to 1" in drawn and "<small>7</small>" in drawn
+    assert "Denoise &lt;schedule&gt;" in drawn and "<schedule>" not in drawn
+
+
+def test_the_plan_has_a_column_of_cfg_only_where_frames_have_their_own():
+    from itermix.ui.plan import plan_table
+
+    assert "CFG" not in plan_table(ROWS)
+    assert "<td" in plan_table([{**row, "cfg": 2.5} for row in ROWS]).partition(">CFG<")[2]

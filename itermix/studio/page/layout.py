@@ -18,7 +18,7 @@ from itermix.studio.page.example import Example
 from itermix.studio.page.fields import TAB
 from itermix.ui.accordion import build_mixing_accordion
 from itermix.ui.fields import build_help
-from itermix.ui.sequence import PlanRows, build_sequence_fields
+from itermix.ui.sequence import ShownPlan, build_sequence_fields
 
 MOST_TRACED = 20
 TITLE = """# itermix
@@ -89,7 +89,7 @@ class Page:
 
 
 def build(
-    native: tuple[int, int], multiple: int, prompt: str, mixing: Presets, sequence: Presets, plan_rows: PlanRows,
+    native: tuple[int, int], multiple: int, prompt: str, mixing: Presets, sequence: Presets, shown_plan: ShownPlan,
     example: Example | None,
 ) -> Page:  # fmt: skip
     """Called within a gr.Blocks. native: the model's own (height, width); multiple: what sides must be divisible by.
@@ -112,7 +112,7 @@ def build(
                     mixed = build_mixing_accordion(TAB, mixing, MixingSettings(enabled=True))
                     compares, traced = _more()
                 with gr.Tab("Sequence", render_children=True):
-                    frames = build_sequence_fields(TAB, plan_rows, sequence)
+                    frames = build_sequence_fields(TAB, shown_plan, sequence)
                     make = gr.Button("Make the sequence", variant="primary", elem_id="itermix_make_sequence")
                 with gr.Tab("Compare", render_children=True):
                     axes = _axes()

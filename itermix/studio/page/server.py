@@ -41,7 +41,7 @@ class Server(Maker):
             sequence = Presets(presets.file, SequenceSettings, "sequence")
             shown = example() if prompt else None
             size = network.native_size, network.multiple
-            self.connect(layout.build(*size, prompt, presets, sequence, words.plan_rows, shown))
+            self.connect(layout.build(*size, prompt, presets, sequence, words.shown_plan, shown))
         scripts = "".join(
             f"<script>{file.read_text(encoding='utf-8')}</script>" for file in sorted(SCRIPTS.glob("*.js"))
         )

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from itermix.pictures import limits
-from itermix.sequence.plan import plan, table
+from itermix.sequence.plan import overview
 from itermix.sequence.settings import SequenceSettings
 from itermix.studio.jobs import why_unmixed
 from itermix.studio.page.works import Ended
@@ -86,9 +86,9 @@ def preview(picture: Image.Image) -> str:
     return f'<img alt="so far" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
 
 
-def plan_rows(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """The table of the plan for the page's fields, and what the film cannot be. Raises SettingsError."""
+def shown_plan(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> tuple[dict[str, Any], list[str]]:
+    """The plan for the page's fields, and what the film cannot be. Raises SettingsError."""
     settings = SequenceSettings.from_dict(
         {field.name: value for field, value in zip(SequenceSettings.fields(), values)}
     )
-    return table(plan(settings, seed, prompt, negative)), limits.of_film(settings.video_format, settings.fps)
+    return overview(settings, seed, prompt, negative), limits.of_film(settings.video_format, settings.fps)

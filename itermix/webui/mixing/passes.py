@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -100,6 +100,9 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
             else "holds values that are no numbers; so does the pass before it"
         )
         raise NothingToMix(f"the reference ({reference.source}) {why}")
+    frame = frame_of(p)
+    if frame is not None and frame.frame.alpha_1 is not None:
+        settings = replace(settings, alpha_1=frame.frame.alpha_1)
     denoise = settings.hires_denoise if processing.is_hires_pass(p) else 0.0
     mask = processing.inpaint_mask(p)
     return MixedPass(p, settings, pass_name(p), sampler, p.sampler.func, reference, x, noise, mask, denoise)

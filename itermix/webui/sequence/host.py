@@ -25,7 +25,9 @@ from itermix.webui.sequence.prompts import PreparedPrompts
 # Python would leave them lying for hundreds of frames. A sweep takes some tenths of a second.
 FRAMES_BETWEEN_SWEEPS = 50
 # Of the processing object, which encoding another prompt overwrites.
-OVERWRITTEN = ("prompts", "negative_prompts", "c", "uc", "hr_c", "hr_uc", "extra_network_data", "iteration")
+OVERWRITTEN = (
+    "prompts", "negative_prompts", "c", "uc", "hr_c", "hr_uc", "extra_network_data", "iteration", "cfg_scale",
+)  # fmt: skip
 
 
 class WebUIHost:
@@ -38,6 +40,7 @@ class WebUIHost:
         self.init: Tensor | None = p.init_latent.clone() if processing.is_img2img(p) else None
         self.device = sampling.device() if self.init is None else self.init.device
         self.mask = processing.inpaint_mask(p)
+        self._encoding_cfg = p.cfg_scale  # the largest: at 1 Forge encodes no negative prompt
         self.last: Tensor | None = None
         self.unfinished: Tensor | None = None  # what an interrupt has left of the frame under way
         self.pictures: Any = None  # of frame 0 with hires fix, which the host has decoded already
@@ -50,6 +53,7 @@ class WebUIHost:
         p, prompt = self.p, self._prompts.of(prompt, negative)
         try:
             with processing.restored(p, OVERWRITTEN):
+                p.cfg_scale = self._encoding_cfg
                 # The other side stays what it was, so that the host's cache answers for it.
                 if negative:
                     p.prompts, p.negative_prompts = p.prompts[:1], [prompt]
@@ -167,13 +171,12 @@ class WebUIHost:
         return sampling.create_sampler(self.p.sampler_name, self.p.sd_model)
 
     def _image_conditioning(self, latent: Tensor) -> Any:
-        if self.init is not None:
-            return self.p.image_conditioning
-        return self.p.txt2img_image_conditioning(latent)
+        return self.p.txt2img_image_conditioning(latent) if self.init is None else self.p.image_conditioning
 
     def _conditionings(self, job: Job) -> tuple[Any, Any]:
-        """In the form of the host's sampler."""
+        """In the form of the host's sampler, which takes the frame's own CFG scale, too."""
+        if job.frame.cfg is not None:
+            self.p.cfg_scale = job.frame.cfg
         c = conditionings.positive_of(job.positive, self.batch)
-        if self.p.uc is None:  # Forge leaves it out where CFG is 1
-            return c, None
-        return c, conditionings.negative_of(job.negative, self.batch)
+        is_left_out = self.p.uc is None  # as Forge does where CFG is 1
+        return c, None if is_left_out else conditionings.negative_of(job.negative, self.batch)

@@ -59,6 +59,8 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
             own.subseed = int(p.subseed) + before
         first = int(p.seed) if p.subseed_strength else (int(p.seed) + before) % SEEDS
         frames = plan(settings, first, p.prompt, p.negative_prompt)
+        if frames[0].cfg is not None:  # until a frame has its own, the largest: at 1 some hosts leave out what the
+            own.cfg_scale = max(frame.cfg for frame in frames)  # negative prompts of other frames need
         sequences.append(Sequence(own, settings, frames, number, Path(p.outpath_samples).absolute() / folder))
         sequences[-1].results.return_video = return_video
     sequences = _unfinished(sequences, settings)

@@ -25,7 +25,7 @@ class LatentSequence(scripts.Script):
     def ui(self, is_img2img):
         tab = "img2img" if is_img2img else "txt2img"
         with unsaved():
-            components = build_sequence_fields(tab, plan_rows, presets.SEQUENCE, options.first_sequence_settings())
+            components = build_sequence_fields(tab, shown_plan, presets.SEQUENCE, options.first_sequence_settings())
         self.infotext_fields = infotext.fields(components, SequenceSettings)
         self.paste_field_names = [SequenceSettings.infotext_key]
         return list(components.values())
@@ -50,12 +50,12 @@ def say_refused(p: Any, error: SettingsError) -> None:
     p.extra_generation_params[REFUSED_KEY] = str(error)
 
 
-def plan_rows(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """The table of the plan for the page's fields and the host's own seed and prompts, and what the film cannot be.
+def shown_plan(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> tuple[dict[str, Any], list[str]]:
+    """The plan for the page's fields and the host's own seed and prompts, and what the film cannot be.
 
     Raises SettingsError.
     """
-    from itermix.sequence.plan import plan, table
+    from itermix.sequence.plan import overview
 
     settings = settings_of(values)
-    return table(plan(settings, seed, prompt, negative)), limits.of_film(settings.video_format, settings.fps)
+    return overview(settings, seed, prompt, negative), limits.of_film(settings.video_format, settings.fps)
