@@ -26,30 +26,46 @@ NOISE, BLURRED = 0.1, 0.3  # the largest deviation, of a range of 1; share of th
 
 
 class Recogniser:
-    """Trained when it is made. artwork: what it learns; folder: where renders are kept."""
+    """Names what pictures show. network: a trained `build`."""
 
-    def __init__(self, artwork: Artwork, folder: Path, steps: int = STEPS, seed: int = 0):
-        torch.manual_seed(seed)
-        self.network = build()
-        renders = Renders(artwork, folder, NATIVE, EACH, seed, say=lambda *_, **__: None)
-        self._train(renders, steps, random.Random(f"recognition {seed}"))
-
-    def _train(self, renders: Renders, steps: int, draw: random.Random) -> None:
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=0.01)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        for _ in range(steps):
-            pictures, goals = drawn(renders, draw, BATCH)
-            loss = cross_entropy(self.network(roughened(pictures, draw)), goals)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            falling.step()
-        self.network.eval()
+    def __init__(self, network: nn.Sequential):
+        self.network = network.eval()
 
     @torch.inference_mode()
     def __call__(self, pictures: Tensor) -> list[str]:
         """The names of what [B, 3, H, W] in [0, 1] show, at any size."""
         return [NAMES[index] for index in self.network(seen(pictures)).argmax(dim=1)]
+
+
+def kept(artwork: Artwork, folder: Path, steps: int = STEPS) -> Recogniser:
+    """The classifier from that folder; trained first where it is not there. Another artwork needs another folder."""
+    path = folder / f"recogniser-{len(NAMES)}-{steps}.pt"
+    if path.is_file():
+        network = build()
+        network.load_state_dict(torch.load(path, weights_only=True))
+        return Recogniser(network)
+    recogniser = trained(artwork, folder, steps)
+    half = path.with_suffix(".part")
+    torch.save(recogniser.network.state_dict(), half)
+    half.replace(path)
+    return recogniser
+
+
+def trained(artwork: Artwork, folder: Path, steps: int = STEPS, seed: int = 0) -> Recogniser:
+    """A new classifier. artwork: what it learns; folder: where renders are kept."""
+    torch.manual_seed(seed)
+    network, draw = build(), random.Random(f"recognition {seed}")
+    renders = Renders(artwork, folder, NATIVE, EACH, seed, say=lambda *_, **__: None)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        pictures, goals = drawn(renders, draw, BATCH)
+        loss = cross_entropy(network(roughened(pictures, draw)), goals)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        falling.step()
+    return Recogniser(network)
 
 
 def build() -> nn.Sequential:

@@ -22,8 +22,9 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks import picture_measures as measures
-from benchmarks.pictures import Case
-from benchmarks.recognition import Recogniser, accuracy
+from benchmarks.cases import Case
+from benchmarks.recognition import Recogniser, accuracy, trained
+from benchmarks.registration import edge_colour, nearest
 from itermix.studio.networks import Network
 from itermix.studio.pictures import picture_of, tensor_of
 from itermix.studio.pipeline import Studio
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     say(found)
     if options.prompts:
         with tempfile.TemporaryDirectory() as folder:
-            recogniser = Recogniser(artwork, Path(folder))
+            recogniser = trained(artwork, Path(folder))
         found["classifier"] = accuracy(recogniser, artwork)
         say(found["classifier"])
         drawn = cases(options.prompts, options.seeds)
@@ -150,9 +151,7 @@ def direct_fails(studio: Studio, drawn: list[Case], recogniser: Recogniser, artw
 
 def background(picture: Tensor) -> str:
     """The name of the colour along the edges of [3, H, W]."""
-    edge = torch.cat([picture[:, 0], picture[:, -1], picture[:, :, 0], picture[:, :, -1]], dim=1).median(dim=1).values
-    colours = torch.tensor(list(BACKGROUNDS.values())) / 255.0
-    return list(BACKGROUNDS)[int((colours - edge).square().sum(dim=1).argmin())]
+    return nearest(edge_colour(picture))
 
 
 def distance(pictures: Tensor, real: Tensor) -> float:

@@ -5,7 +5,8 @@ import dataclasses
 import torch
 from torch.testing import assert_close
 
-from benchmarks.pictures import METHODS, Store, cases
+from benchmarks.cases import ALIKE, cases
+from benchmarks.enlargements import METHODS, Kept
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.request import Request
 
@@ -18,17 +19,17 @@ def test_kept_pictures_are_not_made_again_unless_something_else_is_asked_for(tmp
         return torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(len(made)))
 
     asked = Request(prompt="a fox", mixing=MixingSettings(enabled=True))
-    first = Store(tmp_path).get("000 2x itermix", asked, make_it)
-    assert torch.equal(Store(tmp_path).get("000 2x itermix", asked, make_it), first) and len(made) == 1
+    first = Kept(tmp_path).get("000 2x itermix", asked, make_it)
+    assert torch.equal(Kept(tmp_path).get("000 2x itermix", asked, make_it), first) and len(made) == 1
     assert_close(first * 255, (first * 255).round())
     other = dataclasses.replace(asked, mixing=MixingSettings(enabled=True, alpha_1=0.7))
-    assert not torch.equal(Store(tmp_path).get("000 2x itermix", other, make_it), first) and len(made) == 2
+    assert not torch.equal(Kept(tmp_path).get("000 2x itermix", other, make_it), first) and len(made) == 2
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Store(None).get("000 native", Request(prompt="a fox"), lambda: torch.zeros(1, 3, 8, 8))
+    Kept(None).get("000 native", Request(prompt="a fox"), lambda: torch.zeros(1, 3, 8, 8))
     assert not list(tmp_path.iterdir())
 
 
@@ -41,5 +42,32 @@ def test_a_methods_request_is_the_native_one_enlarged():
     assert by_name["DemoFusion"].effective_hires_strength() == 1.0
 
 
-def test_the_cases_are_the_same_every_time():
-    assert cases(4, 2) == cases(4, 2) and len(set(cases())) == 64
+def test_a_row_with_the_pixel_upscaler_differs_from_the_latent_one_in_that_alone():
+    native, by_name = Request(prompt="a fox", width=128, height=128), {method.name: method for method in METHODS}
+    pairs = [(name, f"{name}, pixel") for name in by_name if f"{name}, pixel" in by_name]
+    assert len(pairs) == 6 and len(by_name) == 2 + 2 * len(pairs)
+    for latent, pixel in pairs:
+        one, other = (by_name[name].request(native, 3) for name in (latent, pixel))
+        assert (one.hires_upscaler, other.hires_upscaler) == ("latent", "pixel")
+        assert dataclasses.replace(one, hires_upscaler="pixel") == other
+
+
+def test_pictures_of_other_weights_are_made_again(tmp_path):
+    asked, made = Request(prompt="a fox"), []
+    for weights in ("a", "a", "b"):
+        kept = Kept(tmp_path, weights)
+        kept.get("000", asked, lambda by=kept: made.append(by.weights) or torch.zeros(1, 3, 8, 8))
+    assert made == ["a", "b"]
+
+
+def test_the_cases_are_the_same_every_time_and_the_halves_share_none():
+    even, odd = (sum(cases(64, 4, half), []) for half in ("even", "odd"))
+    assert cases(64, 4, "odd") == cases(64, 4) and len(set(even)) == len(set(odd)) == 128
+    assert not {case.prompt for case in even} & {case.prompt for case in odd}
+    assert len({case.seed for case in even + odd}) == 256
+    assert [case.subject for case in even] == [case.subject for case in odd]
+    assert not [case for case in even + odd if case.subject in ALIKE[case.background]]
+
+
+def test_more_prompts_keep_the_first_ones():
+    assert cases(64, 2)[:16] == cases(32, 2)

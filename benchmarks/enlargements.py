@@ -1,0 +1,132 @@
+"""The ways to a large picture that the picture benchmark compares, as requests to the studio, and what they made."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from benchmarks.cases import Case
+from itermix.mixing.settings import MixingSettings
+from itermix.studio.pictures import picture_of, tensor_of
+from itermix.studio.pipeline import Result, Studio
+from itermix.studio.request import UPSCALERS, Request, Resolved
+from tools.small_model.artwork import NATIVE
+
+DIRECT, OURS = "direct", "itermix"
+HIRES_STRENGTHS = (0.3, 0.5, 0.7)
+PRESETS = ("Balanced", "Faithful", "Creative")  # the first is the default
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to the large picture: a hires pass, or none, where the picture is made at the large size directly.
+
+    upscaler: what enlarges for the hires pass, and is mixed in: "latent", or "pixel" (decoded, Lanczos, encoded).
+    """
+
+    name: str
+    is_hires: bool = True
+    strength: float = 1.0
+    upscaler: str = "latent"
+    mixing: MixingSettings = MixingSettings()
+
+    def request(self, native: Request, scale: int) -> Request:
+        """What is asked for, for a picture scale times as large as the native one."""
+        if not self.is_hires:
+            return dataclasses.replace(native, width=scale * NATIVE, height=scale * NATIVE)
+        return dataclasses.replace(
+            native, hires=float(scale), hires_strength=self.strength, hires_upscaler=self.upscaler, mixing=self.mixing
+        )
+
+
+def mixed(preset: str) -> MixingSettings:
+    return MixingSettings.from_dict({"preset": preset, "enabled": True})
+
+
+def named(name: str, upscaler: str) -> str:
+    """A row's name: the latent upscaler goes without saying."""
+    return name if upscaler == "latent" else f"{name}, {upscaler}"
+
+
+METHODS = (
+    Method(DIRECT, is_hires=False),
+    *(Method(named(f"hires {strength}", upscaler), strength=strength, upscaler=upscaler)
+      for upscaler in UPSCALERS for strength in HIRES_STRENGTHS),
+    Method("DemoFusion", mixing=mixed("DemoFusion paper")),
+    *(Method(named(OURS if preset == PRESETS[0] else f"{OURS} {preset}", upscaler), upscaler=upscaler,
+             mixing=mixed(preset))
+      for upscaler in UPSCALERS for preset in PRESETS),
+)  # fmt: skip
+
+
+class Kept:
+    """The pictures that are made, as PNG in a folder (or nowhere): a long run goes on where it was stopped.
+
+    A picture is kept with what it was asked for and of which weights, and made anew where that has changed. It is
+    rounded to 8 bits whether it is kept or not.
+    """
+
+    def __init__(self, folder: Path | None, weights: str = ""):
+        self.folder, self.weights = folder, weights
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, name: str, asked: Request, make_it: Callable[[], Tensor]) -> Tensor:
+        """The picture of that name, [1, 3, H, W]; made if it is not there."""
+        mixing = asked.mixing.to_dict() if asked.mixing.enabled else None  # else a new default would make all anew
+        text = json.dumps({**asked.to_dict(), "mixing": mixing, "weights": self.weights})
+        path = self.folder / f"{name}.png" if self.folder else None
+        if path and path.exists():
+            with Image.open(path) as picture:
+                if picture.text.get("asked") == text:
+                    return tensor_of(picture)
+        picture = picture_of(make_it())
+        if path:
+            note = PngInfo()
+            note.add_text("asked", text)
+            half = path.with_suffix(f".{os.getpid()}")
+            picture.save(half, "PNG", pnginfo=note)
+            half.replace(path)
+        return tensor_of(picture)
+
+
+class Native:
+    """A picture at the model's own size, made when it is first asked for, and its larger ones."""
+
+    def __init__(self, studio: Studio, case: Case, steps: int, kept: Kept):
+        self.studio, self.case, self.kept = studio, case, kept
+        asked = Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed, steps=steps)
+        self.request: Resolved = studio.network.resolved(asked)
+
+    @cached_property
+    def result(self) -> Result:
+        return next(iter(self.studio.text_to_image(self.request)))
+
+    def picture(self) -> Tensor:
+        """[1, 3, 128, 128]"""
+        return self.kept.get(f"{self._name} native", self.request, lambda: tensor_of(self.result.picture))
+
+    def enlarged(self, method: Method, scale: int) -> Tensor:
+        """Made by that method, with a hires pass from the native one, or directly. [1, 3, H, W]"""
+        asked = method.request(self.request, scale)
+        return self.kept.get(f"{self._name} {scale}x {method.name}", asked, partial(self._made, asked))
+
+    def _made(self, asked: Resolved) -> Tensor:
+        if asked.hires == 1.0:
+            return tensor_of(next(iter(self.studio.text_to_image(asked))).picture)
+        latent, _ = self.studio.hires(asked, asked.seed, self.result.latent)
+        return self.studio.network.decode(latent)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.case.subject} {self.case.background} {self.case.seed}"
