@@ -109,7 +109,8 @@ def native(studio: Studio, drawn: list[Case], say=print) -> Tensor:
 
 
 def asked(studio: Studio, case: Case, side: int) -> Tensor:
-    request = Request(prompt=case.prompt, width=side, height=side, seed=case.seed)
+    """With the model's own sampler and guidance, [1, 3, side, side]."""
+    request = studio.network.resolved(Request(prompt=case.prompt, width=side, height=side, seed=case.seed))
     return tensor_of(next(iter(studio.text_to_image(request))).picture)
 
 

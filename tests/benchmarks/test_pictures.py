@@ -1,14 +1,20 @@
 """The picture benchmark keeps what it has made, and says what it measured."""
 
 import dataclasses
+import json
 
+import pytest
 import torch
 from torch.testing import assert_close
 
+from benchmarks import pictures
 from benchmarks.cases import ALIKE, cases
 from benchmarks.enlargements import METHODS, Kept
+from benchmarks.picture_rows import BETTER, CEILING
 from itermix.mixing.settings import MixingSettings
+from itermix.studio.pipeline import Studio
 from itermix.studio.request import Request
+from tools.small_model.artwork import SUBJECTS
 
 
 def test_kept_pictures_are_not_made_again_unless_something_else_is_asked_for(tmp_path):
@@ -71,3 +77,33 @@ def test_the_cases_are_the_same_every_time_and_the_halves_share_none():
 
 def test_more_prompts_keep_the_first_ones():
     assert cases(64, 2)[:16] == cases(32, 2)
+
+
+def test_a_run_measures_every_row_and_goes_on_with_what_it_has_kept(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("diffusers")
+    pytest.importorskip("resvg_py")
+    body = '<path d="M6 28L11 4L26 14L20 28Z" fill="#2a9d8f"/>'
+    icons = {name: {"body": body} for name in SUBJECTS.values()}
+    (tmp_path / "icons.json").write_text(json.dumps({"icons": icons}), encoding="utf-8")
+    monkeypatch.setattr(pictures, "REALS", 1)
+    (drawn,) = cases(2, 1)
+    everywhere = lambda given: [drawn[0].subject] * len(given)  # noqa: E731
+    monkeypatch.setattr(pictures.recognition, "kept", lambda *_: everywhere)
+    monkeypatch.setattr(pictures.recognition, "accuracy", lambda *_: {"subjects": 1.0, "broken": 1.0})
+    names = ["direct", "hires 0.5, pixel", "itermix"]
+    options = ["--artwork", tmp_path, "--keep", tmp_path / "kept", "--json", tmp_path / "rows.json", "--scales", 2]
+    options = [*map(str, options), "--prompts", "2", "--seeds", "1", "--steps", "2", "--rows", *names]
+    pictures.main([*options, "--sheet", str(tmp_path / "sheet.png")])
+    first = json.loads((tmp_path / "rows.json").read_text())
+    assert [row["method"] for row in first["rows"]] == [*names, CEILING]
+    for row in first["rows"]:
+        assert set(row["measures"]) == set(BETTER) and len(row["distances"]) == 4 and not row["best"]
+        assert row["measures"]["recognised"]["value"] == 1.0
+    assert [line["holds"] for line in first["check"]] == [False, False]  # one prompt makes nothing certain
+    assert "the VAE's best" in capsys.readouterr().out and (tmp_path / "sheet.png").is_file()
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").glob("*.png")}
+    assert len(kept) == 1 + len(names)
+    monkeypatch.setattr(Studio, "text_to_image", None)
+    pictures.main(options)
+    again = json.loads((tmp_path / "rows.json").read_text())
+    assert again["rows"] == first["rows"]

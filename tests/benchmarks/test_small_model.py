@@ -8,11 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("diffusers")
 pytest.importorskip("resvg_py")
 
 from benchmarks import recognition, small_model  # noqa: E402
+from itermix.studio.pipeline import Studio  # noqa: E402
+from itermix.studio.request import AUTOMATIC  # noqa: E402
 from tools.small_model.artwork import BACKGROUNDS, SUBJECTS, Artwork  # noqa: E402
 from tools.small_model.renders import Renders  # noqa: E402
 
@@ -100,3 +103,15 @@ def test_a_broken_picture_has_its_parts_elsewhere():
     for seed in range(20):
         made = recognition.broken(picture, -picture, random.Random(seed))
         assert made.shape == picture.shape and not torch.equal(made, picture)
+
+
+def test_a_picture_is_asked_for_with_the_models_own_sampler_and_guidance():
+    """A guidance of 0, as a request leaves it open, would draw the negative prompt."""
+    network = Studio.open(device="cpu").network
+    asked = []
+    drawn = SimpleNamespace(picture=Image.new("RGB", (128, 128)))
+    studio = SimpleNamespace(network=network, text_to_image=lambda request: asked.append(request) or [drawn])
+    (case,) = small_model.cases(1, 1)
+    assert small_model.asked(studio, case, 128).shape == (1, 3, 128, 128)
+    assert asked[0].prompt == case.prompt and asked[0].guidance == network.guidance > 1.0
+    assert asked[0].sampler == network.sampler != AUTOMATIC
