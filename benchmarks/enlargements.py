@@ -69,10 +69,10 @@ METHODS = (
 )  # fmt: skip
 
 
-class Kept:
+class Store:
     """The pictures that are made, as PNG in a folder (or nowhere): a long run goes on where it was stopped.
 
-    A picture is kept with what it was asked for and of which weights, and made anew where that has changed. It is
+    A picture is kept with what it was asked for and of which weights, and made again where that has changed. It is
     rounded to 8 bits whether it is kept or not.
     """
 
@@ -83,7 +83,7 @@ class Kept:
 
     def get(self, name: str, asked: Request, make_it: Callable[[], Tensor]) -> Tensor:
         """The picture of that name, [1, 3, H, W]; made if it is not there."""
-        mixing = asked.mixing.to_dict() if asked.mixing.enabled else None  # else a new default would make all anew
+        mixing = asked.mixing.to_dict() if asked.mixing.enabled else None  # else a new default would make all again
         text = json.dumps({**asked.to_dict(), "mixing": mixing, "weights": self.weights})
         path = self.folder / f"{name}.png" if self.folder else None
         if path and path.exists():
@@ -103,7 +103,7 @@ class Kept:
 class Native:
     """A picture at the model's own size, made when it is first asked for, and its larger ones."""
 
-    def __init__(self, studio: Studio, case: Case, steps: int, kept: Kept):
+    def __init__(self, studio: Studio, case: Case, steps: int, kept: Store):
         self.studio, self.case, self.kept = studio, case, kept
         asked = Request(prompt=case.prompt, width=NATIVE, height=NATIVE, seed=case.seed, steps=steps)
         self.request: Resolved = studio.network.resolved(asked)

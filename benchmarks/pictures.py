@@ -25,7 +25,7 @@ from benchmarks import picture_measures as measures
 from benchmarks import picture_report as report
 from benchmarks import picture_rows, recognition
 from benchmarks.cases import HALVES, PROMPTS, SEEDS, Case, cases
-from benchmarks.enlargements import METHODS, STEPS, Kept, Method, Native
+from benchmarks.enlargements import METHODS, STEPS, Method, Native, Store
 from benchmarks.picture_rows import CEILING
 from benchmarks.recognition import Recogniser
 from benchmarks.registration import Registration
@@ -44,7 +44,7 @@ class Bench:
         torch.set_num_threads(1)
         self.artwork, self.recogniser, self.options = Artwork(options.artwork), recogniser, options
         self.studio, self.registration = Studio.open(options.checkpoint), Registration(self.artwork)
-        self.kept = Kept(options.keep, self.studio.network.fingerprint)
+        self.kept = Store(options.keep, self.studio.network.fingerprint)
         self.methods = [method for method in METHODS if not options.rows or method.name in options.rows]
         self.deviations = {scale: self._deviations(scale * NATIVE) for scale in options.scales}
 

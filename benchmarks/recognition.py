@@ -1,6 +1,6 @@
 """Names the subject of a picture, or says that it is in pieces: a small classifier of the rendered artwork.
 
-It is trained anew, in some five minutes on one CPU core, and says how often it is right on compositions that it
+It is trained first, in some five minutes on one CPU core, and says how often it is right on compositions that it
 has not seen. Half of what it learns from is broken, as direct large pictures are: parts that changed places, halves of
 two subjects, a subject twice. So a picture that merely has the right colours is not recognised.
 """

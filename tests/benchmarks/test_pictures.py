@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from benchmarks import pictures
 from benchmarks.cases import ALIKE, cases
-from benchmarks.enlargements import METHODS, Kept
+from benchmarks.enlargements import METHODS, Store
 from benchmarks.picture_rows import BETTER, CEILING
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.pipeline import Studio
@@ -25,17 +25,17 @@ def test_kept_pictures_are_not_made_again_unless_something_else_is_asked_for(tmp
         return torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(len(made)))
 
     asked = Request(prompt="a fox", mixing=MixingSettings(enabled=True))
-    first = Kept(tmp_path).get("000 2x itermix", asked, make_it)
-    assert torch.equal(Kept(tmp_path).get("000 2x itermix", asked, make_it), first) and len(made) == 1
+    first = Store(tmp_path).get("000 2x itermix", asked, make_it)
+    assert torch.equal(Store(tmp_path).get("000 2x itermix", asked, make_it), first) and len(made) == 1
     assert_close(first * 255, (first * 255).round())
     other = dataclasses.replace(asked, mixing=MixingSettings(enabled=True, alpha_1=0.7))
-    assert not torch.equal(Kept(tmp_path).get("000 2x itermix", other, make_it), first) and len(made) == 2
+    assert not torch.equal(Store(tmp_path).get("000 2x itermix", other, make_it), first) and len(made) == 2
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Kept(None).get("000 native", Request(prompt="a fox"), lambda: torch.zeros(1, 3, 8, 8))
+    Store(None).get("000 native", Request(prompt="a fox"), lambda: torch.zeros(1, 3, 8, 8))
     assert not list(tmp_path.iterdir())
 
 
@@ -61,7 +61,7 @@ def test_a_row_with_the_pixel_upscaler_differs_from_the_latent_one_in_that_alone
 def test_pictures_of_other_weights_are_made_again(tmp_path):
     asked, made = Request(prompt="a fox"), []
     for weights in ("a", "a", "b"):
-        kept = Kept(tmp_path, weights)
+        kept = Store(tmp_path, weights)
         kept.get("000", asked, lambda by=kept: made.append(by.weights) or torch.zeros(1, 3, 8, 8))
     assert made == ["a", "b"]
 
