@@ -33,8 +33,14 @@ RECORDED = {
             "seed_mode": "increment", "alternate": False, "seed_keying": "off", "seed_divisor": 4,
             "node_seeds": "off", "mixing_reference": "off", "colour_anchor": 0.0, "video_format": "mp4", "fps": 12.0,
             "hold_first": 0, "hold_last": 0, "ping_pong": False, "finish_interrupted": True, "resume": False,
+            "prompt_format": "itermix",
         },
-        2: {"travel": "automatic"},
+        2: {
+            "travel": "automatic", "prompt_format": "automatic", "pre_text": "", "append_text": "",
+            "denoise_schedule": "", "cfg_schedule": "", "alpha_1_schedule": "", "noise_schedule": "",
+            "interpolation_schedule": "", "conditioning_slerp_schedule": "", "seed_schedule": "",
+            "values_between": "linear",
+        },
     },
 }  # fmt: skip
 # What each version wrote: text, and what is not at that version's default. Taken from pictures, never rewritten.

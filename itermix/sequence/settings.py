@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from itermix.sequence.formats import read
-from itermix.sequence.prompt_schedule import FORMATS, Around, PromptSchedule
+from itermix.sequence.prompt_schedule import FORMATS, OWN, Around, PromptSchedule
 from itermix.sequence.prompts import SPACINGS
 from itermix.sequence.schedules import require_usable
 from itermix.sequence.values import BETWEEN
@@ -174,4 +174,6 @@ class SequenceSettings(Settings):
         return SEQUENCE_INFOTEXT
 
 
-SEQUENCE_INFOTEXT = Infotext(always=("frames",), never={"resume": False}, versions={1: {"travel": "off"}})
+SEQUENCE_INFOTEXT = Infotext(
+    always=("frames",), never={"resume": False}, versions={1: {"travel": "off", "prompt_format": OWN}}
+)
