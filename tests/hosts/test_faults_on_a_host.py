@@ -214,8 +214,9 @@ def second_checkpoint(host):
     folder = host.data / "models" / "Stable-diffusion"
     first = sorted(folder.glob("*.safetensors"), key=lambda file: file.stat().st_size)[0]
     for file in folder.glob(f"{first.stem}.*"):
-        if file.suffix in (".safetensors", ".yaml"):
-            (folder / f"another{file.suffix}").symlink_to(file.resolve())
+        link = folder / f"another{file.suffix}"
+        if file.suffix in (".safetensors", ".yaml") and not link.exists():  # two modules ask for it
+            link.symlink_to(file.resolve())
     host.post("/sdapi/v1/refresh-checkpoints", {})
     kept = host.get("/sdapi/v1/options")["sd_model_checkpoint"]
     yield "another.safetensors"
