@@ -6,12 +6,11 @@ import pytest
 from PIL import Image
 
 from tests.hosts.test_sequence import sequence
+from tests.what_was_done import KEY, NOT_DONE, NOTHING_MIXED, ON, assert_said
 from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 
-KEY, NOT_DONE = "Iterative Mixing: ", "Iterative Mixing not done: "
-ON = {"enabled": True}
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.5, steps=4)
 
 
@@ -22,20 +21,9 @@ def quick(host, disarmed):
     host.post("/itermix-probe/disturb", {})
 
 
-def assert_said(made, reason):
-    assert any(f"nothing mixed: {reason}" in line for line in made.log), made.log
-    assert all(KEY not in text and NOT_DONE in text for text in made.infotexts)
-    assert all(reason.partition(",")[0] in text for text in made.infotexts)
-
-
-@pytest.mark.parametrize("mixing, body, reason", [
-    (ON, {}, "txt2img's first pass has no reference"),
-    ({**ON, "passes": "hires pass"}, {}, "passes is set to hires pass"),
-    ({**ON, "reference": "uploaded image"}, HIRES, "reference is set to uploaded image"),
-    ({**ON, "start": 0.0, "stop": 0.01}, HIRES, "the weight is 0 at every step"),
-])  # fmt: skip
-def test_no_mixing_is_claimed_where_nothing_was_mixed(host, mixing, body, reason):
-    assert_said(host.generate(mixing=mixing, **body), reason)
+@pytest.mark.parametrize("mixing, is_hires, reason", NOTHING_MIXED)
+def test_no_mixing_is_claimed_where_nothing_was_mixed(host, mixing, is_hires, reason):
+    assert_said(host.generate(mixing=mixing, **(HIRES if is_hires else {})), reason)
 
 
 def test_mixing_is_claimed_where_something_was_mixed(host):

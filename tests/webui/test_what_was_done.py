@@ -6,10 +6,9 @@ import pytest
 from PIL import Image
 
 from tests.webui.fake import FakeHost
+from tests.what_was_done import KEY, NOT_DONE, NOTHING_MIXED, ON, assert_said
 from tools.real_host import as_base64
 
-KEY, NOT_DONE = "Iterative Mixing: ", "Iterative Mixing not done: "
-ON = {"enabled": True}
 HIRES = dict(enable_hr=True, denoising_strength=0.5)
 
 
@@ -27,20 +26,9 @@ def quiet(fake):
     shared.state.interrupted = shared.state.stopping_generation = False
 
 
-def says(made, reason):
-    assert all(KEY not in text and NOT_DONE in text for text in made.infotexts)
-    assert any(f"nothing mixed: {reason}" in line for line in made.log), made.log
-    assert all(reason.partition(",")[0] in text for text in made.infotexts)
-
-
-@pytest.mark.parametrize("mixing, body, reason", [
-    (ON, {}, "txt2img's first pass has no reference"),
-    ({**ON, "passes": "hires pass"}, {}, "passes is set to hires pass"),
-    ({**ON, "reference": "uploaded image"}, HIRES, "reference is set to uploaded image"),
-    ({**ON, "start": 0.0, "stop": 0.01}, HIRES, "the weight is 0 at every step"),
-])  # fmt: skip
-def test_no_mixing_is_claimed_where_nothing_was_mixed(fake, mixing, body, reason):
-    says(fake.generate(mixing=mixing, **body), reason)
+@pytest.mark.parametrize("mixing, is_hires, reason", NOTHING_MIXED)
+def test_no_mixing_is_claimed_where_nothing_was_mixed(fake, mixing, is_hires, reason):
+    assert_said(fake.generate(mixing=mixing, **(HIRES if is_hires else {})), reason)
 
 
 def test_mixing_is_claimed_where_something_was_mixed(fake):
@@ -50,7 +38,7 @@ def test_mixing_is_claimed_where_something_was_mixed(fake):
 
 def test_an_empty_mask_is_the_reason(fake, picture):
     body = dict(init_images=[as_base64(picture)], mask=as_base64(Image.new("L", (64, 64))))
-    says(fake.generate("img2img", ON, **body), "the mask leaves nothing to be painted")
+    assert_said(fake.generate("img2img", ON, **body), "the mask leaves nothing to be painted")
 
 
 class Stop:
@@ -74,7 +62,7 @@ class Stop:
 ])  # fmt: skip
 def test_interrupted_in_the_first_pass_is_the_reason(fake, monkeypatch, how, reason):
     monkeypatch.setattr(fake, "others", [Stop(how)])
-    says(fake.generate(mixing=ON, **HIRES), reason)
+    assert_said(fake.generate(mixing=ON, **HIRES), reason)
 
 
 def test_a_first_pass_that_holds_no_numbers_was_not_encoded(fake, monkeypatch):
