@@ -20,7 +20,8 @@ from statistics import mean, median
 from typing import Any
 
 from itermix.mixing.settings import MixingSettings
-from itermix.sequence.settings import SEED_MODES, TRAVELS
+from itermix.sequence.fields.latents import SEED_MODES
+from itermix.sequence.fields.prompts import TRAVELS
 
 WINDOW = 50  # generations at either end
 LEAST_DENOISING = 0.5  # with fewer steps left some of the hosts' samplers raise

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from itermix.mixing.settings import MixingSettings
-from itermix.sequence.settings import SEED_MODES
+from itermix.sequence.fields.latents import SEED_MODES
 from tests.hosts import battery
 from tools.real_host import REPOSITORY, Host
 

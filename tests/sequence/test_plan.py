@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import itermix
+from itermix.sequence.fields.latents import SEED_KEYINGS, SEED_MODES
 from itermix.sequence.plan import plan, table
 from itermix.sequence.prompts import SPACINGS, numbered, read, spaced
-from itermix.sequence.settings import SEED_KEYINGS, SEED_MODES
 from itermix.settings import SettingsError
 from tests.oracle_arrays import ORACLE
 
