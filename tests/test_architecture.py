@@ -54,22 +54,24 @@ ROOMS = {
     "files": Room(),
     "presets": Room(("settings", "files")),
     "mixing": Room(("settings",), ("torch",)),
+    "upscale": Room(("settings", "mixing"), ("torch",)),
     "sequence": Room(("settings", "files", "mixing"), ("torch",)),
     "pictures": Room(("settings", "files", "mixing", "sequence"), ("torch", "numpy", "PIL", "av", "imageio_ffmpeg")),
     "ui": Room((*SETTINGS, "presets"), ("gradio",)),
     "webui": Room(
-        ("settings", "files", "presets", "mixing", "sequence", "pictures", "ui"),
+        ("settings", "files", "presets", "mixing", "upscale", "sequence", "pictures", "ui"),
         ("modules", "torch", "numpy", "PIL", "fastapi"),
     ),
     "studio": Room(
-        ("settings", "files", "presets", "mixing", "sequence", "pictures"),
+        ("settings", "files", "presets", "mixing", "upscale", "sequence", "pictures"),
         ("torch", "numpy", "PIL", "diffusers", "transformers", "safetensors"),
     ),
     "studio/page": Room(
-        ("settings", "files", "presets", "mixing", "sequence", "pictures", "ui", "studio"), ("gradio", "PIL", "numpy")
+        ("settings", "files", "presets", "mixing", "upscale", "sequence", "pictures", "ui", "studio"),
+        ("gradio", "PIL", "numpy"),
     ),
     "commands": Room(
-        ("settings", "files", "presets", "mixing", "sequence", "pictures", "studio", "studio/page"),
+        ("settings", "files", "presets", "mixing", "upscale", "sequence", "pictures", "studio", "studio/page"),
         ("torch", "numpy", "PIL", "ray"),
     ),
     "__main__": Room(("commands",)),

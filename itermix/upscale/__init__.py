@@ -1,0 +1,1 @@
+"""How a large picture is made: in phases, in windows, from the best reference."""
