@@ -37,9 +37,10 @@ class Host(Protocol):
     """What a host does for a sequence. All latents are clean ones [B, C, H, W], B being the batch size, of one shape,
     dtype and device over the whole run; tensors that a host is handed are not to be changed in place.
 
-    Order of the calls for one frame: `stopped`, `encode` (only prompts that are new, positive before negative),
-    `noise` and `unsample` (only where the frame says so), `sample`, `cut_short`, `skipped`, `emit`. An exception of any
-    call ends the run and goes through to the caller; the frames emitted before stay, and so does the saved state.
+    Order of the calls for one frame: `stopped`, `encode` (only prompts that are new, positive before negative), `noise`
+    (where the camera moves), `unsample` and `noise` (only where the frame says so), `sample`, `cut_short`, `skipped`,
+    `emit`. An exception of any call ends the run and goes through to the caller; the frames emitted before stay, and
+    so does the saved state.
     """
 
     batch: int

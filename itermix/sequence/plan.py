@@ -11,7 +11,7 @@ from typing import Any
 
 from itermix.sequence import prompts
 from itermix.sequence.prompt_schedule import PromptSchedule
-from itermix.sequence.schedules import idle, values_over_time
+from itermix.sequence.schedules import CAMERA, idle, values_over_time
 from itermix.sequence.seeds import SEEDS, seeds
 from itermix.sequence.settings import SequenceSettings
 
@@ -50,6 +50,31 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Move:
+    """How the camera goes from one frame to the next. zoom: how many times larger things become. pan_x, pan_y: how far
+    they go to the right and down, in widths and heights. rotation: how far they turn to the left, in degrees."""
+
+    zoom: float = 1.0
+    pan_x: float = 0.0
+    pan_y: float = 0.0
+    rotation: float = 0.0
+
+    @property
+    def is_still(self) -> bool:
+        return self == STILL
+
+    def __str__(self) -> str:
+        """What is not still of it, in words."""
+        said = [f"zoom {self.zoom:.4g}"] if self.zoom != 1.0 else []
+        said += [f"pan {self.pan_x:.4g}, {self.pan_y:.4g}"] if self.pan_x or self.pan_y else []
+        said += [f"turn {self.rotation:.4g}"] if self.rotation else []
+        return "; ".join(said)
+
+
+STILL = Move()
+
+
+@dataclass(frozen=True)
 class Frame:
     """One frame. seed: of the first image of a batch, image i has seed + i. denoise: 0 keeps all, 1 is all new.
 
@@ -69,6 +94,7 @@ class Frame:
     noise: float
     cfg: float | None = None
     alpha_1: float | None = None
+    move: Move = STILL
 
 
 def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: str = "") -> list[Frame]:
@@ -77,7 +103,10 @@ def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: 
     Raises SettingsError where a schedule has no value with this seed.
     """
     schedule, travel = settings.read_prompts(), settings.way_of_travel
-    positives, negatives = {0: prompt, **schedule.positive}, {0: negative, **schedule.negative}
+    positives, negatives = (
+        _closed(settings, travel, {0: own, **table})
+        for own, table in ((prompt, schedule.positive), (negative, schedule.negative))
+    )
     over_time = values_over_time(settings, seed)
     chosen = [value % SEEDS for value in over_time.get("seed_schedule") or seeds(settings, seed)]
 
@@ -102,6 +131,7 @@ def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: 
             noise=at("noise_schedule", index, settings.noise_strength) if settings.inject_noise and index else 0.0,
             cfg=at("cfg_schedule", index, None),
             alpha_1=at("alpha_1_schedule", index, None) if index else None,
+            move=_move(over_time, index),
         )
         for index in range(settings.frames)
     ]
@@ -114,7 +144,7 @@ def overview(settings: SequenceSettings, seed: int = 0, prompt: str = "", negati
     curves = values_over_time(settings, seed)
     if "denoise_schedule" in curves:
         curves["denoise_schedule"] = [frame.denoise for frame in frames]
-    messages = [*settings.read_prompts().messages(), *idle(settings)]
+    messages = [*settings.read_prompts().messages(), *idle(settings), *_of_the_way(settings, frames)]
     return {"messages": messages, "curves": curves, "frames": table(frames)}
 
 
@@ -133,6 +163,7 @@ def table(frames: list[Frame]) -> list[dict[str, Any]]:
             "noise": frame.noise,
             "cfg": frame.cfg,
             "alpha_1": frame.alpha_1,
+            "camera": str(frame.move),
         }
         for frame in frames
     ]
@@ -163,6 +194,36 @@ def _passage(
         return Passage(start)
     goal = schedule.text(keyframes[following], index)
     return Passage(goal, start, (index - here) / (following - here), travel)
+
+
+def _closed(settings: SequenceSettings, travel: str, keyframes: prompts.Keyframes) -> prompts.Keyframes:
+    """With the first prompt once more behind the last frame, where a closed loop travels back to it."""
+    if not settings.close_loop or travel == "off":
+        return keyframes
+    own = {frame: text for frame, text in keyframes.items() if frame < settings.frames}
+    return {**own, settings.frames: own[0]}
+
+
+def _move(over_time: dict[str, list[float]], index: int) -> Move:
+    """Frame 0 is where the camera begins."""
+    if not index:
+        return STILL
+    names = (name.removesuffix("_schedule") for name in CAMERA if name in over_time)
+    return Move(**{name: over_time[f"{name}_schedule"][index] for name in names})
+
+
+def _of_the_way(settings: SequenceSettings, frames: list[Frame]) -> list[str]:
+    """What is to be said of the camera and of a closed loop."""
+    said = []
+    reference = settings.mixing_reference
+    if reference in ("first frame", "init image") and any(not frame.move.is_still for frame in frames):
+        said.append(f"The camera does not move the mixing reference: the {reference} holds the picture where it was")
+    if settings.close_loop:
+        changes = [frame.index for frame in frames if frame.keyframe]
+        travels = settings.way_of_travel != "off" and len(changes) > 1
+        prompts = f"; the prompts travel back from frame {changes[-1]} on" if travels else ""
+        said.append(f"The loop is closed: the last frames are drawn back to frame 0{prompts}")
+    return said
 
 
 def _unsamples(settings: SequenceSettings, index: int) -> bool:

@@ -12,14 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from itermix.sequence import state
+from itermix.sequence.camera import moved
 from itermix.sequence.colour import anchored
-from itermix.sequence.conditioning import Conditioning, between
+from itermix.sequence.conditioning import Conditioning
+from itermix.sequence.encoded import Conditionings
 from itermix.sequence.host import Host, Job
 from itermix.sequence.interpolate import blend_latents, cosine_latents, slerp_latents
-from itermix.sequence.plan import Frame, Passage
+from itermix.sequence.loop import distance, drawn_back
+from itermix.sequence.plan import Frame
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
 
@@ -29,8 +33,9 @@ INTERPOLATIONS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "cosine": cosine_latents,
 }
 
-# Changes the seed of injected noise, which would else be the very noise that the sampler adds from the same seed.
+# Change the seed of noise that is not the sampler's, which would else be the very noise that it adds from the same one.
 INJECTED = 0x9E3779B97F4A7C15
+AT_THE_BORDER = 0xC2B2AE3D27D4EB4F
 
 
 @dataclass
@@ -74,9 +79,11 @@ class Frames:
         start = _resumed(settings, file, self.key)
         self.report = SequenceReport(start.next if start else 0, start.next if start else 0)
         self.previous, self.first = (init, None)
+        self.path = torch.zeros(host.batch)  # of a closed loop: how far each image has gone from frame to frame
         self._handed: tuple[int, Tensor] | None = None  # the number and the latent of the frame that was given out last
         if start is not None:
             self.previous, self.first = start.previous.to(host.device), start.first.to(host.device)
+            self.path = start.path
             if start.next >= len(frames):
                 self.report.messages.append(
                     f"nothing to resume: all {len(frames)} frames of this sequence are finished"
@@ -84,16 +91,17 @@ class Frames:
 
     def __iter__(self) -> Iterator[tuple[Job, Tensor | None]]:
         host, report = self.host, self.report
-        conditionings = _Conditionings(host, self.frames)
+        conditionings = Conditionings(host, self.frames)
         for frame in self.frames[: report.first]:
             conditionings.pass_by(frame, last=frame.index == report.first - 1)
         for frame in self.frames[report.first :]:
             if host.stopped():
                 report.interrupted = True
                 return
-            before, latents = conditionings.last, (self.previous, self.first, self.init)
-            job = _job(host, self.settings, frame, conditionings.of(frame), latents, len(self.frames))
-            latent = _made(host, self.settings, job, before, latents)
+            before, conditioning = conditionings.last, conditionings.of(frame)
+            latents = _moved(host, self.settings, frame, self.previous), self.first, self.init
+            job = _job(host, self.settings, frame, conditioning, latents, len(self.frames))
+            latent = self._drawn_back(frame.index, _made(host, self.settings, job, before, latents))
             if host.cut_short():
                 report.interrupted = True
                 return
@@ -112,17 +120,27 @@ class Frames:
         if self._handed is None:
             return
         (index, latent), self._handed, report = self._handed, None, self.report
+        if self.settings.close_loop and self.first is not None:
+            self.path = self.path + distance(latent, self.previous).cpu()
         self.previous, self.first = latent, latent if self.first is None else self.first
         report.emitted.append(index)
         report.next = index + 1
         self._keep()
 
+    def _drawn_back(self, index: int, latent: Tensor) -> Tensor:
+        """A frame as a closed loop has it."""
+        if not self.settings.close_loop or self.first is None or index < 2:
+            return latent
+        path = self.path.to(latent.device)
+        return drawn_back(latent, self.previous, self.first, path, index, len(self.frames))
+
     def _keep(self) -> None:
         """Writes down what a resumed run begins from."""
         if self.file is None or self.previous is None or self.first is None:
             return
+        kept = state.State(self.key, self.report.next, self.previous, self.first, self.path, self.folder)
         try:
-            state.save(self.file, state.State(self.key, self.report.next, self.previous, self.first, self.folder))
+            state.save(self.file, kept)
         except state.StateError as problem:
             if str(problem) not in self.report.messages:
                 self.report.messages.append(str(problem))
@@ -168,6 +186,21 @@ def _made(
     return mask * latent + (1.0 - mask) * init
 
 
+def _moved(host: Host, settings: SequenceSettings, frame: Frame, latent: Tensor | None) -> Tensor | None:
+    """The frame before as the camera sees it now; what a mask keeps stays where it is."""
+    if latent is None or frame.move.is_still:
+        return latent
+    noise = None
+    if settings.border_noise:
+        noise = host.noise(tuple((seed ^ AT_THE_BORDER) % SEEDS for seed in _seeds(host, frame)), latent)
+    seen = moved(latent, frame.move, noise, settings.border_noise)
+    return seen if host.mask is None else torch.lerp(latent, seen, host.mask.to(latent))
+
+
+def _seeds(host: Host, frame: Frame) -> tuple[int, ...]:
+    return tuple((frame.seed + image) % SEEDS for image in range(host.batch))
+
+
 def _job(
     host: Host,
     settings: SequenceSettings,
@@ -180,62 +213,13 @@ def _job(
     previous, first, init = latents
     references = {"previous frame": previous, "first frame": first, "init image": init}
     reference = references.get(settings.mixing_reference) if frame.index else None
-    seeds = tuple((frame.seed + image) % SEEDS for image in range(host.batch))
-    return Job(frame, seeds, *conditioning, reference, total)
-
-
-class _Conditionings:
-    """The conditionings in use, frame by frame; each prompt is encoded once and let go after its last frame."""
-
-    def __init__(self, host: Host, frames: list[Frame]):
-        self.host = host
-        self.known: dict[tuple[str, bool], Conditioning] = {}
-        self.current: dict[bool, Conditioning] = {}
-        self.last: tuple[Conditioning, Conditioning] | None = None
-        self.last_use = {
-            (prompt, negative): frame.index
-            for frame in frames
-            for negative in (False, True)
-            for prompt in _passage(frame, negative).prompts
-        }
-        self.steps = any(frame.positive.method == "step" or frame.negative.method == "step" for frame in frames)
-
-    def of(self, frame: Frame) -> tuple[Conditioning, Conditioning]:
-        both = (self._moved(frame.positive, False), self._moved(frame.negative, True))
-        self.known = {key: value for key, value in self.known.items() if self.last_use[key] > frame.index}
-        self.last = both
-        return both
-
-    def pass_by(self, frame: Frame, last: bool) -> None:
-        """For a frame that is there already: the node's steps go on from all before, unsampling from the last one."""
-        if self.steps or last:
-            self.of(frame)
-
-    def _moved(self, passage: Passage, negative: bool) -> Conditioning:
-        start = self.current.get(negative) if passage.start is None else None
-        if start is None and passage.start is not None and passage.weight < 1.0:
-            start = self._encoded(passage.start, negative)
-        if passage.weight >= 1.0 or start is None:
-            start = self._encoded(passage.goal, negative)
-        elif passage.weight > 0.0:
-            start = between(start, self._encoded(passage.goal, negative), passage.weight, passage.method)
-        self.current[negative] = start
-        return start
-
-    def _encoded(self, prompt: str, negative: bool) -> Conditioning:
-        key = (prompt, negative)
-        if key not in self.known:
-            self.known[key] = self.host.encode(prompt, negative)
-        return self.known[key]
-
-
-def _passage(frame: Frame, negative: bool) -> Passage:
-    return frame.negative if negative else frame.positive
+    return Job(frame, _seeds(host, frame), *conditioning, reference, total)
 
 
 def _fingerprint(host: Host, settings: SequenceSettings, frames: list[Frame], init: Tensor | None) -> str:
     """Of all that decides about a latent; what becomes of the frames afterwards does not."""
-    decides = (host.identity, host.batch, settings.mixing_reference, settings.colour_anchor)
+    names = ("mixing_reference", "colour_anchor", "border_noise", "close_loop")
+    decides = (host.identity, host.batch, *(getattr(settings, name) for name in names))
     return state.fingerprint(decides, frames, init, host.mask)
 
 

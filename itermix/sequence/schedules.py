@@ -22,7 +22,13 @@ SCHEDULES: dict[str, tuple[float, float]] = {
     "interpolation_schedule": (0.0, 1.0),
     "conditioning_slerp_schedule": (0.0, 1.0),
     SEED: (-math.inf, math.inf),
+    # A move looks at six pixels on each side whatever the zoom is: at less than half the size it would leave some out.
+    "zoom_schedule": (0.5, 2.0),
+    "pan_x_schedule": (-1.0, 1.0),
+    "pan_y_schedule": (-1.0, 1.0),
+    "rotation_schedule": (-180.0, 180.0),
 }
+CAMERA = ("zoom_schedule", "pan_x_schedule", "pan_y_schedule", "rotation_schedule")
 
 
 def values_over_time(settings: SequenceSettings, seed: int | None) -> dict[str, list[float]]:

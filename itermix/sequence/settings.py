@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from itermix.sequence.fields.camera import CameraFields, LoopFields
 from itermix.sequence.fields.film import FilmFields
 from itermix.sequence.fields.latents import LatentFields, ReferenceFields, SeedFields
 from itermix.sequence.fields.prompts import FormatFields, PromptFields
@@ -19,7 +20,8 @@ from itermix.settings import Infotext, Settings, SettingsError
 @dataclass(frozen=True)
 class SequenceSettings(
     # From the last one to the first: so dataclasses puts their fields in order. A new group stands first here.
-    ValueFields, FormatFields, FilmFields, ReferenceFields, SeedFields, LatentFields, PromptFields, Settings
+    LoopFields, CameraFields, ValueFields, FormatFields, FilmFields, ReferenceFields, SeedFields, LatentFields,
+    PromptFields, Settings,
 ):  # fmt: skip
     """Settings of Latent Sequence. Frames are counted from 0."""
 
@@ -52,6 +54,8 @@ class SequenceSettings(
             raise SettingsError(
                 f'seed_keying: "{self.seed_keying}" is not allowed with node_seeds "KSampler Sequence", which has none'
             )
+        if self.close_loop and self.ping_pong:
+            raise SettingsError("close_loop: it is not allowed together with ping_pong; switch one of them off")
         self.read_prompts()
         require_usable(self)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from itermix.files import reason_of, write_whole
 
 MAGIC = b"itermix sequence\n"
-VERSION = 2
+VERSION = 3
 LARGEST_HEADER = 2**20  # bytes
 LARGEST_TENSORS = 2**32  # bytes
 DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.float32, torch.float64, torch.float16)}
@@ -36,14 +36,15 @@ class State:
     """Where a sequence stands.
 
     fingerprint: of all that decides the frames. next: the first frame that is not there yet. previous, first: clean
-    latents [B, C, H, W] of the frame before that and of the first frame. folder: name of the one with the pictures;
-    "" where there is none.
+    latents [B, C, H, W] of the frame before that and of the first frame. path: [B], how far a closed loop has gone.
+    folder: name of the one with the pictures; "" where there is none.
     """
 
     fingerprint: str
     next: int
     previous: Tensor
     first: Tensor
+    path: Tensor
     folder: str = ""
 
 
@@ -59,7 +60,7 @@ def fingerprint(*parts: Any) -> str:
 def save(file: str | Path, state: State) -> None:
     """Replaces the file, or leaves the old one as it was and raises StateError."""
     file = Path(file)
-    tensors = {"previous": state.previous, "first": state.first}
+    tensors = {"previous": state.previous, "first": state.first, "path": state.path}
     payload = b"".join(_bytes(tensor) for tensor in tensors.values())
     header = {
         "version": VERSION,
@@ -112,8 +113,8 @@ def _parsed(file: Path, stream: Any) -> State:
             data = bytearray(payload[start : start + sizes[name]])
             tensors[name] = torch.frombuffer(data, dtype=dtype).reshape(shape)
             start += sizes[name]
-        names = str(header["fingerprint"]), str(header["folder"])
-        return State(names[0], _count(header["next"]), tensors["previous"], tensors["first"], names[1])
+        kept = (tensors[name] for name in ("previous", "first", "path"))
+        return State(str(header["fingerprint"]), _count(header["next"]), *kept, str(header["folder"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StateError(f"{file} is cut short or damaged; start a new sequence") from None
 

@@ -10,13 +10,14 @@ from typing import Any
 COLUMNS = (
     ("frame", "frame", True), ("seed", "seed", True), ("denoise", "denoise", True), ("prompt", "prompt", False),
     ("negative", "negative", False), ("latent", "interpolation", True), ("CFG", "cfg", True),
-    ("alpha_1", "alpha_1", True),
+    ("alpha_1", "alpha_1", True), ("camera", "camera", False),
 )  # fmt: skip
 OFTEN_EMPTY: dict[str, Callable[[Any], bool]] = {
     "negative": lambda value: not value,
     "latent": lambda value: value == "off",
     "CFG": lambda value: value is None,
     "alpha_1": lambda value: value is None,
+    "camera": lambda value: not value,
 }
 CELL = "padding: 2px 8px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--border-color-primary);"
 ARROW = "-&gt;"

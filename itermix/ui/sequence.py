@@ -33,8 +33,11 @@ GROUPS = {
         "denoise_schedule", "cfg_schedule", "alpha_1_schedule", "noise_schedule", "interpolation_schedule",
         "conditioning_slerp_schedule", "seed_schedule", "values_between",
     ),
+    "Camera": ("zoom_schedule", "pan_x_schedule", "pan_y_schedule", "rotation_schedule", "border_noise"),
     "Seeds": ("seed_mode", "alternate", "seed_keying", "seed_divisor", "node_seeds"),
-    "Video": ("video_format", "fps", "hold_first", "hold_last", "ping_pong", "finish_interrupted", "resume"),
+    "Video": (
+        "video_format", "fps", "hold_first", "hold_last", "ping_pong", "close_loop", "finish_interrupted", "resume",
+    ),
 }  # fmt: skip
 LABELS = {field.name: field.label for field in SequenceSettings.fields()}
 PLAN_HELP = "Lists the frames that the fields above give with the page's own prompt and seed, before they are made."

@@ -16,9 +16,12 @@ from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.noising import VE, VP, Flow, alphas_cumprod
 from itermix.mixing.reference import Reference
 from itermix.mixing.settings import MixingSettings
+from itermix.sequence.camera import moved
 from itermix.sequence.colour import anchored
 from itermix.sequence.conditioning import mixed
 from itermix.sequence.interpolate import blend_latents, cosine_latents, slerp_latents
+from itermix.sequence.loop import drawn_back
+from itermix.sequence.plan import Move
 from itermix.sequence.unsample import levels_upwards, unsample
 
 DEVICE = "meta"
@@ -95,6 +98,20 @@ def test_latent_interpolation_needs_no_float64(interpolate):
 def test_the_colour_anchor_needs_no_float64():
     with Apple() as apple:
         anchored(latent(), latent(), 0.5)
+    assert apple.waits == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_the_camera_needs_no_float64_and_waits_for_nothing(dtype):
+    with Apple() as apple:
+        seen = moved(latent(dtype), Move(1.02, 0.01, 0.02, 3.0), latent(dtype), 0.5)
+    assert (seen.dtype, seen.device.type, seen.shape) == (dtype, DEVICE, (2, 4, 16, 12))
+    assert apple.waits == 0
+
+
+def test_a_closed_loop_needs_no_float64_and_waits_for_nothing():
+    with Apple() as apple:
+        drawn_back(latent(), latent(), latent(), torch.empty(2, device=DEVICE), 7, 8)
     assert apple.waits == 0
 
 
