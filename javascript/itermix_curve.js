@@ -9,6 +9,8 @@
 
     const STEEPNESS_PER_ALPHA = 5; // the node pack's logistic
     const UNTOLD = "the WebUI has not said where its steps are";
+    const CUT = "cut (node pack)"; // the window that goes by whole steps
+    const UNTOLD_STEPS = 20; // that its curve is drawn for where the run's are not known
     const FREQUENCY_BLENDS = ["two bands", "low-pass"];
 
     /**
@@ -18,6 +20,9 @@
      * as evenly spaced in the timestep, u = i/steps.
      */
     function weights(settings, steps, progress) {
+        if (settings.window === CUT) {
+            return Array.from({length: steps}, (_, i) => cutWeight(settings, i, steps));
+        }
         const byStep = Array.from({length: steps}, (_, i) => i / steps);
         const u = !progress || settings.progress === "step" ? byStep : progress;
         return u.map((at) => weight(settings, at));
@@ -31,6 +36,19 @@
         const within = between((u - settings.start) / (settings.stop - settings.start), 0, 1);
         const falling = CURVES[settings.curve](within, settings.alpha_1);
         return settings.minimum + (settings.maximum - settings.minimum) * falling;
+    }
+
+    /** c1 at step t, which need not be a whole one here, of a run of N, as `curve.cut_weights`. */
+    function cutWeight(settings, t, N) {
+        const [start, stop, clamp] = ["start", "stop", "clamp"].map((name) => Math.trunc(settings[name] * N));
+        const rising = stop === 0 || t >= clamp ? 1 : RISING[settings.curve](t, settings.alpha_1, start, stop, N);
+        return settings.maximum + (settings.minimum - settings.maximum) * rising;
+    }
+
+    /** c1 at progress u of a curve that is to be drawn. steps: of the run, where it is known. */
+    function drawn(settings, u, steps) {
+        return settings.window === CUT ? cutWeight(settings, u * (steps || UNTOLD_STEPS), steps || UNTOLD_STEPS)
+            : weight(settings, u);
     }
 
     /** The weight of what the reference is too blurred to know, as `curve.high_weight`; only two bands has one. */
@@ -50,13 +68,21 @@
         "logistic": (u, alpha) => 1 / (1 + Math.exp(STEEPNESS_PER_ALPHA * alpha * (u - 0.5))),
     };
 
+    const within = (t, start, stop, rising) => t > stop ? 1 : t < start ? 0 : rising;
+    const RISING = {
+        "cosine": (t, alpha, start, stop) => t > stop ? 1 : 1 - cosine(t / stop, alpha),
+        "cosine (node pack)": (t, alpha, start, stop) => t > stop ? 1 : cosine((stop - t) / stop, alpha),
+        "linear": (t, alpha, start, stop) => within(t, start, stop, t / stop),
+        "logistic": (t, alpha, start, stop, N) => within(
+            t, start, stop,
+            1 / (1 + Math.exp(-STEEPNESS_PER_ALPHA * alpha * (t - (start + stop) / 2) / Math.max(N - 1, 1))),
+        ),
+    };
+
     /** Why these settings would be refused, in the words of settings.py; null where they are allowed. */
     function fault(settings) {
         if (settings.start >= settings.stop) {
             return `Curve start, ${settings.start}, must be below Curve stop, which is ${settings.stop}.`;
-        }
-        if (settings.minimum > settings.maximum) {
-            return `Minimum weight, ${settings.minimum}, must not exceed Maximum weight, which is ${settings.maximum}.`;
         }
         return null;
     }
@@ -101,9 +127,13 @@
         return {name, nothing, asked: {...asked, of: name}};
     }
 
+    function isByStep(settings) {
+        return settings.progress === "step" || settings.window === CUT;
+    }
+
     /** Whether it is known where each step is on the curve. levels: the route's answer, or null. */
     function isKnown(settings, levels) {
-        return Boolean(levels && (levels.progress || (settings.progress === "step" && levels.steps)));
+        return Boolean(levels && (levels.progress || (isByStep(settings) && levels.steps)));
     }
 
     /** [u, c1] of each step; none where that is not known. */
@@ -112,7 +142,7 @@
             return [];
         }
         const c1 = weights(settings, levels.steps, levels.progress);
-        return c1.map((value, i) => [settings.progress === "step" ? i / levels.steps : levels.progress[i], value]);
+        return c1.map((value, i) => [isByStep(settings) ? i / levels.steps : levels.progress[i], value]);
     }
 
     /** The run in one line: how many steps are mixed, and the first and the last weight of those. */
@@ -121,7 +151,7 @@
             return `Nothing is mixed. ${run.nothing}`;
         }
         if (!isKnown(settings, levels)) {
-            return `${run.name}: the weight falls along this curve; ${levels ? levels.why : UNTOLD}.`;
+            return `${run.name}: the weight goes along this curve; ${levels ? levels.why : UNTOLD}.`;
         }
         const mixed = steps(settings, levels).map(([, c1]) => c1).filter((c1) => c1 !== 0);
         if (!mixed.length) {
@@ -152,5 +182,7 @@
         return Math.min(Math.max(value, low), high);
     }
 
-    globalThis.itermix = Object.assign(globalThis.itermix || {}, {weights, weight, highWeight, fault, pass, steps, summary, split});
+    globalThis.itermix = Object.assign(globalThis.itermix || {}, {
+        weights, weight, drawn, isByStep, highWeight, fault, pass, steps, summary, split,
+    });
 })();

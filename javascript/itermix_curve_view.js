@@ -49,7 +49,7 @@
         const text = element("div", {class: "itermix-curve-text"}, lines.map((line) => element("div", {}, [line])));
         text.style.cssText = "font-size: 0.9em; line-height: 1.4; padding: 2px 4px;";
         const isFree = levels && levels.steps === null && !levels.progress; // then passes.py goes by the noise level
-        const shown = isFree ? {...settings, progress: "noise level"} : settings;
+        const shown = {...settings, ...(isFree ? {progress: "noise level"} : {}), steps: levels && levels.steps};
         const dots = fault || run.nothing ? [] : itermix.steps(shown, levels);
         place.style.color = "var(--body-text-color)";
         const description = lines.join(" ");
@@ -97,10 +97,11 @@
         const end = Math.min(settings.clamp, 1);
         const even = Array.from({length: POINTS + 1}, (_, i) => i / POINTS);
         const us = [...even, settings.start, settings.stop].filter((u) => u < end).sort((a, b) => a - b);
-        const points = us.map((u) => [u, itermix.weight(settings, u)]);
-        points.push([end, itermix.weight({...settings, clamp: 1}, end)]);
+        const points = us.map((u) => [u, itermix.drawn(settings, u, settings.steps)]);
+        points.push([end, itermix.drawn({...settings, clamp: 1}, end, settings.steps)]);
         if (end < 1) {
-            points.push([end, 0], [1, 0]);
+            const after = itermix.drawn(settings, 1, settings.steps);
+            points.push([end, after], [1, after]);
         }
         const place = ([u, c1]) => `${x(u).toFixed(3)},${y(of(settings, c1)).toFixed(3)}`;
         return "M" + points.map(place).join("L");
@@ -110,7 +111,7 @@
         const faint = {"stroke": "currentColor", "stroke-width": 1, "opacity": 0.18};
         const ticks = [0, 0.25, 0.5, 0.75, 1];
         const bottom = box.top + box.height;
-        const by = settings.progress === "step" ? "steps" : "noise level";
+        const by = itermix.isByStep(settings) ? "steps" : "noise level";
         return [
             shape("rect", {
                 "class": "itermix-plot", "x": box.left, "y": box.top, "width": box.width, "height": box.height,

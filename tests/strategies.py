@@ -33,9 +33,8 @@ def values_of(model):
 
 
 def in_order(values):
-    """The same values with start below stop and minimum not above maximum."""
+    """The same values with start below stop."""
     values["start"], values["stop"] = sorted((values["start"], values["stop"]))
-    values["minimum"], values["maximum"] = sorted((values["minimum"], values["maximum"]))
     return values
 
 

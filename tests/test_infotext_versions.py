@@ -22,7 +22,10 @@ RECORDED = {
             "progress": "noise level", "noise": "shared", "timing": "start of step", "reference_scale": 0.0,
             "reference": "automatic", "reference_fit": "crop", "reference_image": None,
         },
-        2: {"alpha_1": 0.5, "blend": "two bands", "hires_denoise": 0.7, "high_exponent": 3.0},
+        2: {
+            "alpha_1": 0.5, "blend": "two bands", "hires_denoise": 0.7, "high_exponent": 3.0, "window": "fitted",
+            "normalize": False,
+        },
     },
     SequenceSettings: {
         1: {

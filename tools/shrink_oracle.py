@@ -23,6 +23,7 @@ OUT = Path(__file__).resolve().parents[1] / "tests" / "oracle"
 Arrays = dict[str, np.ndarray]
 
 WHOLE = ("blend_schedules.npz", "sequence_runs.json.gz", "sequence_keyframes.json", "sequence_end_to_end.json")
+RECORDED = ("node_pack_modes.npz",)  # by tools/record_node_pack.py, and small already
 WEIGHTS = (0.25, 1.0)  # 0 is the first latent itself, which other tests hold to the bit
 STEPS = (0, 5, 12, 19)  # of 20
 FRAMES = (0, 1, 2, 6, 11)  # of 12

@@ -1,4 +1,4 @@
-"""The weight of the reference over the run: c1 falls from 1 (all reference) to 0 (all sampler).
+"""The weight of the reference over the run: c1 falls from 1 (all reference) to 0 (all sampler), or as its range says.
 
 Curves are those of DemoFusion (arXiv 2311.16973, eq. 4, with its erratum: pi, not 2 pi) and of the
 ComfyUI "Iterative Mixing" node pack. Progress u in [0, 1] is the noise level, by the timestep as in
@@ -16,6 +16,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from itermix.mixing.settings import MixingSettings
 
+CUT = "cut (node pack)"  # the window that goes by whole steps
 STEEPNESS_PER_ALPHA = 5.0  # the node pack's logistic
 
 
@@ -29,8 +30,10 @@ def weights(settings: MixingSettings, steps: int, progress: Tensor | None = None
             progress by noise level. Without it steps are taken as evenly spaced in the timestep, u = i / steps.
 
     Returns:
-        [steps], float64, in [minimum, maximum], or 0 from the clamp on.
+        [steps], float64, between minimum and maximum, or 0 from the clamp on.
     """
+    if settings.window == CUT:
+        return cut_weights(settings, steps)
     by_step = torch.arange(steps, dtype=torch.float64) / steps
     return weight(settings, by_step if progress is None or settings.progress == "step" else progress)
 
@@ -38,8 +41,9 @@ def weights(settings: MixingSettings, steps: int, progress: Tensor | None = None
 def weight(settings: MixingSettings, u: Tensor) -> Tensor:
     """c1 at progress u: minimum + (maximum - minimum) curve((u - start) / (stop - start)), and 0 from the clamp on.
 
-    Before `start` the curve is at its beginning, after `stop` at its end. The logistic one comes near both ends
-    without reaching them.
+    Before `start` the curve is at its beginning, after `stop` at its end; a stop above 1 cuts the curve off by the end
+    of the run. With a maximum below the minimum the weight rises. The logistic curve comes near both ends without
+    reaching them. For the window "fitted"; the other one goes by whole steps (`cut_weights`).
 
     Returns:
         Of the shape of u, float64.
@@ -84,6 +88,22 @@ def logistic(u: Tensor, alpha_1: float) -> Tensor:
 CURVES = {"cosine": cosine, "cosine (node pack)": cosine_node_pack, "linear": linear, "logistic": logistic}
 
 
+def cut_weights(settings: MixingSettings, steps: int) -> Tensor:
+    """c1 at each step with start, stop and clamp as the node pack has them: in whole steps, int(share * steps).
+
+    Both cosines end at stop and know no start; linear ends at stop and logistic has its middle halfway, and both are at
+    the maximum before start and at the minimum after stop; from the clamp on all are at the minimum. Where no step lies
+    before stop, which the pack makes NaN, an error or "not set", all are at the minimum, too.
+
+    Returns:
+        [steps], float64, in [minimum, maximum].
+    """
+    if int(settings.stop * steps) == 0:
+        return torch.full((steps,), settings.minimum, dtype=torch.float64)
+    rising = _clamped(settings.curve, steps, settings.alpha_1, settings.start, settings.stop, settings.clamp).double()
+    return settings.maximum + (settings.minimum - settings.maximum) * rising
+
+
 def node_pack_weights(
     curve: str,
     steps: int,
@@ -101,26 +121,47 @@ def node_pack_weights(
     the curve between them, linear takes stop = 0 as unset. Raises ValueError where the pack raises (logistic
     with stop = 0).
     """
-    start_step, stop_step = int(start * steps), int(stop * steps)
-    t = torch.arange(steps)
-    one, zero = torch.tensor(1.0), torch.tensor(0.0)
-    if curve == "cosine":
-        schedule = (0.5 * (1 + torch.cos(torch.pi * (stop_step - t) / stop_step))) ** alpha_1
-        schedule = torch.where(t > stop_step, one, schedule)
-    elif curve == "linear":
-        end = stop_step or steps
-        schedule = torch.where(t > end, one, t / end)
-        schedule = torch.where(t < start_step, zero, schedule)
-    elif curve == "logistic":
-        if not stop_step:
-            raise ValueError("stop: 0 is not allowed with the node pack's logistic curve")
-        last = t.max()
-        middle = ((stop_step + start_step) / 2) / last
-        x = t.float() / last
-        schedule = 1 / (1 + torch.exp(-alpha_1 * STEEPNESS_PER_ALPHA * (x - middle)))
-        schedule = torch.where(x > stop_step / last, one, schedule)
-        schedule = torch.where(x < start_step / last, zero, schedule)
-    else:
+    if curve not in ("cosine", "linear", "logistic"):
         raise ValueError(f'curve: "{curve}" is not one of the node pack\'s: "cosine", "linear", "logistic"')
-    schedule[int(clamp * steps) :] = 1.0
+    if curve == "logistic" and not int(stop * steps):
+        raise ValueError("stop: 0 is not allowed with the node pack's logistic curve")
+    if curve == "linear" and not int(stop * steps):
+        stop = 1.0
+    schedule = _clamped("cosine (node pack)" if curve == "cosine" else curve, steps, alpha_1, start, stop, clamp)
     return torch.lerp(torch.full_like(schedule, minimum), torch.full_like(schedule, maximum), schedule)
+
+
+def _clamped(curve: str, steps: int, alpha_1: float, start: float, stop: float, clamp: float) -> Tensor:
+    """The pack's rising schedule before its range: [steps], float32; 1 from the clamp on."""
+    schedule = RISING[curve](torch.arange(steps), alpha_1, int(start * steps), int(stop * steps))
+    schedule[int(clamp * steps) :] = 1.0
+    return schedule
+
+
+def _rising_cosine(t: Tensor, alpha_1: float, start: int, stop: int) -> Tensor:
+    """The paper's curve, fitted by the pack's rule."""
+    return torch.where(t > stop, 1.0, 1.0 - (0.5 * (1 + torch.cos(torch.pi * t / stop))) ** alpha_1)
+
+
+def _rising_cosine_node_pack(t: Tensor, alpha_1: float, start: int, stop: int) -> Tensor:
+    return torch.where(t > stop, 1.0, (0.5 * (1 + torch.cos(torch.pi * (stop - t) / stop))) ** alpha_1)
+
+
+def _rising_linear(t: Tensor, alpha_1: float, start: int, stop: int) -> Tensor:
+    return torch.where(t < start, 0.0, torch.where(t > stop, 1.0, t / stop))
+
+
+def _rising_logistic(t: Tensor, alpha_1: float, start: int, stop: int) -> Tensor:
+    last = max(len(t) - 1, 1)  # of one step alone the pack makes an error
+    middle = ((stop + start) / 2) / last
+    x = t.float() / last
+    rising = 1 / (1 + torch.exp(-alpha_1 * STEEPNESS_PER_ALPHA * (x - middle)))
+    return torch.where(x < start / last, 0.0, torch.where(x > stop / last, 1.0, rising))
+
+
+RISING = {
+    "cosine": _rising_cosine,
+    "cosine (node pack)": _rising_cosine_node_pack,
+    "linear": _rising_linear,
+    "logistic": _rising_logistic,
+}

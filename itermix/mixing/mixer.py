@@ -14,6 +14,7 @@ from torch import Tensor
 from itermix.mixing import blend, curve
 from itermix.mixing.lowpass import LowPass
 from itermix.mixing.noising import VE, Noising
+from itermix.mixing.normalize import normalized
 from itermix.mixing.reference import NoiseSource, Reference, SharedNoise, noise_source
 from itermix.mixing.settings import MixingSettings
 from itermix.mixing.trace import MIXED, REFERENCE, STATE, Trace
@@ -52,12 +53,13 @@ class Mixer:
         settings: curve c1, blend, noise and timing.
         reference: z_ref, clean, [B or 1, C, H, W], or [B, C, T, H, W] for video; of the state's shape and device.
         noise: n, unit Gaussian like the state, or a source of noise per step.
-        steps: of the run, for progress by step.
+        steps: of the run, for progress by step and for the window "cut".
         noising: the sampler's convention; VE where it is not given.
         scale: how many times the reference was enlarged, (height, width).
         mask: weight map in [0, 1] that broadcasts to the state, or None.
         first_level: (a, s) of the first state where they are not what its level says.
         trace: records every step and changes nothing.
+        painted: the part of the picture that is sampled, [1, 1, H, W] in [0, 1], or None for all of it.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Mixer:
         mask: Tensor | None = None,
         first_level: tuple[float, float] | None = None,
         trace: Trace | None = None,
+        painted: Tensor | None = None,
     ):
         self.settings = settings
         self.reference = reference
@@ -81,13 +84,16 @@ class Mixer:
         self.mask = mask
         self._is_blank = mask is not None and not bool(mask.any())  # asked once: a device has to be waited for
         self.first_level = first_level
-        self.trace = trace
+        self.trace, self.painted = trace, painted
         self.report = MixingReport(trace=trace)
         self.late = settings.timing != "start of step"
         self._levels: dict[int, float] = {}
+        self._cut = curve.cut_weights(settings, steps) if settings.window == curve.CUT else None
 
     def weight(self, step: int, sigma: float) -> float:
         """c1 of a step that starts at level sigma."""
+        if self.settings.window == curve.CUT:
+            return float(self._cut[min(step, self.steps - 1)])  # Restart makes more steps than its schedule has
         u = self.noising.progress(sigma) if self.settings.progress == "noise level" else step / self.steps
         return float(curve.weight(self.settings, torch.tensor(u, dtype=torch.float64)))
 
@@ -137,6 +143,12 @@ class Mixer:
         last = max(self._levels)
         return self.mix(x, last, self._levels[last])
 
+    def finished(self, x: Tensor) -> Tensor:
+        """The clean latent that a pass has come to, normalized where the settings say so and something was mixed."""
+        if not self.settings.normalize or not self.report.steps:
+            return x
+        return normalized(x, self.reference, self.painted)
+
 
 def mixer_for(
     settings: MixingSettings,
@@ -159,7 +171,7 @@ def mixer_for(
         steps: of the pass; None where the sampler decides as it goes: then progress is by noise level, whatever the
             settings say.
         noising: the sampler's convention.
-        more: mask, first_level and trace of `Mixer`.
+        more: mask, first_level, trace and painted of `Mixer`.
     """
     if not steps:
         settings = dataclasses.replace(settings, progress="noise level")

@@ -12,6 +12,7 @@ PROGRESS = ("noise level", "step")
 BLENDS = ("two bands", "low-pass", "linear", "slerp", "norm only")
 FREQUENCY_BLENDS = ("two bands", "low-pass")  # that mix low and high frequencies apart
 NOISES = ("shared", "fresh per step")
+WINDOWS = ("fitted", "cut (node pack)")
 TIMINGS = ("start of step", "end of step (node pack)")
 PASSES = ("all", "first pass", "hires pass")
 REFERENCES = ("automatic", "uploaded image")
@@ -48,7 +49,8 @@ class MixingSettings(Settings):
         axis="Start (fraction of the run)",
     )  # fmt: skip
     stop: float = number(
-        "Curve stop", 1.0, 0.0, 1.0, 0.01, "From this share of the run on the weight has come down.",
+        "Curve stop", 1.0, 0.0, 2.0, 0.01,
+        "From this share of the run on the curve is at its end; above 1 the run ends before it gets there.",
         axis="Stop (fraction of the run)",
     )  # fmt: skip
     clamp: float = number(
@@ -56,11 +58,12 @@ class MixingSettings(Settings):
         axis="Clamp (fraction of the run)",
     )  # fmt: skip
     minimum: float = number(
-        "Minimum weight", 0.0, 0.0, 1.0, 0.01, "Share of the reference at the end of the curve.",
+        "Minimum weight", 0.0, 0.0, 1.0, 0.01,
+        "Share of the reference at the end of the curve; above the maximum the weight rises to it.",
         axis="Minimum weight (fraction)",
     )  # fmt: skip
     maximum: float = number(
-        "Maximum weight", 1.0, 0.0, 1.0, 0.01, "Share of the reference at the top of the curve.",
+        "Maximum weight", 1.0, 0.0, 1.0, 0.01, "Share of the reference at the beginning of the curve.",
         axis="Maximum weight (fraction)",
     )  # fmt: skip
     progress: str = choice(
@@ -84,14 +87,18 @@ class MixingSettings(Settings):
         "High-frequency exponent", 3.0, 1.0, 10.0, 0.1,
         "Two bands: fine detail, which an enlarged reference lacks, gets the weight to this power; 1 is equal weight.",
     )  # fmt: skip
+    window: str = choice(
+        "Curve window", WINDOWS,
+        "How start, stop and clamp act: the whole curve fitted in between, or cut there in whole steps as in the node "
+        "pack.",
+    )  # fmt: skip
+    normalize: bool = switch(
+        "Normalize", False, "Brings each channel's mean and spread in the result to those of the reference."
+    )
 
     def check_together(self) -> None:
         if self.start >= self.stop:
             raise SettingsError(f"start: {self.start:g} is not allowed; it must be below stop, which is {self.stop:g}")
-        if self.minimum > self.maximum:
-            raise SettingsError(
-                f"minimum: {self.minimum:g} is not allowed; it must not exceed maximum, which is {self.maximum:g}"
-            )
 
     @classmethod
     def presets(cls) -> dict[str, dict[str, Any]]:
@@ -121,5 +128,6 @@ MIXING_PRESETS: dict[str, dict[str, Any]] = {
         "progress": "step",
         "noise": "fresh per step",
         "timing": "end of step (node pack)",
+        "window": "cut (node pack)",
     },
 }

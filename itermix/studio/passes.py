@@ -87,8 +87,9 @@ def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
     steps = len(schedule.levels)
     trace = Trace(task.traced_steps, steps) if task.traced_steps else None
     return mixer_for(
-        task.mixing, task.reference, noise, [task.seed], noise, steps, schedule.noising, mask=task.mask, trace=trace
-    )
+        task.mixing, task.reference, noise, [task.seed], noise, steps, schedule.noising, mask=task.mask, trace=trace,
+        painted=task.mask,
+    )  # fmt: skip
 
 
 def enlarged(latent: Tensor, size: tuple[int, int]) -> tuple[Tensor, Reference]:

@@ -82,7 +82,7 @@ def sample(
         if on_step is not None:
             on_step(step + 1, steps)
     if mixer is not None:
-        x = mixer.end(x)
+        x = mixer.finished(mixer.end(x))
     if inpaint is not None:
         x = inpaint.put_back(x, inpaint.latent)
     if not bool(torch.isfinite(x).all()):

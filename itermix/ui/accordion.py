@@ -18,8 +18,8 @@ from itermix.ui.presets import PresetControls
 GROUPS = {
     "Reference": ("reference", "reference_image", "reference_fit", "reference_scale"),
     "Passes": ("passes", "hires_denoise"),
-    "Curve": ("curve", "progress", "start", "stop", "clamp", "minimum", "maximum"),
-    "Blend and noise": ("blend", "high_exponent", "noise", "timing"),
+    "Curve": ("curve", "progress", "start", "stop", "clamp", "minimum", "maximum", "window"),
+    "Blend and noise": ("blend", "high_exponent", "noise", "timing", "normalize"),
 }
 # img2img has one pass, at the host's own denoising strength. Nothing on its page sets these: they keep their defaults.
 WITHOUT = {"img2img": GROUPS["Passes"]}

@@ -25,7 +25,7 @@ BAD = {
     "unknown key": ({"alpha": 1}, "'alpha' is not a setting"),
     "unknown preset": ({"preset": "Best"}, "preset: 'Best' is not allowed"),
     "window upside down": ({"start": 0.5, "stop": 0.5}, "start: 0.5 is not allowed; it must be below stop"),
-    "range upside down": ({"minimum": 0.8, "maximum": 0.2}, "minimum: 0.8 is not allowed"),
+    "stop too far beyond": ({"stop": 2.1}, "stop: 2.1 is not allowed; it takes a number from 0 to 2"),
     "no picture": ({"reference_image": "aGVsbG8="}, "reference_image: 8 characters are no picture"),
     "no base64": ({"reference_image": "C:\\pictures\\me.png"}, "reference_image: 18 characters are no picture"),
     "an address": ({"reference_image": "http://127.0.0.1/a.png"}, "reference_image: 22 characters are no picture"),

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from itermix.mixing import curve
+from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import VP, alphas_cumprod
 from itermix.mixing.settings import MixingSettings
 from tests.strategies import mixing_settings
@@ -140,12 +142,86 @@ def test_weights_by_noise_level_are_taken_at_the_given_progress():
 
 
 @given(mixing_settings(), st.lists(st.floats(0.0, 1.0), min_size=2, max_size=30))
-def test_weight_never_rises(settings, progress):
+def test_weight_never_turns_back(settings, progress):
+    """It falls, or rises to a minimum above the maximum; the clamp alone lets it drop to 0."""
     u = torch.tensor(sorted(progress), dtype=torch.float64)
-    assert bool((curve.weight(settings, u).diff() <= 1e-12).all())
+    weights = curve.weight(settings, u)
+    if settings.minimum > settings.maximum:
+        weights = -weights[u < settings.clamp] if settings.clamp < 1.0 else -weights
+    assert bool((weights.diff() <= 1e-12).all())
 
 
 @given(mixing_settings(), st.floats(0.0, 1.0))
 def test_weight_is_between_minimum_and_maximum_or_0(settings, progress):
     weight = float(curve.weight(settings, torch.tensor(progress, dtype=torch.float64)))
-    assert weight == 0.0 or settings.minimum - 1e-12 <= weight <= settings.maximum + 1e-12
+    low, high = sorted((settings.minimum, settings.maximum))
+    assert weight == 0.0 or low - 1e-12 <= weight <= high + 1e-12
+
+
+def test_with_a_maximum_below_the_minimum_the_weight_rises():
+    assert_close(c1(curve="linear", maximum=0.2, minimum=0.6), 0.2 + 0.4 * EVENLY, rtol=0, atol=1e-15)
+
+
+def test_a_stop_beyond_the_run_cuts_the_curve_off():
+    assert_close(c1(curve="linear", stop=2.0), 1 - EVENLY / 2, rtol=0, atol=1e-15)
+    within = expected(lambda u: ((1 + math.cos(math.pi * u / 1.6)) / 2) ** 0.5)
+    assert_close(c1(curve="cosine", alpha_1=0.5, stop=1.6), within, rtol=0, atol=1e-12)
+
+
+# --- the window "cut (node pack)"
+
+PACKS_OWN = {"cosine (node pack)": "cosine", "linear": "linear", "logistic": "logistic"}
+
+
+@pytest.mark.parametrize("steps", [5, 20])
+@pytest.mark.parametrize("name", PACKS_OWN)
+def test_cut_is_one_minus_the_packs_weight_of_the_sampler(oracle, name, steps):
+    """Of every recorded window and range that the fields allow, but stop = 0."""
+    file, seen = oracle("blend_schedules"), 0
+    for i, alpha in enumerate(file["alphas"].tolist()):
+        for j, (start, stop, clamp) in enumerate(file["combos"].tolist()):
+            for k, (low, high) in enumerate(file["blends"].tolist()):
+                if not (0.0 <= start < stop <= 2.0 and 0.0 <= min(low, high) <= max(low, high) <= 1.0):
+                    continue
+                settings = MixingSettings(
+                    curve=name, alpha_1=alpha, start=start, stop=stop, clamp=clamp, minimum=1 - high, maximum=1 - low,
+                    window=curve.CUT,
+                )  # fmt: skip
+                pack = 1.0 - torch.from_numpy(file[f"{PACKS_OWN[name]}_n{steps}"][i, j, k]).double()
+                assert_close(curve.weights(settings, steps), pack, rtol=0, atol=1e-5)
+                seen += 1
+    assert seen >= 100
+
+
+def test_cut_of_the_papers_cosine_is_its_formula_up_to_stop():
+    settings = MixingSettings(curve="cosine", alpha_1=3.0, stop=0.5, window=curve.CUT)
+    paper = torch.tensor([((1 + math.cos(math.pi * t / 5)) / 2) ** 3 for t in range(6)] + [0.0] * 4).double()
+    assert_close(curve.weights(settings, 10), paper, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cosine", *PACKS_OWN])
+def test_cut_is_at_the_minimum_where_no_step_lies_before_stop(name):
+    """The pack gives NaN, an error, or the whole curve."""
+    settings = MixingSettings(curve=name, stop=0.04, minimum=0.1, window=curve.CUT)
+    assert curve.weights(settings, 20).tolist() == [0.1] * 20
+
+
+@pytest.mark.parametrize("name", ["cosine", *PACKS_OWN])
+def test_cut_from_the_clamp_on_is_at_the_minimum(name):
+    settings = MixingSettings(curve=name, clamp=0.5, minimum=0.3, window=curve.CUT)
+    assert curve.weights(settings, 10)[5:].tolist() == pytest.approx([0.3] * 5)
+
+
+@given(mixing_settings(), st.integers(1, 60))
+def test_cut_is_finite_and_within_its_range(settings, steps):
+    settings = dataclasses.replace(settings, window=curve.CUT)
+    weights = curve.weights(settings, steps)
+    low, high = sorted((settings.minimum, settings.maximum))
+    assert len(weights) == steps and bool(((weights >= low - 1e-6) & (weights <= high + 1e-6)).all())
+
+
+def test_the_mixer_takes_cut_by_the_step_and_holds_the_last_for_steps_beyond():
+    settings = MixingSettings(curve="linear", window=curve.CUT)
+    latent = torch.zeros(1, 4, 2, 2)
+    mixer = Mixer(settings, latent, latent, steps=4)
+    assert [mixer.weight(step, 9.0) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.25]

@@ -25,7 +25,7 @@ RUNS = {
 
 class PacksWeights(Mixer):
     """Takes the pack's own weights as they were recorded: float32, of which each processor rounds the last digit of a
-    power in its own way; and the logistic counts in N - 1 steps where u counts in N."""
+    power in its own way."""
 
     recorded: torch.Tensor
 
@@ -86,9 +86,9 @@ def test_nothing_but_that_rounding_is_between_the_packs_states_and_ours(recorded
     assert_close(states[-1], recorded[f"{name}_final"], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", [name for name in RUNS if not name.startswith("logistic")])
+@pytest.mark.parametrize("name", RUNS)
 def test_every_state_is_the_packs_with_our_curves(recorded, name):
-    """Within the rounding of the pack's float32 weights. The logistics differ: see PacksWeights."""
+    """Within the rounding of the pack's float32 weights; of the preset's own window."""
     states = run(Mixer, name, recorded)
     assert_close(torch.stack(states)[recorded["kept_steps"]], recorded[f"{name}_blend_out"], rtol=0, atol=1e-5)
     assert_close(states[-1], recorded[f"{name}_final"], rtol=0, atol=1e-5)

@@ -9,25 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from itermix.mixing.curve import CUT
 from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.reference import Reference
 from itermix.mixing.settings import MixingSettings
 from itermix.webui import run_state
-from itermix.webui.compat import latents, processing, progress, sampling
+from itermix.webui.compat import processing, progress, sampling
 from itermix.webui.log import log
 from itermix.webui.mixing import flow, hook, trace
 from itermix.webui.mixing.arguments import MixingRequest
 from itermix.webui.mixing.first_level import first_level
+from itermix.webui.mixing.references import (
+    Encoded,
+    NothingToMix,
+    find_reference,
+    frame_of,
+    has_own_reference,
+    require_finite,
+)
 from itermix.webui.mixing.samplers import Pattern, SamplerCall, pattern_of
 
 HOST_DENOISE_KEY = "Denoising strength"
-UPLOADED, INIT = "uploaded image", "init latent"  # what a reference is, in words
-
-Encoded = dict[tuple, Tensor]
-
-
-class NothingToMix(Exception):
-    """Why a pass is made without mixing."""
 
 
 def note(p: Any, reason: str | None) -> None:
@@ -86,20 +88,16 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
     if frame_of(p) is None and settings.passes != "all":
         if (settings.passes == "hires pass") != processing.is_hires_pass(p):
             raise NothingToMix(f"passes is set to {settings.passes}")
-    if pattern_of(p.sampler.func) is None:
+    pattern = pattern_of(p.sampler.func)
+    if pattern is None:
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
+    if settings.window == CUT and not pattern.counts_steps:
+        raise NothingToMix(f'the sampler "{sampler}" chooses its own steps, in which the curve window "{CUT}" counts')
     refused = flow.refusal(p, x, noise, is_own=frame_of(p) is None and has_own_reference(p))
     if refused is not None:
         raise NothingToMix(refused)
     reference = find_reference(p, request, x, encoded)
-    if not bool(reference.latent.isfinite().all()):  # an encoder in half precision overflows on some pictures
-        became = "became values that are no numbers when it was encoded"
-        why = (
-            became
-            if reference.source in (UPLOADED, INIT)
-            else "holds values that are no numbers; so does the pass before it"
-        )
-        raise NothingToMix(f"the reference ({reference.source}) {why}")
+    require_finite(reference)
     frame = frame_of(p)
     if frame is not None and frame.frame.alpha_1 is not None:
         settings = replace(settings, alpha_1=frame.frame.alpha_1)
@@ -156,6 +154,7 @@ class MixedPass:
             mask=self.mask,
             first_level=first_level(noising, state, self.x, self.noise),
             trace=trace.requested(self.p, steps),
+            painted=self.mask,
         )
 
     def _why_nothing(self) -> str:
@@ -185,46 +184,6 @@ class MixedPass:
         text = summary(self.name, self.sampler, self.reference.source, mixer, pattern.steps(call), fault, nothing)
         log.info(f"{text}{self._strengths()}")
         trace.keep(self.p, mixer, self.name, self.sampler)
-
-
-def frame_of(p: Any) -> Any | None:
-    """The later frame of a sequence that is being sampled, with its `reference`; None where there is none."""
-    sequence = run_state.of(p).sequence
-    return None if sequence is None else sequence.frame
-
-
-def has_own_reference(p: Any) -> bool:
-    """Whether the pass starts from a clean latent."""
-    return processing.is_hires_pass(p) or processing.is_img2img(p)
-
-
-def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) -> Reference:
-    """The reference of the pass that is about to start from x. Raises NothingToMix where there is none."""
-    settings, upload = request.settings, request.upload
-    frame = frame_of(p)
-    if frame is not None:  # which has chosen for itself
-        if frame.reference is None:
-            chosen = run_state.of(p).sequence.settings.mixing_reference
-            none = "" if chosen == "off" else ", and txt2img has none; take previous frame or first frame"
-            raise NothingToMix(f"mixing_reference is {chosen}{none}")
-        return Reference(frame.reference, source="Latent Sequence")
-    has_own = has_own_reference(p)
-    if upload is not None and (settings.reference == "uploaded image" or not has_own):
-        fit = settings.reference_fit
-        key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
-        if key not in encoded:
-            encoded[key] = latents.encode(p, upload.picture(), fit, x)
-        return Reference(encoded[key], latents.fitting_scale(p, upload.picture(), fit, x), source=UPLOADED)
-    if settings.reference == "uploaded image":
-        raise NothingToMix("reference is set to uploaded image, but none was uploaded")
-    if not has_own:
-        raise NothingToMix("txt2img's first pass has no reference; turn on hires fix or upload a reference image")
-    if processing.masked_content_is_noise(p):
-        raise NothingToMix(
-            "the masked content holds no picture; set it to fill or original, or upload a reference image"
-        )
-    source = "upscaled first pass" if processing.is_hires_pass(p) else INIT
-    return Reference(x, processing.enlargement(p), processing.latent_interpolation(p), source)
 
 
 def pass_name(p: Any) -> str:

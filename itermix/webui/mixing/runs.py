@@ -57,7 +57,7 @@ class MixedRun:
         """The sampler function's result, mixed."""
         kwargs["callback"] = self._watched(kwargs.get("callback"))
         x = self._sampled(function, model, x, *args, **kwargs)
-        self._guarded(lambda: self._write(x, self.mixer.end(x)))
+        self._guarded(lambda: self._write(x, self.mixer.finished(self.mixer.end(x))))
         return x
 
     def mix_in_place(self, x: Tensor, step: int, level: float) -> None:

@@ -46,6 +46,11 @@ class Pattern:
     state: str = "evaluation"
     history: str = ""
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether the number of steps is known before the run."""
+        return self.state != "acceptance"
+
 
 def pattern_of(function: Callable) -> Pattern | None:
     """The pattern of a sampler function, None if it is not known."""

@@ -1,0 +1,71 @@
+"""What a pass of the host is mixed with: a sequence's own latent, an upload, or the clean latent it starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from itermix.mixing.reference import Reference
+from itermix.webui import run_state
+from itermix.webui.compat import latents, processing
+from itermix.webui.mixing.arguments import MixingRequest
+
+UPLOADED, INIT = "uploaded image", "init latent"  # what a reference is, in words
+
+Encoded = dict[tuple, Tensor]
+
+
+class NothingToMix(Exception):
+    """Why a pass is made without mixing."""
+
+
+def frame_of(p: Any) -> Any | None:
+    """The later frame of a sequence that is being sampled, with its `reference`; None where there is none."""
+    sequence = run_state.of(p).sequence
+    return None if sequence is None else sequence.frame
+
+
+def has_own_reference(p: Any) -> bool:
+    """Whether the pass starts from a clean latent."""
+    return processing.is_hires_pass(p) or processing.is_img2img(p)
+
+
+def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) -> Reference:
+    """The reference of the pass that is about to start from x. Raises NothingToMix where there is none."""
+    settings, upload = request.settings, request.upload
+    frame = frame_of(p)
+    if frame is not None:  # which has chosen for itself
+        if frame.reference is None:
+            chosen = run_state.of(p).sequence.settings.mixing_reference
+            none = "" if chosen == "off" else ", and txt2img has none; take previous frame or first frame"
+            raise NothingToMix(f"mixing_reference is {chosen}{none}")
+        return Reference(frame.reference, source="Latent Sequence")
+    has_own = has_own_reference(p)
+    if upload is not None and (settings.reference == "uploaded image" or not has_own):
+        fit = settings.reference_fit
+        key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
+        if key not in encoded:
+            encoded[key] = latents.encode(p, upload.picture(), fit, x)
+        return Reference(encoded[key], latents.fitting_scale(p, upload.picture(), fit, x), source=UPLOADED)
+    if settings.reference == "uploaded image":
+        raise NothingToMix("reference is set to uploaded image, but none was uploaded")
+    if not has_own:
+        raise NothingToMix("txt2img's first pass has no reference; turn on hires fix or upload a reference image")
+    if processing.masked_content_is_noise(p):
+        raise NothingToMix(
+            "the masked content holds no picture; set it to fill or original, or upload a reference image"
+        )
+    source = "upscaled first pass" if processing.is_hires_pass(p) else INIT
+    return Reference(x, processing.enlargement(p), processing.latent_interpolation(p), source)
+
+
+def require_finite(reference: Reference) -> None:
+    """Raises NothingToMix where a latent holds what is no number: an encoder in half precision overflows on some
+    pictures."""
+    if bool(reference.latent.isfinite().all()):
+        return
+    is_encoded = reference.source in (UPLOADED, INIT)
+    became = "became values that are no numbers when it was encoded"
+    why = became if is_encoded else "holds values that are no numbers; so does the pass before it"
+    raise NothingToMix(f"the reference ({reference.source}) {why}")
