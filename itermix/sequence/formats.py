@@ -8,8 +8,9 @@
 | AnimateDiff | lines of a head, `0: a cat` lines, lines of a tail, joined by commas | travels, slerp | the first one |
 | prompt travel | one line for each stage, evenly spaced, the last in the last frame | travels, slerp | - |
 
-A frame of Deforum's and FizzNodes' may be arithmetic of max_f, the number of frames. Within their prompts, arithmetic
-between backticks is worked out for each frame, of t, its number, and max_f, that of the last one.
+Deforum's may stand in its whole settings file (`deforum.py`). A frame of Deforum's and FizzNodes' may be arithmetic of
+max_f, the number of frames. Within their prompts, arithmetic between backticks is worked out for each frame, of t, its
+number, and max_f, that of the last one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 from dataclasses import replace
 
 from itermix.sequence import prompts, quoted
+from itermix.sequence.deforum import settings_file
 from itermix.sequence.expressions import ExpressionError, parsed
 from itermix.sequence.prompt_schedule import (
     ANIMATEDIFF,
@@ -49,9 +51,13 @@ def read(
             raise SettingsError(f'keyframes: "{spacing}" is for a plain list; set it to "numbered" for {format}')
         tables = prompts.read(positive, negative, spacing, frames)
         return (around or Around()).put(PromptSchedule(OWN, *tables, frames))
+    file = settings_file(positive) if format in ("automatic", DEFORUM) else None
+    if file is not None:
+        positive = file.prompts
     if format == "automatic" or not prompts.lines(positive):
         format = recognised(positive)
-    schedule = (around or Around()).put(READERS[format](positive, negative, frames))
+    schedule = READERS[format](positive, negative, frames)
+    schedule = (around or Around()).put(schedule if file is None else file.around.put(schedule))
     for frame, text in schedule.positive.items():
         if not text:
             line = f", line {schedule.lines[frame]}" if frame in schedule.lines else ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from itermix.sequence import prompts
+from itermix.sequence.deforum import file_of
 from itermix.sequence.prompt_schedule import PromptSchedule
 from itermix.sequence.schedules import CAMERA, idle, values_over_time
 from itermix.sequence.seeds import SEEDS, seeds
@@ -108,6 +109,7 @@ def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: 
         for own, table in ((prompt, schedule.positive), (negative, schedule.negative))
     )
     over_time = values_over_time(settings, seed)
+    has_seeds = "seed_schedule" in over_time
     chosen = [value % SEEDS for value in over_time.get("seed_schedule") or seeds(settings, seed)]
 
     def at(name: str, index: int, otherwise: float | None) -> Any:
@@ -127,7 +129,9 @@ def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: 
             keyframe=index in positives or index in negatives,
             interpolation=settings.latent_interpolation if index else "off",
             interpolation_strength=at("interpolation_schedule", index, settings.latent_interpolation_strength),
-            unsample_steps=settings.unsample_steps if _unsamples(settings, index) else None,
+            unsample_steps=settings.unsample_steps
+            if _unsamples(settings, index, "seed_schedule" in over_time)
+            else None,
             noise=at("noise_schedule", index, settings.noise_strength) if settings.inject_noise and index else 0.0,
             cfg=at("cfg_schedule", index, None),
             alpha_1=at("alpha_1_schedule", index, None) if index else None,
@@ -144,7 +148,9 @@ def overview(settings: SequenceSettings, seed: int = 0, prompt: str = "", negati
     curves = values_over_time(settings, seed)
     if "denoise_schedule" in curves:
         curves["denoise_schedule"] = [frame.denoise for frame in frames]
-    messages = [*settings.read_prompts().messages(), *idle(settings), *_of_the_way(settings, frames)]
+    file = file_of(settings)
+    messages = [*settings.read_prompts().messages(), *(file.messages(settings) if file else [])]
+    messages += [*idle(settings), *_of_the_way(settings, frames)]
     return {"messages": messages, "curves": curves, "frames": table(frames)}
 
 
@@ -226,9 +232,9 @@ def _of_the_way(settings: SequenceSettings, frames: list[Frame]) -> list[str]:
     return said
 
 
-def _unsamples(settings: SequenceSettings, index: int) -> bool:
+def _unsamples(settings: SequenceSettings, index: int, has_seeds: bool) -> bool:
     """Modulo keying starts afresh, with new noise, where it takes a new seed: as in the node."""
-    is_keyed = settings.seed_keying == "modulo" and not settings.seed_schedule.strip()
+    is_keyed = settings.seed_keying == "modulo" and not has_seeds
     fresh = is_keyed and index % settings.seed_divisor == 0
     return settings.unsample and index > 0 and not fresh
 

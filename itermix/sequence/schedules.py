@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from itermix.mixing.settings import MixingSettings
+from itermix.sequence.deforum import file_of
 from itermix.sequence.values import over_time, read_values
 from itermix.settings import SettingsError
 
@@ -38,11 +39,16 @@ def values_over_time(settings: SequenceSettings, seed: int | None) -> dict[str, 
     SettingsError.
     """
     found = {}
+    file = file_of(settings)
+    borrowed = file.borrowed(settings) if file is not None else {}
     for name, (low, high) in SCHEDULES.items():
         schedule = read_values(name, getattr(settings, name), settings.frames, is_whole=name == SEED)
+        if name in borrowed:
+            schedule, (low, high) = borrowed[name].schedule, borrowed[name].range(low, high)
         if schedule is None or seed is None and schedule.has_seed:
             continue
-        found[name] = over_time(schedule, seed or 0, settings.values_between, low, high)
+        values = over_time(schedule, seed or 0, settings.values_between, low, high)
+        found[name] = [borrowed[name].ours(value) for value in values] if name in borrowed else values
     return found
 
 
