@@ -129,9 +129,7 @@ def plan(settings: SequenceSettings, seed: int = 0, prompt: str = "", negative: 
             keyframe=index in positives or index in negatives,
             interpolation=settings.latent_interpolation if index else "off",
             interpolation_strength=at("interpolation_schedule", index, settings.latent_interpolation_strength),
-            unsample_steps=settings.unsample_steps
-            if _unsamples(settings, index, "seed_schedule" in over_time)
-            else None,
+            unsample_steps=settings.unsample_steps if _unsamples(settings, index, has_seeds) else None,
             noise=at("noise_schedule", index, settings.noise_strength) if settings.inject_noise and index else 0.0,
             cfg=at("cfg_schedule", index, None),
             alpha_1=at("alpha_1_schedule", index, None) if index else None,
