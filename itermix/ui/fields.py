@@ -41,15 +41,11 @@ def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
 def _build_logarithmic(field: Field, common: dict[str, Any]) -> Any:
     """A number, which is the field, and a slider that javascript/itermix_slider.js ties to it.
 
-    A WebUI's own slider has even steps alone, and what it shows is what a script is given.
+    A WebUI's own slider has even steps alone, and what it shows is what a script is given. The slider stands below
+    the number: beside it, label and help would have a third of a narrow accordion's width.
     """
-    with gr.Row():
-        with gr.Column(scale=1, min_width=160):
-            number = gr.Number(
-                field.default, minimum=field.minimum, maximum=field.maximum, step=field.step, **common
-            )  # fmt: skip
-        with gr.Column(scale=2, min_width=200):
-            gr.HTML(_slider(field, common["elem_id"]), elem_id=f"{common['elem_id']}_slider")
+    number = gr.Number(field.default, minimum=field.minimum, maximum=field.maximum, step=field.step, **common)
+    gr.HTML(_slider(field, common["elem_id"]), elem_id=f"{common['elem_id']}_slider")
     return number
 
 

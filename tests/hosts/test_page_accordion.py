@@ -24,6 +24,7 @@ pytestmark = pytest.mark.real_host
 IMG2IMG = "#itermix_img2img"
 CURVE = f"{TAB} .itermix-curve"
 HEAD = f"{TAB}-visible-checkbox"
+PARTS = ("", "_alpha_1", "_alpha_1_slider")
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (800, "light"), (800, "dark")], ids=str)
@@ -52,6 +53,9 @@ def test_closed_it_shows_whether_it_is_on(shown):
     assert page.locator(HEAD).is_checked()
     page.locator(TAB).scroll_into_view_if_needed()
     shoot(page, f"open_{page.look}")
+    accordion, number, slider = (page.locator(f"{TAB}{part}").first.bounding_box() for part in PARTS)
+    assert min(number["width"], slider["width"]) > 0.9 * accordion["width"], "label and help have room"
+    assert slider["y"] >= number["y"] + number["height"] - 1
     assert not page.faults
 
 

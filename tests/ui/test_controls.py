@@ -12,10 +12,10 @@ CONTROLS = ("Checkbox", "Slider", "Number", "Dropdown", "Textbox", "Image", "But
 
 
 class Recorder:
-    """In gradio's place: keeps what was built, and how deep in accordions it lies."""
+    """In gradio's place: keeps what was built, how deep in accordions it lies, and in what."""
 
     def __init__(self):
-        self.built, self.depth = [], 0
+        self.built, self.depth, self.around = [], 0, []
 
     def component(self, kind):
         recorder = self
@@ -23,15 +23,17 @@ class Recorder:
         class Recorded(fake_modules.Component):
             def __init__(self, *args, **kwargs):
                 super().__init__(*args, **kwargs)
-                self.kind, self.depth = kind, recorder.depth
+                self.kind, self.depth, self.around = kind, recorder.depth, tuple(recorder.around)
                 recorder.built.append(self)
 
             def __enter__(self):
                 recorder.depth += kind == "Accordion"
+                recorder.around.append(kind)
                 return self
 
             def __exit__(self, *error):
                 recorder.depth -= kind == "Accordion"
+                recorder.around.pop()
 
         return Recorded
 
@@ -87,6 +89,15 @@ def test_iterative_mixing_shows_three_controls_at_first(page):
     first = [control for control in built if control.kind in CONTROLS and control.depth == 1]
     labels = [control.kwargs["label"] for control in first if control.kwargs.get("visible") is not False]
     assert labels == ["Enable", "Mixing preset", "Freedom (alpha_1)"]
+
+
+@pytest.mark.parametrize("page", ["mixing"], indirect=True)
+def test_freedom_has_the_whole_width_and_its_slider_stands_below_it(page):
+    _, components, built = page
+    number = components["alpha_1"]
+    slider = built[built.index(number) + 1]
+    assert slider.kwargs["elem_id"] == f"{number.kwargs['elem_id']}_slider"
+    assert number.around == slider.around and not {"Row", "Column"} & set(number.around)
 
 
 def test_labels_and_helps_are_for_people(page):
