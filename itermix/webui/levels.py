@@ -81,7 +81,7 @@ def _answer(sampler: Any, asked: Asked) -> dict[str, Any]:
         return _unknown(f'the sampler "{sampler.config.name}" cannot be mixed')
     steps = pattern.steps(call)
     if steps is None:
-        return _unknown("the sampler chooses its own number of steps")
+        return _unknown("the sampler chooses its own steps, which are told under the picture")
     levels = _levels(sampler, arguments, call, steps, is_first_pass=strength is None)
     noising = sampling.noising_of(sampler.func, sampler.model_wrap_cfg).over(call.levels[:steps])
     repeats = sampler.func.__name__ == "restart_sampler" and steps >= REPEATS_FROM

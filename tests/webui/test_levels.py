@@ -199,7 +199,8 @@ def test_unipc_of_a_host_that_keeps_it_elsewhere_is_said_to_be_unknown(ask):
 
 def test_what_nobody_knows_beforehand_is_not_said(ask):
     assert ask("DPM adaptive") == {
-        "steps": None, "progress": None, "repeats": False, "why": "the sampler chooses its own number of steps",
+        "steps": None, "progress": None, "repeats": False,
+        "why": "the sampler chooses its own steps, which are told under the picture",
     }  # fmt: skip
     assert ask("Homemade")["progress"] is None and "Homemade" in ask("Homemade")["why"]
     assert ask("no such")["progress"] is None and ask("no such")["why"]

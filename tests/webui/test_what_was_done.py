@@ -109,3 +109,11 @@ def test_arguments_behind_the_object_are_named(fake, args):
     refused = made.info["extra_generation_params"]["Iterative Mixing refused"]
     assert f"{args[1]} is not allowed behind the object of settings" in refused
     assert made.same_as(fake.generate(**HIRES))
+
+
+@pytest.mark.parametrize("sampler, is_said", [("DPM adaptive", True), ("UniPC", False), ("Euler", False)])
+def test_steps_that_no_page_knows_beforehand_are_told_under_the_picture(fake, sampler, is_said):
+    made = fake.generate(mixing={**ON, "hires_denoise": 0.0}, sampler_name=sampler, **HIRES)
+    told = [comment for comment in fake.p.comments if "steps, weight" in comment]
+    assert "steps, weight" in made.log[-1]
+    assert told == ([f"Iterative Mixing: {made.log[-1]}"] if is_said else [])

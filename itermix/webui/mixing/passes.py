@@ -181,8 +181,11 @@ class MixedPass:
     def done(self, mixer: Mixer, pattern: Pattern, call: SamplerCall, fault: str | None) -> None:
         nothing = None if mixer.report.steps else self._why_nothing()
         note(self.p, nothing if fault is None else fault)
-        text = summary(self.name, self.sampler, self.reference.source, mixer, pattern.steps(call), fault, nothing)
+        steps = pattern.steps(call)
+        text = summary(self.name, self.sampler, self.reference.source, mixer, steps, fault, nothing)
         log.info(f"{text}{self._strengths()}")
+        if steps is None and nothing is None and frame_of(self.p) is None:  # the page's curve could not say it before
+            self.p.comment(f"{MixingSettings.title}: {text}")
         trace.keep(self.p, mixer, self.name, self.sampler)
 
 
