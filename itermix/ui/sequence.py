@@ -78,20 +78,21 @@ def _add_plan(tab: str, components: dict[str, Any], shown_plan: ShownPlan) -> No
     show = gr.Button("Show the plan", elem_id=f"itermix_sequence_{tab}_plan")
     build_help(PLAN_HELP)
     page = gr.Textbox(visible=False, elem_id=f"itermix_sequence_{tab}_page")  # filled by the script below
-    problem = gr.HTML(elem_id=f"itermix_sequence_{tab}_problem")
+    problem = gr.HTML(visible=False, elem_id=f"itermix_sequence_{tab}_problem")
     table = gr.HTML(visible=False, elem_id=f"itermix_sequence_{tab}_table")
 
-    def fill(*values: Any) -> tuple[Any, str]:
+    def fill(*values: Any) -> tuple[Any, Any]:
         *fields, own = values
         seed, prompt, negative = json.loads(own or '[0, "", ""]')
         try:
             plan, lines = shown_plan(tuple(fields), max(seed, 0), prompt, negative)
         except SettingsError as error:
-            return gr.update(visible=False), f"<p>{html.escape(str(error))}</p>"
+            return gr.update(visible=False), gr.update(value=f"<p>{html.escape(str(error))}</p>", visible=True)
         lines = [*([DRAWN] if seed < 0 else []), *map(html.escape, [*plan["messages"], *lines])]
         curves = {LABELS[name]: values for name, values in plan["curves"].items()}
         shown = plan_curves(curves) + plan_table(plan["frames"])
-        return gr.update(value=shown, visible=True), "".join(f"<p>{line}</p>" for line in lines)
+        said = "".join(f"<p>{line}</p>" for line in lines)
+        return gr.update(value=shown, visible=True), gr.update(value=said, visible=bool(lines))
 
     script = f"(...values) => itermix.withPage({tab!r}, {len(components)}, ...values)"
     on_server(show.click, fill, [*components.values(), page], [table, problem], script)

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 FOLDER = Path(__file__).parent / "example"
-LABEL = "An example. Left: without mixing; right: the picture"
+LABEL = "An example"
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,7 @@ def sampling(native: tuple[int, int], multiple: int) -> dict[str, Any]:
         found["sampler"] = choice(
             "Sampling method", SAMPLERS, default.sampler, f"{TAB}_sampling", "How a step is made."
         )
-        found["schedule"] = choice(
-            "Schedule", SCHEDULES, default.schedule, f"{TAB}_scheduler", "How the noise falls from step to step."
-        )
+        found["schedule"] = choice("Schedule", SCHEDULES, default.schedule, f"{TAB}_scheduler", "How the noise falls.")
     with gr.Row():
         found["seed"] = gr.Number(-1, label="Seed", precision=0, elem_id=f"{TAB}_seed", info="-1 draws one.")
         found["count"] = slider(

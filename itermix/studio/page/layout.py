@@ -24,6 +24,8 @@ MOST_TRACED = 20
 TITLE = """# itermix
 Makes pictures larger without losing their composition, and films from prompts. All of it runs on this machine.
 Type a prompt and press Generate; *Upscale* has the mixing, *Sequence* makes films, *Compare* grids over settings."""
+FIRST_WORDS = "Pictures come here: press Generate."
+FIRST_WORDS_OF_AN_EXAMPLE = "An example is shown below, at the left without mixing. Press Generate for your own."
 CSS = """
 .gradio-container { max-width: 1400px !important; margin: 0 auto; }
 #itermix_results { position: sticky; top: 8px; align-self: flex-start; }
@@ -34,6 +36,7 @@ CSS = """
 #itermix_status p { margin: 0 0 4px; color: var(--body-text-color); }
 #itermix_status img, #itermix_film video, #itermix_film img { max-width: 100%; max-height: 420px; border-radius: 6px; }
 #itermix_title h1 { font-size: 1.3rem; margin: 0.2em 0; }
+#itermix_slider label { max-width: calc(100% - 90px); white-space: normal; } /* beside it are the slider's buttons */
 footer { display: none !important; }
 """
 
@@ -124,12 +127,12 @@ def build(
 
 
 def _results(example: Example | None) -> tuple[Results, Any, Any]:
-    status = gr.HTML(elem_id="itermix_status")
+    status = gr.HTML(f"<p>{FIRST_WORDS_OF_AN_EXAMPLE if example else FIRST_WORDS}</p>", elem_id="itermix_status")
     slider = gr.ImageSlider(
         value=example and (example.before, example.after), label=example.label if example else "Before and after",
         interactive=False, elem_id="itermix_slider", type="filepath", max_height=620,
     )  # fmt: skip
-    film = gr.HTML(elem_id="itermix_film")
+    film = gr.HTML(visible=False, elem_id="itermix_film")
     gallery = gr.Gallery(
         label="Pictures", interactive=False, elem_id="itermix_gallery", columns=4, height="auto",
         object_fit="contain", preview=False,
@@ -156,14 +159,17 @@ def _more() -> tuple[Any, Any]:
 
 
 def _axes() -> list[Any]:
-    build_help("A grid of pictures over one or two settings: values with commas, or for numbers LOW-HIGH [HOW MANY].")
+    build_help(
+        "A grid of pictures over one or two settings. Values are separated by commas (0.1, 0.5, 2); numbers can be a "
+        "range (1-3), with how many of them in brackets (0.5-3 [6])."
+    )
     names = swept()
     with gr.Row():
-        across = fields.choice("Columns", tuple(names), "alpha_1", "itermix_x", "The setting from left to right.")
+        across = fields.choice("Columns", tuple(names), "alpha_1", "itermix_x", "From left to right.")
         across_values = gr.Textbox(
-            "0.05, 0.5, 3", label="Values of the columns", elem_id="itermix_x_values", info="One column each."
+            "0.05, 0.5, 3", label="Column values", elem_id="itermix_x_values", info="One column each."
         )
     with gr.Row():
-        down = fields.choice("Rows", ("none", *names), "none", "itermix_y", "The setting from top to bottom.")
-        down_values = gr.Textbox(label="Values of the rows", elem_id="itermix_y_values", info="One row each.")
+        down = fields.choice("Rows", ("none", *names), "none", "itermix_y", "From top to bottom.")
+        down_values = gr.Textbox(label="Row values", elem_id="itermix_y_values", info="One row each.")
     return [across, across_values, down, down_values]

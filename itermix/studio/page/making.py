@@ -27,8 +27,11 @@ MOST_SHOWN = 24  # pictures of a long sequence in the gallery, the newest ones
 Updates = tuple[Any, ...]  # of status, gallery, slider, film and parameters
 
 
-def updates(status: str, gallery: Any = None, slider: Any = None, film: Any = None, infotext: Any = None) -> Updates:
-    """What is None stays as it is."""
+def updates(
+    status: str, gallery: Any = None, slider: Any = None, film: str | None = None, infotext: Any = None
+) -> Updates:
+    """What is None stays as it is; without a film, "", its place takes no room."""
+    film = None if film is None else gr.update(value=film, visible=bool(film))
     return (status, *(gr.skip() if value is None else value for value in (gallery, slider, film, infotext)))
 
 

@@ -31,6 +31,20 @@ DOWNLOAD = """text => {
 }"""
 
 
+def theme() -> Any:
+    """Gradio's own, with the system's fonts, as a page must not need a network, and a grey that is legible on white."""
+    fonts = dict(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    return gr.themes.Default(primary_hue="orange", neutral_hue="gray", **fonts).set(
+        body_text_color_subdued="*neutral_500"
+    )
+
+
+def scripts() -> str:
+    """The page's own scripts as HTML, the live curve among them."""
+    files = sorted(SCRIPTS.glob("*.js"))
+    return "".join(f"<script>{file.read_text(encoding='utf-8')}</script>" for file in files)
+
+
 class Server(Maker):
     """The page around the runs: what it shows at first, what is saved and loaded."""
 
@@ -42,15 +56,10 @@ class Server(Maker):
             shown = example() if prompt else None
             size = network.native_size, network.multiple
             self.connect(layout.build(*size, prompt, presets, sequence, words.shown_plan, shown))
-        scripts = "".join(
-            f"<script>{file.read_text(encoding='utf-8')}</script>" for file in sorted(SCRIPTS.glob("*.js"))
-        )
-        # Fonts of the system: a page must not need a network.
-        fonts = dict(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
         app, _, _ = blocks.queue(default_concurrency_limit=1).launch(
             server_name=host, server_port=port, inbrowser=opens_browser, quiet=True, ssr_mode=False,
-            theme=gr.themes.Default(primary_hue="orange", neutral_hue="gray", **fonts), css=layout.CSS, head=scripts,
-            footer_links=[], allowed_paths=[str(self.folder), str(FOLDER)], prevent_thread_lock=True,
+            theme=theme(), css=layout.CSS, head=scripts(), footer_links=[], prevent_thread_lock=True,
+            allowed_paths=[str(self.folder), str(FOLDER)],
         )  # fmt: skip
         app.add_api_route(levels.ROUTE, self.levels)
         blocks.block_thread()
