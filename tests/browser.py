@@ -9,18 +9,17 @@ from pathlib import Path
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--disable-sync"]
+from tools import browser as chromium
 
 
 def launched():
     """Yields a browser for a fixture; skips the test where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the tests of pages need playwright (pip install)")
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    executable = chromium.executable()
     if executable is None:
-        pytest.skip(f"the tests of pages need Chromium or Chrome on the PATH ({', '.join(BROWSERS)})")
+        pytest.skip(f"the tests of pages: {chromium.MISSING}")
     with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = running.chromium.launch(executable_path=executable, args=chromium.FLAGS)
         yield browser
         browser.close()
 
