@@ -40,7 +40,7 @@ class MixingSettings(Settings):
     )  # fmt: skip
     hires_denoise: float = number(
         "Hires denoising strength", 0.7, 0.0, 1.0, 0.05,
-        "Replaces the denoising strength of hires fix while mixing; 0 keeps the host's own value.",
+        "Replaces the denoising strength of hires fix while mixing; 0 keeps the page's own value.",
         axis="Hires denoising strength (fraction)",
     )  # fmt: skip
     passes: str = choice("Passes", PASSES, "Which sampling passes are mixed; img2img has one pass, the first.")

@@ -20,7 +20,7 @@ class PromptFields:
     prompts: str = text(
         "Prompts",
         'Keyframes such as "8: a fox", each from its frame on; one prompt per line; or a schedule of Deforum, '
-        "FizzNodes or AnimateDiff. Empty: the host's own.",
+        "FizzNodes or AnimateDiff. Empty: the page's own.",
     )
     negative_prompts: str = text("Negative prompts", "The same for the negative prompt.")
     keyframes: str = choice(

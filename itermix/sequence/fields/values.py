@@ -17,7 +17,7 @@ class ValueFields:
         'Denoise of later frames over time, such as "0:(0.5), 24:(0.8)"; numbers, or arithmetic of t, max_f and s.',
     )
     cfg_schedule: str = text(
-        "CFG schedule", "The same for the CFG scale, from the first frame on. Empty: the host's own."
+        "CFG schedule", "The same for the CFG scale, from the first frame on. Empty: the page's own."
     )
     alpha_1_schedule: str = text(
         "alpha_1 schedule", "The same for Iterative Mixing's alpha_1, in the frames that have a mixing reference."
