@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tools.real_host import as_base64
+from tests.hosts.sampled import ALL, ENDS_ABOVE_ZERO, RESCALED, TIMESTEP_SAMPLERS, each, generate, off_by, run
 
-ALL = dict(minimum=1.0, maximum=1.0, blend="linear")  # weight 1 at every step
 NONE = dict(minimum=0.0, maximum=0.0)
-TIMESTEP_SAMPLERS = ("DDIM", "DDIM CFG++", "PLMS", "UniPC")
-ENDS_ABOVE_ZERO = (*TIMESTEP_SAMPLERS, "DPM fast", "DPM adaptive")
 UNKNOWN = "is not known to itermix"
 # All of A1111's and Forge's: none of them may be refused on any host that offers it.
 KNOWN = {
@@ -38,87 +35,9 @@ def names(offered, record_testsuite_property):
     return found
 
 
-def each(names, check):
-    """Runs a check for every sampler and reports all that fail together."""
-    failures = []
-    for name in names:
-        try:
-            check(name)
-        except AssertionError as error:
-            failures.append(f"{name}: {str(error).splitlines()[0] if str(error) else 'failed'}")
-    assert not failures, "\n".join(failures)
-
-
-def run(host, picture, name, mixing=None, body=None, **probe):
-    host.arm(**probe)
-    steps = 26 if name == "Restart" else 12  # Restart goes up again only in runs of 20 steps or more
-    generation = generate(host, picture, name, mixing, steps=steps, **(body or {}))
-    return generation, Trace(host.trace(), name)
-
-
-def generate(host, picture, name, mixing, **body):
-    return host.generate(
-        "img2img", mixing, sampler_name=name, init_images=[as_base64(picture)], denoising_strength=0.8,
-        eta=0.0 if name in ENDS_ABOVE_ZERO else None, **body,
-    )  # fmt: skip
-
-
-class Trace:
-    """What the probe saw, with the state at the start of each step found from the order of events alone."""
-
-    def __init__(self, arrays, name):
-        self.arrays, self.name = arrays, name
-        self.final = arrays["final"]
-        self.states, self.levels = self._states()
-
-    def _states(self):
-        evaluations, levels, callbacks = (self.arrays[key] for key in ("evaluations", "levels", "callbacks"))
-        if self.name == "UniPC":  # the state of step k is what the callback of step k - 1 leaves
-            count = len(evaluations)
-            return [evaluations[0], *callbacks[: count - 1]], list(levels)
-        states, found, seen, fresh = [], [], 0, True
-        for event in str(self.arrays["events"]):
-            if event == "E":
-                if fresh and self.name in TIMESTEP_SAMPLERS:
-                    states.append(evaluations[seen])
-                    found.append(levels[seen])
-                fresh = False
-                seen += 1
-            else:
-                if self.name == "DPM adaptive":
-                    pass
-                elif self.name not in TIMESTEP_SAMPLERS:
-                    states.append(evaluations[seen - 1])
-                    found.append(levels[seen - 1])
-                fresh = True
-        if self.name == "DPM adaptive":  # a try is three evaluations; a step is the first try at its level
-            for x, level in zip(evaluations[::3], levels[::3]):
-                if not found or level != found[-1]:
-                    states.append(x)
-                    found.append(level)
-        return states, found
-
-    def coefficients(self, level):
-        alphas = self.arrays["alphas"]
-        if not len(alphas):
-            return 1.0, level
-        log_abar = np.log(alphas.astype(np.float64))
-        abar = np.exp(np.interp(level, np.arange(len(log_abar)), log_abar))
-        return abar**0.5, (1 - abar) ** 0.5
-
-    def reference(self, level):
-        signal, sigma = self.coefficients(level)
-        return signal * self.arrays["z_ref"] + sigma * self.arrays["noise"]
-
-
-def off_by(a, b):
-    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
-
-
 def test_a_sampler_that_is_not_known_is_refused_by_name_and_makes_its_own_picture(host, offered, names, picture):
-    refused = another_unipc(host)
-    assert {"Euler", "Heun", "DPM++ 2M", "DDIM", "UniPC"} - refused <= set(names)
-    assert not KNOWN & (set(offered) - set(names) - refused)
+    assert {"Euler", "Heun", "DPM++ 2M", "DDIM", "UniPC"} <= set(names)
+    assert not KNOWN & (set(offered) - set(names))
 
     def check(name):
         host.arm(network="gaussian")
@@ -127,12 +46,6 @@ def test_a_sampler_that_is_not_known_is_refused_by_name_and_makes_its_own_pictur
         assert off.same_as(on) or not off.same_as(first), "the picture differs"  # some draw from the host's generator
 
     each([name for name in offered if name not in names], check)
-
-
-def another_unipc(host):
-    """Forge Neo's UniPC is ComfyUI's: it keeps its state to itself in the last step, so it is refused."""
-    samplers = {sampler["name"]: sampler["options"] for sampler in host.get("/sdapi/v1/samplers")}
-    return {"UniPC"} if "discard_next_to_last_sigma" in samplers.get("UniPC", {}) else set()
 
 
 def test_weight_0_is_bit_identical_to_the_accordion_off(host, names, picture):
@@ -151,7 +64,7 @@ def test_weight_1_makes_the_state_the_noised_reference_at_the_start_of_every_ste
         generation, trace = run(host, picture, name, {"enabled": True, **ALL}, denoiser="gaussian")
         for step, (state, level) in enumerate(zip(trace.states, trace.levels)):
             # The timestep samplers' first state is noisier than its timestep says: it stays the host's own.
-            wanted = off.states[0] if step == 0 and name in TIMESTEP_SAMPLERS else trace.reference(level)
+            wanted = off.states[0] if step == 0 and trace.name in TIMESTEP_SAMPLERS else trace.reference(level)
             assert off_by(state, wanted) < 1e-3, f"step {step} is off by {off_by(state, wanted):.2g}"
         assert f"mixed {len(trace.states)}" in generation.log[-1], generation.log[-1]
 
@@ -182,29 +95,31 @@ def test_weight_1_ends_where_the_last_step_from_the_noised_reference_ends(host, 
     def check(name):
         denoiser = "constant" if name in ENDS_ABOVE_ZERO else "gaussian"
         _, trace = run(host, picture, name, {"enabled": True, **ALL}, denoiser=denoiser)
-        wanted = last_step(trace, name)
+        wanted = last_step(trace)
         assert off_by(trace.final, wanted) < 1e-3, f"ends {off_by(trace.final, wanted):.2g} away"
 
     each(names, check)
 
 
-def last_step(trace, name):
+def last_step(trace):
     """A step to sigma 0 gives the denoised latent; with a constant denoiser C any exact step keeps the noise in x."""
     level = trace.levels[-1]
     mu = constant(trace.final.shape)
     z = trace.reference(level)
-    if name not in ENDS_ABOVE_ZERO:
+    if trace.name not in ENDS_ABOVE_ZERO:
         return (0.25 * z + level**2 * mu) / (0.25 + level**2)
     signal, sigma = trace.coefficients(level)
-    end_signal, end_sigma = final_coefficients(trace, name)
+    end_signal, end_sigma = final_coefficients(trace)
     return end_signal * mu + end_sigma * (z - signal * mu) / sigma
 
 
-def final_coefficients(trace, name):
-    if name in ("DDIM", "DDIM CFG++", "PLMS"):
+def final_coefficients(trace):
+    if trace.name in ("DDIM", "DDIM CFG++", "PLMS"):
         return trace.coefficients(1.0)  # the first of the hosts' timesteps
-    if name == "UniPC":
+    if trace.name == "UniPC":
         return trace.coefficients(0.0)
+    if trace.name == RESCALED:
+        return 1.0, 0.001
     noise = trace.final - constant(trace.final.shape)  # DPM fast and adaptive end at the schedule's last sigma
     reference = (trace.reference(trace.levels[-1]) - constant(trace.final.shape)) / trace.levels[-1]
     return 1.0, float((noise * reference).sum() / (reference**2).sum())

@@ -16,7 +16,7 @@ import torch
 
 from tests.webui import fake_modules
 from tests.webui.fake_processing import Processing, process_images
-from tests.webui.fake_samplers import SAMPLERS
+from tests.webui.fake_samplers import OPTIONS, SAMPLERS
 from tools.real_host import Generation, as_base64
 
 METHODS = (
@@ -50,7 +50,7 @@ class FakeHost:
 
     def get(self, path: str) -> Any:
         assert path == "/sdapi/v1/samplers"
-        return [{"name": name, "options": {}} for name in SAMPLERS]
+        return [{"name": name, "options": OPTIONS.get(name, {})} for name in SAMPLERS]
 
     def arm(self, **probe: Any) -> None:
         self.probe.armed.clear()

@@ -213,6 +213,36 @@ def unipc(model, x, timesteps, extra_args=None, callback=None, disable=None, is_
     return x
 
 
+def sample_unipc(model, x, sigmas, extra_args=None, callback=None, disable=False, variant="bh1"):
+    """Forge Neo's, of order 1: its own state is x / sqrt(1 + sigma^2). The last callback is after the jump to 0.001."""
+    times = [*sigmas[:-1], sigmas[-1].clamp(min=0.001)]
+    scales = [(1 + sigma**2) ** 0.5 for sigma in times]
+    y = x / scales[0]
+    known = _x0_of_rescaled(model, y, times[0], extra_args)
+    callback({"x": y, "i": 0, "denoised": known})
+    for i in range(1, len(times) - 1):
+        h = (times[i - 1] / times[i]).log()
+        predicted = _towards(y, known, times[i - 1], times[i])
+        found = _x0_of_rescaled(model, predicted, times[i], extra_args)
+        y, known = predicted + 0.5 * h * (found - known) / scales[i], found
+        if i == len(times) - 2:
+            y = _towards(y, known, times[i], times[i + 1])
+        callback({"x": y, "i": i, "denoised": known})
+    return y * scales[-1]
+
+
+def _x0_of_rescaled(model, y, sigma, extra_args):
+    x = y * (1 + sigma**2) ** 0.5
+    eps = (x - model(x, sigma * y.new_ones(len(y)), **(extra_args or {}))) / sigma
+    return y * (1 + sigma**2) ** 0.5 - sigma * eps
+
+
+def _towards(y, known, sigma, following):
+    """Euler's step in the rescaled state."""
+    x = y * (1 + sigma**2) ** 0.5
+    return (following / sigma * x + (1 - following / sigma) * known) / (1 + following**2) ** 0.5
+
+
 def _x0(model, x, t, abar, extra_args):
     eps = model(x, float(t) * x.new_ones(len(x)), **(extra_args or {}))
     return (x - (1 - abar[t]).sqrt() * eps) / abar[t].sqrt()
@@ -237,10 +267,12 @@ SAMPLERS = {
     "DDIM": ddim,
     "PLMS": plms,
     "UniPC": unipc,
+    "UniPC of Forge Neo": sample_unipc,
 }
 
 # What the hosts know of them beside the function.
 OPTIONS = {
+    "UniPC of Forge Neo": {"discard_next_to_last_sigma": True},
     "DPM++ SDE": {"brownian_noise": True},
     "DPM++ 2M SDE": {"brownian_noise": True},
     "DPM++ 2M SDE Heun": {"brownian_noise": True, "solver_type": "heun"},

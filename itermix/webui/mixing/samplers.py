@@ -36,7 +36,8 @@ class Pattern:
 
     state: where a change of x becomes the sampler's state. "evaluation": at the first of a step. "segments": there
     too, but the sampler remembers derivatives, which a change makes wrong, so each mixed step is a fresh start
-    (and so Euler's). "callback": in the callback that ends the step before. "acceptance": likewise, where it reports
+    (and so Euler's). "callback": in the callback that ends the step before. "rescaled": likewise,
+    of a state divided by sqrt(1 + sigma^2). "acceptance": likewise, where it reports
     an accepted try.
     history: "shift" where the sampler remembers noise predictions, which then move along with the state.
     """
@@ -144,4 +145,5 @@ PATTERNS = {
     "ddim_cfgpp": SINGLE,
     "plms": Pattern(_intervals, _none, history="shift"),
     "unipc": Pattern(lambda call: len(call.levels), _none, state="callback"),
+    "sample_unipc": Pattern(_intervals, _none, state="rescaled"),  # Forge Neo's
 }
