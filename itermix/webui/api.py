@@ -7,7 +7,8 @@
 "progress": [...], "repeats": false, "why": ""}: where the host's steps are (`levels.py`)
 (and width, height and shift, by which some flow models' schedules go);
 `GET /itermix/v1/page/levels`, the same for the page, which has no password of the API: whoever sees the page may ask
-`GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule
+`GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule, of
+the kind of model that is loaded, or as [...flow=true] says
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ def add_routes(app: Any) -> None:
     def schema() -> dict[str, Any]:
         return {"mixing": presets.MIXING.schema(), "sequence": presets.SEQUENCE.schema()}
 
-    def curve(steps: int = 20, settings: str = "{}", sigmas: str = "") -> dict[str, Any]:
+    def curve(steps: int = 20, settings: str = "{}", sigmas: str = "", flow: bool | None = None) -> dict[str, Any]:
         try:
-            return weights(steps, settings, sigmas)
+            return weights(steps, settings, sigmas, flow)
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 
@@ -84,21 +85,36 @@ def guards_of(app: Any, path: str) -> list[Any] | None:
     return list(getattr(routes[path], "dependencies", [])) if path in routes else None
 
 
-def weights(steps: int, settings: str, sigmas: str) -> dict[str, Any]:
+def weights(steps: int, settings: str, sigmas: str, flow: bool | None = None) -> dict[str, Any]:
     """Weights of the reference at each step. settings: a JSON object. sigmas: of the steps, separated by commas, for
-    progress by noise level; without them the steps count as even. Raises SettingsError."""
+    progress by noise level; without them the steps count as even. flow: whether they are a flow model's, as the model
+    that is loaded where nobody says. Raises SettingsError."""
     from itermix.mixing import curve  # late: a host's start waits for every import
-    from itermix.mixing.noising import VE
 
     chosen = MixingSettings.from_dict(presets.MIXING.resolved(json_object(settings)))
     levels = _numbers(sigmas)
     count = len(levels) or steps
     if not 1 <= count <= MOST_STEPS:
         raise SettingsError(f"steps: {count} is not allowed; it takes a whole number from 1 to {MOST_STEPS}")
+    return {"weights": curve.weights(chosen, count, _progress(levels, flow)).tolist()}
+
+
+def _progress(levels: list[float], flow: bool | None) -> Any:
+    """u of each step, [steps]; None where no levels are given. Raises SettingsError."""
+    if not levels:
+        return None
     import torch
 
-    progress = torch.tensor([VE().progress(level) for level in levels]) if levels else None
-    return {"weights": curve.weights(chosen, count, progress).tolist()}
+    from itermix.mixing.noising import VE, Flow
+
+    if flow is None:
+        from itermix.webui.compat import sampling
+
+        flow = sampling.loaded_model() is not None and sampling.is_flow_model()
+    if flow and not (levels[0] <= 1.0 and levels == sorted(levels, reverse=True)):
+        raise SettingsError("sigmas: of a flow model they fall, from 1 at most; flow=false takes others")
+    noising = Flow().over(levels) if flow else VE()
+    return torch.tensor([noising.progress(level) for level in levels], dtype=torch.float64)
 
 
 def frames(settings: str, seed: int, prompt: str, negative: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from types import SimpleNamespace
 
@@ -125,3 +126,33 @@ def test_a_trace_shows_the_middle_frame_of_a_video(fake, monkeypatch):
     film[:3, 1] = 1.0
     assert latents.preview(film).getcolors() == [(24, (255, 255, 255))]
     assert latents.preview(torch.zeros(4, 4, 6)).getcolors() == [(24, (128, 128, 128))]
+
+
+COSINE = '{"alpha_1": 1}'
+FLOW_SIGMAS = "1,0.9,0.6,0.3"
+
+
+def test_the_curves_route_takes_sigmas_as_those_of_the_model_that_is_loaded(fake, flow_model, monkeypatch):
+    """Pure noise is all reference, and the last step of a flow run lets go; of Stable Diffusion 1 is a middle level."""
+    from itermix.webui import api
+    from itermix.webui.compat import sampling
+
+    monkeypatch.setattr(sampling, "loaded_model", lambda: sys.modules["modules"].shared.sd_model)
+    weights = api.weights(20, COSINE, FLOW_SIGMAS)["weights"]
+    assert weights[0] == pytest.approx((1 + math.cos(math.pi / 1000)) / 2)  # the first of 1000 training steps
+    assert weights[-1] == pytest.approx((1 + math.cos(0.95 * math.pi)) / 2)
+    assert weights == api.weights(20, COSINE, FLOW_SIGMAS, flow=True)["weights"]
+    of_diffusion = api.weights(20, COSINE, FLOW_SIGMAS, flow=False)["weights"]
+    assert of_diffusion[0] < 0.8
+    monkeypatch.setattr(sampling, "loaded_model", lambda: None)
+    assert api.weights(20, COSINE, FLOW_SIGMAS)["weights"] == of_diffusion
+
+
+@pytest.mark.parametrize("sigmas", ["14.6,0.5", "0.5,0.6", "1.001"])
+def test_the_curves_route_refuses_sigmas_that_no_flow_run_has(fake, sigmas):
+    from itermix.settings import SettingsError
+    from itermix.webui import api
+
+    with pytest.raises(SettingsError, match="sigmas: of a flow model they fall, from 1 at most"):
+        api.weights(20, "{}", sigmas, flow=True)
+    assert len(api.weights(20, "{}", sigmas, flow=False)["weights"]) == len(sigmas.split(","))
