@@ -64,13 +64,15 @@ def watch(p, x, noise):
     alphas = getattr(model.inner_model.inner_model, "alphas_cumprod", None)
     vp = type(sampler).__name__ == "CompVisSampler"
     trace["alphas"] = alphas if vp else torch.zeros(0)
+    is_flow = predicts_flow(p.sd_model)
+    trace["flow"] = int(is_flow)
 
     def forward(x, sigma, *args, **kwargs):
         trace["evaluations"].append(x.clone())
         trace["levels"].append(float(sigma[0]))
         trace["events"] += "E"
         model.step += 1
-        out = predict(x, sigma, alphas if vp else None)
+        out = predict(x, sigma, alphas if vp else None, is_flow)
         model.last_noise_uncond = out
         for function in kwargs.get("model_options", {}).get("sampler_post_cfg_function", []):  # CFG++ wants the uncond
             function({"denoised": out, "uncond_denoised": out})
@@ -98,16 +100,22 @@ def watch(p, x, noise):
         model.forward = forward
     if armed.get("network") and hasattr(p.sd_model, "forge_objects"):
         unet = p.sd_model.forge_objects.unet.clone()
-        unet.set_model_unet_function_wrapper(lambda apply, a: denoised(a["input"], a["timestep"].view(-1, 1, 1, 1)))
+        unet.set_model_unet_function_wrapper(lambda apply, a: predict(a["input"], a["timestep"], None, is_flow))
         p.sd_model.forge_objects.unet = unet
     sampler.callback_state = watched
     sampler.launch_sampling = launched
 
 
-def predict(x, sigma, alphas):
+def predicts_flow(sd_model):
+    """Whether a state is (1 - sigma) x0 + sigma noise, as Forge and its family say it."""
+    unet = getattr(getattr(sd_model, "forge_objects", None), "unet", None)
+    return getattr(getattr(getattr(unet, "model", None), "predictor", None), "prediction_type", "") == "const"
+
+
+def predict(x, sigma, alphas, is_flow=False):
     shape = (-1,) + (1,) * (x.dim() - 1)
     if alphas is None:
-        return denoised(x, sigma.view(shape))
+        return denoised(x, sigma.view(shape), 1 - sigma.view(shape) if is_flow else 1.0)
     log_abar = alphas.double().log().cpu()
     t = float(sigma[0])
     below = int(t)
@@ -117,15 +125,21 @@ def predict(x, sigma, alphas):
     return (x - abar**0.5 * denoised(x / abar**0.5, level)) / (1 - abar) ** 0.5
 
 
-def denoised(x, sigma):
-    """Exact for the priors N(mu, 0.5^2) (gaussian), mu alone (constant) and N(0, 1) (unit)."""
+def denoised(x, sigma, signal=1.0):
+    """Of x = signal x0 + sigma noise, exact for the priors N(mu, 0.5^2) (gaussian), mu (constant), N(0, 1) (unit)."""
     if armed.get("denoiser") == "unit":
-        return x / (1 + sigma**2)
-    c, h, w = (torch.arange(n, dtype=torch.float32) for n in x.shape[-3:])
-    mu = torch.sin(0.7 * (c + 1)[:, None, None] + 0.31 * h[:, None] + 0.17 * w)[None].to(x)
+        return signal * x / (signal**2 + sigma**2)
+    mu = mean_of(x)
     if armed.get("denoiser") == "constant":
         return mu.expand_as(x).clone()
-    return (0.25 * x + sigma**2 * mu) / (0.25 + sigma**2)
+    return (0.25 * signal * x + sigma**2 * mu) / (0.25 * signal**2 + sigma**2)
+
+
+def mean_of(x):
+    """mu, [1, C, H, W], or [1, C, 1, H, W] of a video."""
+    c, h, w = (torch.arange(n, dtype=torch.float32) for n in (x.shape[1], *x.shape[-2:]))
+    mu = torch.sin(0.7 * (c + 1)[:, None, None] + 0.31 * h[:, None] + 0.17 * w)[None].to(x)
+    return mu if x.dim() == 4 else mu[:, :, None]
 
 
 class injected:
