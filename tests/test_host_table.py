@@ -39,6 +39,28 @@ def test_the_table_shows_who_passed_what():
     ]
 
 
+def test_the_table_shows_how_far_states_are_on_each_model():
+    models = {"flux": {"Euler": "2e-07", "DDIM": "refused"}, "wan": {"Euler": "3e-07", "LCM": "0e+00"}}
+    kept = record("One", tests={"test_a.py": dict(passed=3, failed=0, skipped=1)}, models=models)
+    assert host_table.table([kept]).splitlines()[-5:] == [
+        "| state error on One, weight 1 | flux | wan |",
+        "|---|---|---|",
+        "| Euler | 2e-07 | 3e-07 |",
+        "| DDIM | refused |  |",
+        "| LCM |  | 0e+00 |",
+    ]
+
+
+def test_the_states_of_a_model_are_kept_beside_those_of_others():
+    report = ElementTree.fromstring(
+        '<t><property name="state error: wan" value="DPM++ 2M SDE 1e-07, DDIM refused"/><testcase/></t>'
+    )
+    old = {"tests": {}, "samplers": [], "models": {"flux": {"Euler": "2e-07"}}}
+    assert hosts.updated(old, "test_flow.py", report)["models"] == {
+        "flux": {"Euler": "2e-07"}, "wan": {"DPM++ 2M SDE": "1e-07", "DDIM": "refused"},
+    }  # fmt: skip
+
+
 def test_a_report_is_counted_and_what_it_says_of_the_host_is_kept():
     old = {"tests": {"test_b.py": dict(passed=1, failed=0, skipped=0)}, "samplers": []}
     new = hosts.updated(old, "test_a.py", ElementTree.fromstring(REPORT))
@@ -96,7 +118,7 @@ def test_what_cannot_be_run_is_named(monkeypatch, capsys, arguments, message):
 def test_a_record_says_what_was_run_and_where_without_a_path_of_a_machine(file):
     text = file.read_text(encoding="utf-8")
     kept = json.loads(text)
-    assert set(kept) == {"host", "revision", "version", "gradio", "python", "samplers", "tests"}
+    assert set(kept) - {"models"} == {"host", "revision", "version", "gradio", "python", "samplers", "tests"}
     assert hosts.file_of(kept["host"]) == file and "/" not in text and "\\" not in text
     assert all((hosts.TESTS / name).exists() for name in kept["tests"])
     assert all(tuple(counts) == hosts.OUTCOMES for counts in kept["tests"].values())

@@ -25,6 +25,7 @@ def table(records: list[dict[str, Any]]) -> str:
         _markdown([*FACTS.values(), "samplers"], facts),
         _markdown(["passed", *(record["host"] for record in records)], results),
         _samplers({record["host"]: record["samplers"] for record in records if record["samplers"]}),
+        *(_models(record["host"], record["models"]) for record in records if record.get("models")),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -54,6 +55,13 @@ def _samplers(by_host: dict[str, list[str]]) -> str:
         if own:
             lines.append(f"- {host} also: {', '.join(own)}")
     return "\n".join(lines)
+
+
+def _models(host: str, errors: dict[str, dict[str, str]]) -> str:
+    """How far a mixed state is from what it should be at most, by sampler and model."""
+    samplers = list(dict.fromkeys(name for of_model in errors.values() for name in of_model))
+    rows = [[name, *(of_model.get(name, "") for of_model in errors.values())] for name in samplers]
+    return _markdown([f"state error on {host}, weight 1", *errors], rows)
 
 
 def _joined(names: list[str]) -> str:

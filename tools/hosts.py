@@ -22,6 +22,7 @@ RECORDS = ROOT / "docs" / "hosts"
 VARIABLE = "ITERMIX_HOST"  # of tests/hosts/conftest.py
 FIRST = "test_start.py"  # says what the host is
 FACTS = ("version", "gradio", "python", "samplers")  # that the tests tell, as properties of their report
+MODEL = "state error: "  # before a model's name, of a property that says "Euler 2e-07, DDIM refused"
 OUTCOMES = ("passed", "failed", "skipped")
 
 
@@ -50,10 +51,19 @@ def updated(record: dict[str, Any], file: str, report: ElementTree.Element) -> d
     for case in report.iter("testcase"):
         kinds = {child.tag for child in case}
         counts["failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"] += 1
-    facts = {fact.get("name"): fact.get("value") for fact in report.iter("property") if fact.get("name") in FACTS}
+    told = {fact.get("name"): fact.get("value") for fact in report.iter("property")}
+    facts: dict[str, Any] = {name: value for name, value in told.items() if name in FACTS}
     if "samplers" in facts:  # a test of all samplers does not say which one failed
         facts["samplers"] = [] if counts["failed"] else facts["samplers"].split(", ")
+    models = {name.removeprefix(MODEL): _errors(value) for name, value in told.items() if name.startswith(MODEL)}
+    if models:
+        facts["models"] = {**record.get("models", {}), **models}
     return {**record, **facts, "tests": dict(sorted({**record["tests"], file: counts}.items()))}
+
+
+def _errors(text: str) -> dict[str, str]:
+    """{"Euler": "2e-07", ...}"""
+    return dict(part.rsplit(" ", 1) for part in text.split(", "))
 
 
 def is_done(record: dict[str, Any], file: str) -> bool:

@@ -40,10 +40,18 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "GRADIO_ANALYTICS
 
 
 class Host:
-    """A running WebUI with itermix and the probe installed, or with other extensions: {name: folder}."""
+    """A running WebUI with itermix and the probe installed, or with other extensions: {name: folder}.
+
+    options: of the host's settings page, from the start on.
+    """
 
     def __init__(
-        self, tree: Path, data: Path, extra_flags: tuple[str, ...] = (), extensions: dict[str, Path] | None = None
+        self,
+        tree: Path,
+        data: Path,
+        extra_flags: tuple[str, ...] = (),
+        extensions: dict[str, Path] | None = None,
+        options: dict[str, Any] | None = None,
     ):
         self.tree, self.data = tree, data
         self.is_forge = (tree / "modules_forge").is_dir()
@@ -52,7 +60,7 @@ class Host:
         self.log_file = data / "host.log"
         if extensions is None:
             extensions = {"itermix": REPOSITORY, **PROBE}
-        self._prepare(extensions)
+        self._prepare(extensions, options or {})
         known = _known(tree, [*COMMON_FLAGS, *FORGE_FLAGS]) if self.is_forge else [*COMMON_FLAGS, *A1111_FLAGS]
         flags = [*known, *extra_flags]
         if self.is_forge:  # with a data folder elsewhere gradio 4 would not hand out the host's own scripts
@@ -65,7 +73,7 @@ class Host:
         self.process = subprocess.Popen(command, cwd=tree, env=environment, stdout=self._log, stderr=subprocess.STDOUT)
         self._wait()
 
-    def _prepare(self, extensions: dict[str, Path]) -> None:
+    def _prepare(self, extensions: dict[str, Path], options: dict[str, Any]) -> None:
         models = self.data / "models" / "Stable-diffusion"
         models.mkdir(parents=True, exist_ok=True)
         (self.data / "embeddings").mkdir(exist_ok=True)
@@ -84,7 +92,7 @@ class Host:
         source = (self.tree / "modules" / "launch_utils.py").read_text(encoding="utf-8")
         if version := re.search(r'^VERSION_UID.*"(.+)"', source, re.MULTILINE):  # without it Forge Neo waits for a key
             settings["VERSION_UID"] = version[1]
-        (self.data / "config.json").write_text(json.dumps(settings))
+        (self.data / "config.json").write_text(json.dumps({**settings, **options}))
 
     def _wait(self) -> None:
         until = time.monotonic() + START_TIMEOUT

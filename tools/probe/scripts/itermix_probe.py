@@ -1,8 +1,9 @@
 """A WebUI extension for tests alone: puts a closed-form denoiser into the sampler and records what the sampler does.
 
 POST /itermix-probe/arm   {"denoiser": "gaussian" | "constant" | "unit", "inject": {"step": i, "by": d}, "noise_by": d,
-                           "network": "gaussian", "page": true}: network in place of Forge's UNet only, which is slow
-                           on a CPU; page makes the picture among itermix's arguments one, as the page hands it over
+                           "network": "gaussian", "page": true, "watch": true}: network in place of Forge's UNet only,
+                           which is slow on a CPU; page makes the picture among itermix's arguments one, as the page
+                           hands it over; watch records the evaluations of the host's own denoiser
 GET  /itermix-probe/trace -> npz of the last pass, as base64
 
 It replaces `forward` and `callback_state` on the sampler's own objects, which live for one pass, so it records what
@@ -79,6 +80,10 @@ def watch(p, x, noise):
         sampler.last_latent = x.clone()
         return out
 
+    def seen(model, args, out):
+        trace["evaluations"].append(args[0].clone())
+        trace["levels"].append(float(args[1].flatten()[0]))
+
     callback_state = type(sampler).callback_state.__get__(sampler)
 
     def watched(d):
@@ -89,8 +94,13 @@ def watch(p, x, noise):
     launch = type(sampler).launch_sampling.__get__(sampler)
 
     def launched(steps, func):
-        with injected():
-            out = launch(steps, func)
+        watching = model.register_forward_hook(seen) if armed.get("watch") else None
+        try:
+            with injected():
+                out = launch(steps, func)
+        finally:
+            if watching is not None:
+                watching.remove()
         trace["final"] = out.clone()
         trace["passes"] = trace.get("passes", 0) + 1
         trace["hooks"] = len(model._forward_pre_hooks) + len(model._forward_hooks)

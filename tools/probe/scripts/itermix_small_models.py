@@ -82,7 +82,10 @@ def configured(changes):
 
 def component(load, guess, component_name, lib_name, cls_name, repo_path, state_dict):
     if component_name.startswith("text_encoder") and not state_dict:
+        guess.itermix_has_no_text = True
         return TextEncoder()
+    if component_name.startswith("tokenizer") and getattr(guess, "itermix_has_no_text", False):
+        return object()  # nobody asks it; to read Wan's takes a minute
     if component_name == "vae" and state_dict:
         with configured(widths(state_dict)):
             return load(guess, component_name, lib_name, cls_name, repo_path, state_dict)

@@ -1,0 +1,147 @@
+"""Beside what Forge Neo itself does to a pass: each of its features once, with the state as it has to be.
+
+On a small flow model, and a host of its own, as some features are shown by an option alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.hosts.sampled import ALL, off_by
+from tools import flow_checkpoints
+from tools.real_host import Host, as_base64
+
+pytestmark = pytest.mark.real_host
+
+ON = {"enabled": True, **ALL}
+SHOWN = {"show_rescale_cfg": True, "show_mahiro": True, "show_refiner": True}
+FIRST, SECOND = "zz-flux-small", "zz-flux-other"
+HIRES = dict(
+    enable_hr=True, hr_scale=2, hr_upscaler="None", denoising_strength=0.7, steps=3, hr_second_pass_steps=6, hr_cfg=3,
+    cfg_scale=3, negative_prompt="grey",
+)  # fmt: skip
+
+
+def script(title, *args):
+    return {"alwayson_scripts": {title: {"args": list(args)}}}
+
+
+FEATURES = {
+    "hires CFG": dict(hr_cfg=6),
+    "distilled CFG": dict(hr_distilled_cfg=9.0),
+    "a prompt with AND": dict(prompt="a cat AND a lake:0.7"),
+    "Skip Early CFG": dict(override_settings={"skip_early_cond": 0.5}),
+    "MultiDiffusion": script("MultiDiffusion Integrated", True, "MultiDiffusion", 64, 64, 16, 1),
+    "Mixture of Diffusers": script("MultiDiffusion Integrated", True, "Mixture of Diffusers", 64, 64, 16, 1),
+    "MaHiRo": script("MaHiRo", True),
+    "another sampler of the hires pass": dict(hr_sampler_name="DPM++ 2M"),
+    "another schedule of the hires pass": dict(hr_scheduler="Beta"),
+    "more steps of the hires pass": dict(hr_second_pass_steps=8),
+}
+
+
+@pytest.fixture(scope="module")
+def neo(tmp_path_factory):
+    tree = Path(os.environ["ITERMIX_HOST"]).resolve()
+    if not (tree / "modules_forge" / "presets.py").exists():
+        pytest.skip("the host is not Forge Neo")
+    data = tmp_path_factory.mktemp("neo")
+    running = Host(tree, data, options=SHOWN)
+    models = running.data / "models" / "Stable-diffusion"
+    list(flow_checkpoints.write(models))
+    shutil.copy(models / f"{FIRST}.safetensors", models / f"{SECOND}.safetensors")
+    running.post("/sdapi/v1/refresh-checkpoints", {})
+    running.post("/sdapi/v1/options", {"sd_model_checkpoint": title(running, FIRST)})
+    running.generate(steps=1)
+    yield running
+    running.stop()
+
+
+def title(host, name):
+    return next(model["title"] for model in host.get("/sdapi/v1/sd-models") if name in model["title"])
+
+
+def mixed(host, tab="txt2img", **body):
+    """A run of weight 1 at every step: the state is the noised reference at each, whatever is done to predictions."""
+    host.arm(watch=True)
+    made = host.generate(tab, ON, **body)
+    trace = host.trace()
+    assert f"mixed {len(trace['levels'])} of {len(trace['levels'])} steps" in made.log[-1], made.log
+    for step, (state, level) in enumerate(zip(trace["evaluations"], trace["levels"])):
+        far = off_by(state, (1 - level) * trace["z_ref"] + level * trace["noise"])
+        assert far < 1e-3, f"step {step} is off by {far:.2g}"
+    return made, trace
+
+
+@pytest.fixture(scope="module")
+def plain(neo):
+    return mixed(neo, **HIRES)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_hires_pass_with_a_feature_is_mixed_in_its_state(neo, plain, name):
+    made, trace = mixed(neo, **{**HIRES, **FEATURES[name]})
+    steps = FEATURES[name].get("hr_second_pass_steps", 6)
+    assert len(trace["levels"]) == steps
+    assert not made.same_as(plain[0]), f"{name} has done nothing"
+
+
+def test_rescale_cfg(neo, picture):
+    """In a first pass: the host leaves it out of hires passes."""
+    body = dict(init_images=[as_base64(picture)], denoising_strength=0.8, steps=5, cfg_scale=7, negative_prompt="grey")
+    off, _ = mixed(neo, "img2img", **body)
+    on, _ = mixed(neo, "img2img", **body, **script("RescaleCFG", 0.7))
+    assert not on.same_as(off)
+
+
+def test_another_checkpoint_of_the_hires_pass(neo, plain):
+    made, _ = mixed(neo, **HIRES, hr_checkpoint_name=title(neo, SECOND))
+    assert made.same_as(plain[0])  # it has the same weights
+    assert f"{SECOND}" in neo.log[-6000:]
+
+
+def test_a_refiner(neo, picture):
+    """It takes another model in the middle of a pass."""
+    body = dict(init_images=[as_base64(picture)], denoising_strength=0.8, steps=6, cfg_scale=3)
+    mark = len(neo.log)
+    off, _ = mixed(neo, "img2img", **body)
+    assert SECOND not in neo.log[mark:]
+    on, _ = mixed(neo, "img2img", **body, **script("Refiner", True, title(neo, SECOND), 0.5))
+    assert SECOND in neo.log[mark:]
+    assert "Refiner" in on.infotexts[0]
+    assert on.same_as(off)
+
+
+def test_soft_inpainting_keeps_what_is_outside_of_the_mask(neo, picture):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[16:48, 16:48] = 255
+    body = dict(
+        init_images=[as_base64(picture)], mask=as_base64(Image.fromarray(mask)), mask_blur=4, inpainting_fill=1,
+        denoising_strength=0.9, steps=6, cfg_scale=3, **script("Soft Inpainting", True, 1, 0.5, 4, 0, 0.5, 2),
+    )  # fmt: skip
+    neo.arm()
+    plain = neo.generate("img2img", **body)
+    made = neo.generate("img2img", {"enabled": True}, **body)
+    assert " of 6 steps, weight " in made.log[-1] or " of 5 steps, weight " in made.log[-1], made.log
+    assert not made.same_as(plain)
+    outside = mask == 0
+    outside[8:56, 8:56] = False
+    assert np.abs(made.pictures[0].astype(int) - plain.pictures[0])[outside].max() <= 1
+
+
+def test_a_sequence_with_unsample(neo):
+    """A flow model sampled backwards and down again."""
+    plan = {"frames": 3, "prompts": "0: a rose\n2: a lake", "unsample": True, "mixing_reference": "first frame"}
+    made = neo.generate(
+        mixing={"enabled": True}, script_name="latent sequence", script_args=[plan], steps=5, cfg_scale=1
+    )
+    assert any("3 of 3 frames" in line for line in made.log), made.log
+    frames = made.pictures[-3:]
+    assert all(frame.std() > 1 for frame in frames)
+    assert not any(np.array_equal(a, b) for a, b in zip(frames, frames[1:]))
