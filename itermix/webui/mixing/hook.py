@@ -15,9 +15,17 @@ from torch import Tensor
 
 from itermix.mixing.mixer import Mixer
 from itermix.webui.log import log
-from itermix.webui.mixing.runs import RUNS, MixedRun
+from itermix.webui.mixing.rescaled import AtRescaledCallback
+from itermix.webui.mixing.runs import AtAcceptance, AtCallback, AtEvaluation, InSegments, MixedRun
 from itermix.webui.mixing.samplers import Pattern, SamplerCall, pattern_of
 
+RUNS = {  # by a pattern's state
+    "evaluation": AtEvaluation,
+    "segments": InSegments,
+    "callback": AtCallback,
+    "rescaled": AtRescaledCallback,
+    "acceptance": AtAcceptance,
+}
 OURS = "itermix_wrapper"  # on a wrapper: that it is one of ours
 
 

@@ -11,6 +11,7 @@ arrives there after every hook, whoever registered it first.
 """
 
 import base64
+import contextlib
 import io
 
 import numpy as np
@@ -80,10 +81,6 @@ def watch(p, x, noise):
         sampler.last_latent = x.clone()
         return out
 
-    def seen(model, args, out):
-        trace["evaluations"].append(args[0].clone())
-        trace["levels"].append(float(args[1].flatten()[0]))
-
     callback_state = type(sampler).callback_state.__get__(sampler)
 
     def watched(d):
@@ -94,13 +91,8 @@ def watch(p, x, noise):
     launch = type(sampler).launch_sampling.__get__(sampler)
 
     def launched(steps, func):
-        watching = model.register_forward_hook(seen) if armed.get("watch") else None
-        try:
-            with injected():
-                out = launch(steps, func)
-        finally:
-            if watching is not None:
-                watching.remove()
+        with injected(), watched_evaluations(model):
+            out = launch(steps, func)
         trace["final"] = out.clone()
         trace["passes"] = trace.get("passes", 0) + 1
         trace["hooks"] = len(model._forward_pre_hooks) + len(model._forward_hooks)
@@ -109,11 +101,31 @@ def watch(p, x, noise):
     if armed.get("denoiser"):
         model.forward = forward
     if armed.get("network") and hasattr(p.sd_model, "forge_objects"):
-        unet = p.sd_model.forge_objects.unet.clone()
-        unet.set_model_unet_function_wrapper(lambda apply, a: predict(a["input"], a["timestep"], None, is_flow))
-        p.sd_model.forge_objects.unet = unet
+        replace_network(p.sd_model, is_flow)
     sampler.callback_state = watched
     sampler.launch_sampling = launched
+
+
+@contextlib.contextmanager
+def watched_evaluations(model):
+    """Records those of the host's own denoiser, where that is asked for."""
+
+    def seen(model, args, out):
+        trace["evaluations"].append(args[0].clone())
+        trace["levels"].append(float(args[1].flatten()[0]))
+
+    handle = model.register_forward_hook(seen) if armed.get("watch") else None
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.remove()
+
+
+def replace_network(sd_model, is_flow):
+    unet = sd_model.forge_objects.unet.clone()
+    unet.set_model_unet_function_wrapper(lambda apply, a: predict(a["input"], a["timestep"], None, is_flow))
+    sd_model.forge_objects.unet = unet
 
 
 def predicts_flow(sd_model):
