@@ -72,6 +72,7 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
     problem = name_problem(path.name, longest_addition)
     if problem:
         raise OSError(problem)
+    _require_links(path.absolute())
     there = next(folder for folder in path.absolute().parents if folder.exists())
     if not there.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
@@ -85,6 +86,21 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
         problem = None if folder.exists() else name_problem(folder.name)
         if problem:
             raise OSError(problem)
+
+
+def _require_links(path: Path) -> None:
+    """Raises OSError where a link leads to itself, or a folder's link nowhere. A file may be made through its link."""
+    for place in (path, *path.parents):
+        if place.is_symlink() and (place != path or _is_loop(place)) and not place.exists():
+            raise OSError(f"{place} is a link that leads nowhere")
+
+
+def _is_loop(link: Path) -> bool:
+    try:
+        os.stat(link)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def name_problem(name: str, longest_addition: str = "", on_windows: bool = os.name == "nt") -> str | None:

@@ -10,7 +10,7 @@ from itermix.sequence.settings import SequenceSettings
 MOST_KEYFRAMES = 4
 # What a user may write and a format may trip over: the host's separators, quotes, other scripts, lines within lines.
 PROMPT_CHARACTERS = st.one_of(
-    st.sampled_from('abc ,:"\\<>()[]{}=#%|\t'), st.characters(codec="utf-8", exclude_characters="\n\r")
+    st.sampled_from('abc ,:"\\<>()[]{}=#%|\t'), st.characters(codec="utf-8", exclude_characters="\n\r\0")
 )
 
 
@@ -53,6 +53,8 @@ def without_contradictions(values):
         values["conditioning_slerp"] = False
     if values["node_seeds"] == "KSampler Sequence":
         values["seed_keying"] = "off"
+    if values["ping_pong"]:
+        values["close_loop"] = False
     values["prompt_format"] = "automatic"  # `with_prompts` writes our own
     return values
 

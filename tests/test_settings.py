@@ -132,6 +132,21 @@ def test_an_unknown_key_is_refused_with_the_known_ones():
     assert all(field.name in message for field in FIELDS)
 
 
+@pytest.mark.parametrize(
+    "name, near", [("cfg_schedul", "cfg_schedule"), ("Frames", "frames"), ("denoise-seq", "denoise_seq")]
+)
+def test_of_many_fields_an_unknown_key_is_told_the_nearest(name, near):
+    with pytest.raises(SettingsError) as error:
+        SequenceSettings.from_dict({name: 1})
+    assert f"'{name}' is not a setting; the nearest are {near}" in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+def test_an_unknown_key_like_no_field_is_told_where_they_are():
+    with pytest.raises(SettingsError, match=r"'zzzz' is not a setting; docs/settings.md has all \d+ of them"):
+        SequenceSettings.from_dict({"zzzz": 1})
+
+
 @pytest.mark.parametrize("values", [None, [], "low-pass", 3])
 def test_settings_that_are_no_object_are_refused(values):
     with pytest.raises(SettingsError, match="one object of named fields"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
 if TYPE_CHECKING:  # torch and diffusers take seconds to import
     from itermix.studio.pipeline import Studio
 
+ADDRESS = re.compile(r"[a-z]{2,}:/", re.IGNORECASE)  # of the net; one letter is a disk of Windows
 # Options whose values go into the request as they are: name, type, help.
 PLAIN = (
     ("negative", str, "what the picture must not show"),
@@ -85,11 +88,21 @@ def values_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def require_own_file(options: argparse.Namespace, name: str, path: Path, others: tuple[str, ...]) -> None:
-    """Refuses a file that is written in the place of one that another option names. Raises StudioError."""
+    """Refuses a file that cannot be there beside one that another option names. Raises StudioError."""
+    own = real(path)
     for other in others:
         named = getattr(options, other, None)
-        if named and Path(named).resolve() == path.resolve():
+        if not named:
+            continue
+        if real(named) == own:
             raise StudioError(f"{name}: {path} is the file of --{other} already; take another name")
+        if own in real(named).parents or (real(named) in own.parents and not real(named).is_dir()):
+            raise StudioError(f"{name}: {path} and --{other} {named} cannot both be there; take another name")
+
+
+def real(path: str | Path) -> Path:
+    """Where a path leads; a link that leads to itself is what it is."""
+    return Path(os.path.realpath(path))
 
 
 def given(options: argparse.Namespace) -> dict[str, Any]:
@@ -135,6 +148,8 @@ def require_json_writable(path: str | Path | None, name: str) -> None:
 
 
 def _require_place(path: Path, name: str, longest_addition: str = "") -> None:
+    if ADDRESS.match(str(path)) or str(path) == "-":
+        raise StudioError(f"{name}: {path} is no file on this machine; give the path of one")
     try:
         files.require_writable(path, longest_addition)
     except OSError as error:

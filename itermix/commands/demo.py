@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itermix.commands import arguments as command_line
-from itermix.commands.parser import Parser, number, run, say, whole
+from itermix.commands.parser import Parser, number, path, run, say, whole
 from itermix.commands.progress import Bar
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.request import Request, Resolved
@@ -64,7 +64,7 @@ def parser() -> Parser:
         EXAMPLES,
     )
     made.add_argument(
-        "--out", type=Path, default=OUT, help=f".png, .jpg or .webp file for the sheet (default {OUT.as_posix()})"
+        "--out", type=path, default=OUT, help=f".png, .jpg or .webp file for the sheet (default {OUT.as_posix()})"
     )
     made.add_argument("--full", action="store_true", help="more subjects and more values: some minutes instead of one")
     made.add_argument("--no-browser", action="store_true", help="only save the sheet")

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from itermix.pictures.exif import as_text
@@ -15,7 +16,7 @@ from itermix.studio.errors import Cancelled, StudioError
 
 MAY_BE_EMPTY = ("prompt", "negative")
 # The beginning of argparse's own messages about one option: "argument --steps: ..."
-ABOUT = re.compile(r"argument -*([\w-]+): (.*)", re.DOTALL)
+ABOUT = re.compile(r"argument (?:-\w/)?-*([\w-]+): (.*)", re.DOTALL)
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,6 +44,8 @@ class Parser(argparse.ArgumentParser):
             name, problem = about.groups()
             if problem.startswith("expected"):
                 problem = f"it has no value; write --{name} VALUE"
+            elif problem.startswith("ignored explicit argument"):
+                problem = f"it takes no value; write --{name} alone"
             raise StudioError(f"{name}: {problem}")
         missing = message.partition("are required: ")[2].split(", ")[0]
         if missing:
@@ -59,6 +62,13 @@ def whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed; it takes a whole number") from None
+
+
+def path(text: str) -> Path:
+    """A path from an option's text."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; give it a value, or leave it out")
+    return Path(text)
 
 
 def number(text: str) -> float:
@@ -99,6 +109,8 @@ def as_option(message: str) -> str:
 
 
 def _require_text(name: str, value: Any) -> None:
+    if isinstance(value, Path):
+        value = str(value)
     if not isinstance(value, str):
         return
     if not value and name not in MAY_BE_EMPTY:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from itermix.commands import arguments as command_line
-from itermix.commands.parser import Parser, run, whole
+from itermix.commands.parser import Parser, path, run, whole
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.studio.errors import StudioError
@@ -36,8 +36,8 @@ def parser() -> Parser:
     made.add_argument("--host", default="127.0.0.1", help="address to serve on (default 127.0.0.1: this machine alone)")
     made.add_argument("--port", type=whole, help=f"port to serve on; without it the first free one from {PORT}")
     made.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    made.add_argument("--out", type=Path, help="folder to keep the pictures in; without it they go with the page")
-    made.add_argument("--presets", type=Path, default=PRESETS, help=f"file of your own presets (default {PRESETS})")
+    made.add_argument("--out", type=path, help="folder to keep the pictures in; without it they go with the page")
+    made.add_argument("--presets", type=path, default=PRESETS, help=f"file of your own presets (default {PRESETS})")
     return made
 
 

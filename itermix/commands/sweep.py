@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
-from itermix.commands.parser import Parser, run, say
+from itermix.commands.parser import Parser, path, run, say
 from itermix.commands.progress import Bar
 from itermix.studio.axes import Axis, axis_of, cells_of, sentence, shown
 from itermix.studio.request import Request
@@ -46,7 +45,7 @@ def parser() -> Parser:
     made.add_argument("prompt", help="what the pictures show")
     made.add_argument("--x", required=True, help="setting along the columns: NAME=VALUE,VALUE,... or NAME=LOW-HIGH [N]")
     made.add_argument("--y", help="setting along the rows")
-    made.add_argument("--out", required=True, type=Path, help=".png, .jpg or .webp file to write the grid to")
+    made.add_argument("--out", required=True, type=path, help=".png, .jpg or .webp file to write the grid to")
     made.add_argument("--ray", metavar="ADDRESS", help="make the cells on a Ray cluster; local starts one")
     command_line.add_model(made)
     command_line.add_request(made, without=("count",))

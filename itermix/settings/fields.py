@@ -67,7 +67,7 @@ class Field:
                 return int(value)
         if self.kind == "choice" and isinstance(value, str) and value in self.choices:
             return value
-        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT and not has_surrogate(value):
+        if self.kind == "text" and isinstance(value, str) and len(value) <= LONGEST_TEXT and is_writable(value):
             return value
         if self.kind == "image" and (value is None or isinstance(value, str)):
             return value or None
@@ -113,6 +113,11 @@ def image(label: str, help: str) -> Any:
 
 def _declare(*, default: Any, **field: Any) -> Any:
     return dataclasses.field(default=default, metadata=dict(default=default, **field))
+
+
+def is_writable(text: str) -> bool:
+    """Whether a picture's parameters and a file can hold the text as it is."""
+    return "\0" not in text and not has_surrogate(text)
 
 
 def has_surrogate(text: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from itermix.settings.fields import Field
-from itermix.settings.reading import SettingsError, json_object, require_object, shown
+from itermix.settings.reading import SettingsError, json_object, require_object, shown, unknown
 
 PRESET_HELP = "Values to start from."
 VERSION_KEY = "version"  # in infotext: of the defaults that it leaves out
@@ -63,11 +63,12 @@ class Settings:
         values = dict(require_object(values))
         preset = values.pop("preset", None)
         known = [field.name for field in cls.fields()]
-        unknown = [name for name in values if name not in known]
-        if unknown:
-            also = " (and preset)" if cls.presets() else ""
-            raise SettingsError(f"{shown(unknown[0])} is not a setting; the settings are {', '.join(known)}{also}")
+        for name in values:
+            if name not in known:
+                raise SettingsError(unknown(name, [*known, *(["preset"] if cls.presets() else [])]))
         if preset is not None:
+            if not cls.presets():
+                raise SettingsError(f"preset: {shown(preset)} is not allowed; there are none here, leave it out")
             if not isinstance(preset, str) or preset not in cls.presets():
                 names = ", ".join(f'"{name}"' for name in cls.presets())
                 raise SettingsError(f"preset: {shown(preset)} is not allowed; it takes one of {names}")

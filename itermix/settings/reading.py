@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
+LONGEST_LIST = 500  # characters of the names of settings in a message
+NEAR_SHOWN = 3  # names that are like an unknown one
 LARGEST_FILE = 4 * 2**20  # bytes
 BOM = "\ufeff"  # that some editors put before a text
 
@@ -21,6 +23,18 @@ def shown(value: Any) -> str:
         value = value[: LONGEST_VALUE_SHOWN + 1]
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE_SHOWN else text[:LONGEST_VALUE_SHOWN] + "..."
+
+
+def unknown(name: Any, known: list[str]) -> str:
+    """The message about a name that no setting has: all that there are or, where they are many, those like it."""
+    import difflib  # late: a host's start waits for every import
+
+    listed = ", ".join(known)
+    if len(listed) <= LONGEST_LIST:
+        return f"{shown(name)} is not a setting; the settings are {listed}"
+    near = difflib.get_close_matches(str(name).strip().lower().replace("-", "_"), known, NEAR_SHOWN)
+    advice = f"the nearest are {', '.join(near)}; " if near else ""
+    return f"{shown(name)} is not a setting; {advice}docs/settings.md has all {len(known)} of them"
 
 
 def json_object(text: str, name: str = "settings") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures.exif import as_text
-from itermix.settings import SettingsError
+from itermix.settings import SettingsError, unknown
 from itermix.studio.errors import StudioError
 
 AUTOMATIC = "automatic"
@@ -48,7 +48,8 @@ class Request:
     def __post_init__(self) -> None:
         for name in ("prompt", "negative", "sampler", "schedule"):
             value = getattr(self, name)
-            self._require(name, isinstance(value, str) and value == as_text(value), "text, of whole characters")
+            is_text = isinstance(value, str) and value == as_text(value) and "\0" not in value
+            self._require(name, is_text, "text, of whole characters")
         for name, low, high in (
             ("width", 0, LARGEST_SIDE), ("height", 0, LARGEST_SIDE), ("steps", 1, 1000), ("hires_steps", 0, 1000),
             ("seed", 0, 2**63 - 1), ("count", 1, 1000),
@@ -80,7 +81,7 @@ class Request:
         known = [item.name for item in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
-                raise StudioError(f"{str(name)[:60]!r} is not a setting; the settings are {', '.join(known)}")
+                raise StudioError(unknown(name, known))
         if "mixing" in values and not isinstance(values["mixing"], MixingSettings):
             mixing = values["mixing"]
             asked = {"enabled": True, **mixing} if isinstance(mixing, dict) else mixing

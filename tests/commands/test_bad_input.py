@@ -175,7 +175,30 @@ HABITS = [
     ("plan", ["--settings=late.json"], "settings"),
     ("plan", ["--settings=deep.json"], "settings"),
 ]
-CASES = [*NUMBERS, *NAMES, *MIXING, *FILES, *OTHERS, *HABITS]
+# Names that lead elsewhere or nowhere, two files in one place, switches with a value.
+PLACES = [
+    *of_render("out", "-", "https://example.org/a.png", "loop/a.png", "lost/a.png"),
+    *of_render("save-settings", "-", "loop", "a.png/run.json", "https://example.org/run.json"),
+    ("render", ["--out=run/a.png", "--save-settings=run"], "save-settings"),
+    ("render", ["--settings=nul.json"], "negative"),
+    ("render", ["--sequence=nul-prompts.json"], "sequence: prompts"),
+    ("render", ["--sequence=preset.json"], "sequence"),
+    ("render", ["--settings=case.json"], "'Steps' is not a setting"),
+    *of_render("device", "gpu", "CPU", "cuda:-1"),
+    ("render", ["--help=1"], "help"),
+    ("sweep", ["--x=seed=1", "--out="], "out"),
+    ("sweep", ["--x=seed=1", "--out=-"], "out"),
+    ("sweep", ["--x=seed=1", f"--out={HALF}/a.png"], "out"),
+    ("demo", ["--no-browser=1"], "no-browser"),
+    ("demo", ["--out="], "out"),
+    ("studio", ["--out="], "out"),
+    ("studio", ["--out=loop"], "out"),
+    ("studio", ["--presets="], "presets"),
+    ("studio", ["--presets=loop"], "presets"),
+    ("plan", ["--settings=preset.json"], "settings"),
+    ("plan", ["--settings=nul-prompts.json"], "settings: prompts"),
+]
+CASES = [*NUMBERS, *NAMES, *MIXING, *FILES, *OTHERS, *HABITS, *PLACES]
 WHOLE = {"render": ["a prompt", "--out", "a.png"], "sweep": ["a prompt", "--out", "a.png"]}
 
 RUNNER = """
@@ -225,8 +248,14 @@ def folder(tmp_path_factory):
         "reference.json": '{"mixing": {"reference_image": "abc"}}',
         "late.json": '{"frames": 3, "prompts": "5: a cat"}',
         "grid.json": "{}",
+        "nul.json": '{"negative": "\\u0000"}',
+        "nul-prompts.json": '{"prompts": "\\u0000"}',
+        "preset.json": '{"preset": "None"}',
+        "case.json": '{"Steps": 5}',
     }.items():
         (made / name).write_text(text)
+    for link, target in (("loop", "loop"), ("lost", "there-is-none")):
+        (made / link).symlink_to(target)
     (made / "latin.json").write_bytes('{"negative": "é"}'.encode("latin-1"))
     return made
 
