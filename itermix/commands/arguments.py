@@ -12,6 +12,7 @@ from itermix import files
 from itermix.commands.parser import Parser, number, say, whole
 from itermix.pictures import limits
 from itermix.pictures.saving import format_of
+from itermix.sequence import gallery
 from itermix.settings import json_object, read_json
 from itermix.studio import loading
 from itermix.studio.errors import StudioError
@@ -68,12 +69,14 @@ def require_size(out: str, request: Request) -> None:
 
 
 def values_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings of a file and of the options (these win), as `Request.from_dict` takes them.
+    """The settings of an example sequence, of a file and of the options (the later win), as `Request.from_dict` takes
+    them.
 
     Raises StudioError and SettingsError.
     """
     values = read_json(options.settings) if options.settings else {}
-    values |= {"prompt": options.prompt, **given(options)}
+    chosen = gallery.named(getattr(options, "sequence", None))
+    values = {**(chosen.request if chosen else {}), **values, "prompt": options.prompt, **given(options)}
     if options.mixing is not None:
         values["mixing"] = json_object(options.mixing, "mixing")
     if options.mask and not options.image:

@@ -12,6 +12,7 @@ from itermix.commands.interrupts import Interrupts
 from itermix.commands.parser import say
 from itermix.commands.progress import show
 from itermix.pictures import limits
+from itermix.sequence import gallery
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import Cancelled, StudioError
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 
 def settings_of(options: argparse.Namespace) -> SequenceSettings | None:
-    """The settings in the file of --sequence, None without one. Raises StudioError and SettingsError."""
+    """The settings in the file of --sequence, or of the example of that name; None without one.
+
+    Raises StudioError and SettingsError.
+    """
     if not options.sequence:
         if options.resume:
             raise StudioError("resume: there is nothing to go on with; add the --sequence that was interrupted")
         return None
     try:
-        settings = SequenceSettings.from_dict(read_json(options.sequence, "sequence"))
+        chosen = gallery.named(options.sequence)
+        settings = chosen.settings if chosen else SequenceSettings.from_dict(read_json(options.sequence, "sequence"))
     except SettingsError as error:
         raise SettingsError(with_name("sequence", str(error))) from None
     return dataclasses.replace(settings, resume=True) if options.resume else settings

@@ -10,6 +10,7 @@ from typing import Any
 from itermix.commands.frames import with_name
 from itermix.commands.parser import Parser, run, say, whole
 from itermix.pictures import limits
+from itermix.sequence import gallery
 from itermix.sequence.plan import overview
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
@@ -28,7 +29,11 @@ def main(arguments: list[str]) -> int:
 
 def parser() -> Parser:
     made = Parser("plan", "Shows the frames of a sequence as JSON, before anything is made.", EXAMPLES)
-    made.add_argument("--settings", metavar="FILE.json", help="settings of Latent Sequence; - reads standard input")
+    made.add_argument(
+        "--settings",
+        metavar="FILE.json",
+        help="settings of Latent Sequence, or the name of an example; - reads standard input",
+    )
     made.add_argument("--seed", type=whole, default=0, help="of the first frame, 0 to 2^64 - 1 (default: 0)")
     made.add_argument("--prompt", default="", help="where the settings have none")
     made.add_argument("--negative", default="", help="negative prompt, where the settings have none")
@@ -55,4 +60,7 @@ def show(options: argparse.Namespace) -> None:
 def _values(file: str | None) -> dict[str, Any]:
     if file is None:
         return {}
+    chosen = gallery.named(file)
+    if chosen is not None:
+        return chosen.settings.to_dict()
     return json_object(sys.stdin.read()) if file == "-" else read_json(file)

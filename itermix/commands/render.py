@@ -11,6 +11,7 @@ from itermix.commands import frames
 from itermix.commands.parser import Parser, run, say, whole
 from itermix.commands.progress import show
 from itermix.mixing.settings import MOST_TRACED
+from itermix.sequence import gallery
 from itermix.studio.errors import StudioError
 from itermix.studio.request import Request, Resolved
 
@@ -26,7 +27,8 @@ EXAMPLES = """examples:
   python3 -m itermix render "a hat" --image man.png --mask head.png --strength 0.9 --out hat.png
   python3 -m itermix render "a castle" --settings run.json --seed 7 --save-settings run7.json --out castle.png
   python3 -m itermix render "red apple" --hires 2 --mixing {} --trace 4 --out apple.png
-  python3 -m itermix render "a cat" --sequence morph.json --out morph.png
+  python3 -m itermix render "a cat" --sequence mine.json --out mine.png
+  python3 -m itermix render --sequence morph --out morph.png
 
 --mixing takes an object of Iterative Mixing's settings, {} for its defaults, {"preset": "Balanced"} for a preset.
 --settings takes an object of the options' names (hires_strength for --hires-strength); options win over it.
@@ -45,13 +47,17 @@ def parser() -> Parser:
         "Makes pictures from a prompt; with --hires and --mixing, larger ones that keep their composition.",
         EXAMPLES,
     )
-    made.add_argument("prompt", help="what the picture shows")
+    made.add_argument("prompt", nargs="?", help="what the picture shows; a --sequence may have prompts of its own")
     made.add_argument(
         "--out", required=True, help="file to write, .png, .jpg or .webp; with --count above 1 its name gets the seed"
     )
     command_line.add_model(made)
     command_line.add_request(made)
-    made.add_argument("--sequence", help="JSON file with Latent Sequence's settings: makes its frames and the video")
+    made.add_argument(
+        "--sequence",
+        help="makes frames and a video: a JSON file with Latent Sequence's settings, or an example of itermix's own: "
+        + ", ".join(gallery.NAMES),
+    )
     made.add_argument("--resume", action="store_true", help="go on with a --sequence that was interrupted")
     made.add_argument(
         "--trace", type=whole, default=0, metavar="STEPS",
@@ -82,6 +88,9 @@ def render(options: argparse.Namespace) -> None:
 
 def checked(options: argparse.Namespace) -> tuple[Request, SequenceSettings | None]:
     """What is asked for. Raises StudioError and SettingsError."""
+    if options.prompt is None and not options.sequence:
+        raise StudioError("prompt: it is missing; the command needs prompt")
+    options.prompt = options.prompt or ""
     request = Request.from_dict(command_line.values_of(options))
     if not 0 <= options.trace <= MOST_TRACED:
         raise StudioError(f"trace: {options.trace} is not allowed; it takes a whole number from 0 to {MOST_TRACED}")

@@ -15,6 +15,7 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.events import on_server
 from itermix.ui.fields import build_field, build_help
+from itermix.ui.gallery import Gallery
 from itermix.ui.plan import plan_curves, plan_table
 from itermix.ui.presets import PresetControls
 
@@ -61,6 +62,8 @@ def build_sequence_fields(
     controls = PresetControls(prefix, "Sequence preset", presets, values)
     controls.build_choice()
     controls.build_trouble()
+    gallery = Gallery(prefix)
+    gallery.build()
     built = {name: build_field(fields[name], prefix) for name in FIRST}
     for title, names in GROUPS.items():
         with gr.Accordion(title, open=False, elem_id=f"{prefix}_{title.split()[0].lower()}_group"):
@@ -69,6 +72,7 @@ def build_sequence_fields(
     controls.build_own()
     components = {name: built[name] for name in fields}
     controls.connect(components)
+    gallery.connect(components)
     _add_plan(tab, components, shown_plan)
     return components
 

@@ -56,6 +56,17 @@ def test_what_the_film_cannot_be_is_said_once_before_the_first_frame(command, tm
     assert length(tmp_path / "m" / "m.gif") == 1  # 0.02 s: one picture's time
 
 
+def test_an_example_is_one_command(folders, tmp_path, capsys):
+    command = ["render", "--checkpoint", str(folders / "sd15"), "--device", "cpu", "--steps", "2", "--sequence"]
+    assert main([*command, "mixing", "--out", str(tmp_path / "m.png")]) == 0
+    assert length(tmp_path / "m.webp") > 1 and len(list(tmp_path.glob("m-*.png"))) == 14
+    with Image.open(tmp_path / "m-00005.png") as frame:
+        text = frame.text["parameters"]
+    assert "Seed: 6," in text and '"alpha_1": 0.3' in text.replace("\\", "")  # the example's own request
+    assert main(["render", "--out", str(tmp_path / "m.png")]) == 2
+    assert "prompt: it is missing" in capsys.readouterr().err
+
+
 def test_after_a_resume_the_video_has_all_frames(command, tmp_path, monkeypatch, capsys):
     assert main(command("whole")) == 0
     with monkeypatch.context() as patch:

@@ -18,6 +18,13 @@ def test_one_json_object_for_each_frame(tmp_path, capsys):
     ]
 
 
+def test_an_example_is_planned_by_its_name(capsys):
+    assert main(["--settings", "loop"]) == 0
+    out, error = capsys.readouterr()
+    assert "The loop is closed" in error
+    assert "strawberry" in json.loads(out.splitlines()[0])["prompt"] and len(out.splitlines()) == 18
+
+
 def test_what_the_film_cannot_be_is_said(tmp_path, capsys):
     (tmp_path / "s.json").write_text('{"frames": 2, "video_format": "gif", "fps": 60}')
     assert main(["--settings", str(tmp_path / "s.json")]) == 0

@@ -19,6 +19,7 @@ from itermix.mixing import curve
 from itermix.mixing.noising import VE, alphas_cumprod
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
+from itermix.sequence.gallery import example
 from tests.browser import launched
 
 # Not imported: the page has a process of its own, and the fake host of other tests a gradio of its own.
@@ -273,6 +274,27 @@ def test_a_sequence_makes_its_frames_and_a_film(page, server):
     assert sorted(file.name for file in folder.iterdir()) == ["00000.png", "00001.png", "00002.png", "sequence.gif"]
     page.wait_for_selector("#itermix_film img")
     shoot(page, "studio-sequence")
+    assert not page.faults
+
+
+def test_a_click_on_an_example_fills_in_the_fields(page):
+    show(page, f"{SEQUENCE}_frames")
+    page.context.set_offline(True)  # it happens in the browser
+    page.locator(f"{SEQUENCE}_examples_group > button.label-wrap").first.click()
+    page.click(f"{SEQUENCE}_example_loop")
+    loop = example("loop").settings
+    wait_for_number(page, f"{SEQUENCE}_frames", loop.frames)
+    wait_for_choice(page, f"{SEQUENCE}_travel", loop.travel)
+    assert page.input_value(f"{SEQUENCE}_prompts textarea") == loop.prompts
+    page.locator(f"{SEQUENCE}_video_group > button.label-wrap").first.click()
+    assert page.is_checked(f"{SEQUENCE}_close_loop input")
+    page.click(f"{SEQUENCE}_example_zoom")
+    wait_for_number(page, f"{SEQUENCE}_frames", example("zoom").settings.frames)
+    page.locator(f"{SEQUENCE}_camera_group > button.label-wrap").first.click()
+    assert page.input_value(f"{SEQUENCE}_zoom_schedule input, {SEQUENCE}_zoom_schedule textarea") == "0:(1), 4:(1.04)"
+    assert not page.is_checked(f"{SEQUENCE}_close_loop input")
+    shoot(page, "studio-examples")
+    page.context.set_offline(False)
     assert not page.faults
 
 
