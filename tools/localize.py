@@ -35,6 +35,7 @@ NAMES = {
     "itermix", "Deforum", "FizzNodes", "AnimateDiff", "mp4", "webp", "gif", "slerp", "KSampler Sequence",
     "KSampler Sequence (v2)",
     "0: a rose\n6: a rose in snow", "0:(0.5), 24:(0.8)", "CFG", "alpha_1",
+    "0:(1), 24:(1.05)", "0:(0), 24:(0.02)", "0:(0), 24:(2)",
 }  # fmt: skip
 # What A1111's and Forge's own pages show: theirs to translate (checked by tests/hosts/test_localization.py).
 OF_THE_HOST = {

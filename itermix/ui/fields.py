@@ -13,6 +13,10 @@ from itermix.settings import Field
 LOGARITHMIC = {"alpha_1": ((0.02, "more faithful"), (3.0, "freer"))}
 PROMPTS_SHOWN = "0: a rose\n6: a rose in snow"
 VALUES_SHOWN = "0:(0.5), 24:(0.8)"
+MOVES_SHOWN = {
+    "zoom_schedule": "0:(1), 24:(1.05)", "pan_x_schedule": "0:(0), 24:(0.02)", "pan_y_schedule": "0:(0), 24:(0.02)",
+    "rotation_schedule": "0:(0), 24:(2)",
+}  # fmt: skip
 LINES = {"prompts": 3}
 SLIDER = "width: 100%; accent-color: var(--primary-600, #ea580c);"  # the colour of the page's own sliders
 AS_INFO = "font-size: var(--text-sm); color: var(--block-info-text-color);"  # as the help of other components
@@ -34,7 +38,8 @@ def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
         return gr.Slider(field.minimum, field.maximum, field.default, step=field.step, **common)
     if field.kind == "choice":
         return gr.Dropdown(list(field.choices), value=field.default, **common)
-    placeholder, lines = (VALUES_SHOWN, 1) if field.name.endswith("_schedule") else (PROMPTS_SHOWN, 2)
+    is_schedule = field.name.endswith("_schedule")
+    placeholder, lines = (MOVES_SHOWN.get(field.name, VALUES_SHOWN), 1) if is_schedule else (PROMPTS_SHOWN, 2)
     return gr.Textbox(field.default, lines=LINES.get(field.name, lines), placeholder=placeholder, **common)
 
 
