@@ -1,9 +1,9 @@
 """What mixing adds to a sampling step, in time and memory, beside the model's own evaluation.
 
 `python -m benchmarks.overhead` prints, for pictures of 512, 1024 and 2048 pixels, the time that one mixed step
-takes, the most memory that mixing holds, and the time of one evaluation of a network of SD1.5's size
-(`unet`) with classifier-free guidance, all on the CPU in float32. Times are CPU time of one thread, so that other
-programs on the machine do not make mixing look cheaper beside a slow model.
+takes, the most memory that mixing holds (in half precision, too), and the time of one evaluation of a network of
+SD1.5's size (`unet`) with classifier-free guidance, all on the CPU, in float32 where nothing else is said. Times are
+CPU time of one thread, so that other programs on the machine do not make mixing look cheaper beside a slow model.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ Row = dict[str, Any]
 class Run:
     """Tensors that a host holds anyway, and a sampling run over them without its model: only the mixing is done."""
 
-    def __init__(self, size: tuple[int, int], settings: MixingSettings, steps: int = STEPS):
+    def __init__(
+        self, size: tuple[int, int], settings: MixingSettings, steps: int = STEPS, dtype: torch.dtype = torch.float32
+    ):
         generator = torch.Generator().manual_seed(0)
         shape = (1, LATENT_CHANNELS, *size)
-        self.x, self.reference, self.noise = (torch.randn(shape, generator=generator) for _ in range(3))
+        self.x, self.reference, self.noise = (torch.randn(shape, generator=generator).to(dtype) for _ in range(3))
         self.settings, self.levels = settings, karras(steps)[:-1].tolist()
 
     def mixer(self) -> Mixer:
@@ -71,9 +73,11 @@ def added_seconds(size: tuple[int, int], settings: MixingSettings, repeats: int 
     return median(times)
 
 
-def added_latents(size: tuple[int, int], settings: MixingSettings, steps: int = STEPS) -> float:
-    """The most that mixing holds at once during a run, in float32 latents, with nothing kept from earlier runs."""
-    run = Run(size, settings, steps)
+def added_latents(
+    size: tuple[int, int], settings: MixingSettings, steps: int = STEPS, dtype: torch.dtype = torch.float32
+) -> float:
+    """The most that mixing holds at once during a run, in latents of the state's own dtype; nothing is kept before."""
+    run = Run(size, settings, steps, dtype)
     for module in (blend, noising):
         for thing in vars(module).values():
             if hasattr(thing, "cache_clear"):
@@ -113,20 +117,24 @@ def measure(model_pixels: tuple[int, ...]) -> list[Row]:
             for name in BLENDS:
                 settings = MixingSettings(blend=name, noise=noise)
                 seconds, latents = added_seconds(size, settings), added_latents(size, settings)
-                row = {"pixels": pixels, "noise": noise, "blend": name, "seconds": seconds, "latents": latents}
+                half = added_latents(size, settings, dtype=torch.float16)
+                row = {"pixels": pixels, "noise": noise, "blend": name, "seconds": seconds}
+                row |= {"latents": latents, "half_latents": half}
                 rows.append({**row, "model_seconds": evaluation})
     return rows
 
 
 def table(rows: list[Row]) -> str:
-    line = "{:>6}  {:<14}  {:<9}  {:>11}  {:>12}  {:>13}  {:>13}".format
-    lines = [line("pixels", "noise", "blend", "ms per step", "peak latents", "model step, s", "mixing adds")]
+    line = "{:>6}  {:<14}  {:<9}  {:>11}  {:>12}  {:>7}  {:>13}  {:>13}".format
+    head = ("pixels", "noise", "blend", "ms per step", "peak latents", "in half", "model step, s", "mixing adds")
+    lines = [line(*head)]
     for row in rows:
         model, share = "not measured", ""
         if row["model_seconds"] is not None:
             model, share = f"{row['model_seconds']:.2f}", f"{row['seconds'] / row['model_seconds']:.4%}"
-        latents, milliseconds = f"{row['latents']:.2f}", f"{1000 * row['seconds']:.2f}"
-        lines.append(line(row["pixels"], row["noise"], row["blend"], milliseconds, latents, model, share))
+        latents, half = (f"{row[name]:.2f}" for name in ("latents", "half_latents"))
+        milliseconds = f"{1000 * row['seconds']:.2f}"
+        lines.append(line(row["pixels"], row["noise"], row["blend"], milliseconds, latents, half, model, share))
     return "\n".join(text.rstrip() for text in lines)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -98,10 +99,11 @@ def two_bands(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: floa
 
 def slerp(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
     """a x + b z along the great circle from x to z, each image one vector (BlenderNeko's slerp; in the node pack)."""
-    for image, target, c in zip(x, z, _per_image(weight, x)):
-        a, b = slerp_weights(_angle(image, target), c)
-        _combine_(target, b, image, _whole_outside(a, c))
-    return z
+    return _each_image(x, z, weight, slerp_shares)
+
+
+def slerp_shares(pair: Pair, weight: Weight) -> tuple[Weight, Weight]:
+    return slerp_weights(pair.angle, weight)
 
 
 def slerp_weights(omega: float | Tensor, weight: Weight) -> tuple[Weight, Weight]:
@@ -135,12 +137,13 @@ def slerp_weights(omega: float | Tensor, weight: Weight) -> tuple[Weight, Weight
 
 def norm_only(x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
     """c z + (1 - c) (|z| / |x|) x: x brought to the length of z, then mixed (the node pack's "norm_only")."""
-    for image, target, c in zip(x, z, _per_image(weight, x)):
-        length, goal = _length(image), _length(target)
-        least = torch.finfo(goal.dtype).tiny
-        ratio = goal / torch.maximum(length, NEGLIGIBLE * goal).clamp(min=least)
-        _combine_(target, c, image, _whole_outside((1.0 - c) * ratio, c))
-    return z
+    return _each_image(x, z, weight, norm_shares)
+
+
+def norm_shares(pair: Pair, weight: Weight) -> tuple[Weight, Weight]:
+    least = torch.finfo(pair.length_z.dtype).tiny
+    ratio = pair.length_z / torch.maximum(pair.length_x, NEGLIGIBLE * pair.length_z).clamp(min=least)
+    return (1.0 - weight) * ratio, weight
 
 
 BLENDS: dict[str, Callable[[Tensor, Tensor, Weight, LowPass, float], Tensor]] = {
@@ -150,6 +153,8 @@ BLENDS: dict[str, Callable[[Tensor, Tensor, Weight, LowPass, float], Tensor]] = 
     "slerp": slerp,
     "norm only": norm_only,
 }
+# Of the blends that see an image as one vector: the shares (a, b) of x and z.
+SHARES: dict[str, Callable[[Pair, Weight], tuple[Weight, Weight]]] = {"slerp": slerp_shares, "norm only": norm_shares}
 
 
 def noise_variance(weight: float, correlation: float) -> float:
@@ -158,40 +163,61 @@ def noise_variance(weight: float, correlation: float) -> float:
     return c**2 + (1.0 - c) ** 2 + 2.0 * correlation * c * (1.0 - c)
 
 
-def _per_image(weight: Weight, x: Tensor) -> list[Weight]:
+def _each_image(x: Tensor, z: Tensor, weight: Weight, shares: Callable[[Pair, Weight], tuple]) -> Tensor:
+    for image, target, c in zip(x, z, per_image(weight, x)):
+        a, b = shares(Pair.of(image, target), c)
+        combine_(target, whole_outside(a, c), b, image)
+    return z
+
+
+def per_image(weight: Weight, x: Tensor) -> list[Weight]:
     """The weight of each image of the batch: the number, or the image's part of a tensor."""
     if not isinstance(weight, Tensor):
         return [weight] * len(x)
     return list(weight.expand(len(x), *weight.shape[1:]) if weight.dim() == x.dim() else weight.expand_as(x))
 
 
-def _whole_outside(a: Tensor, weight: Weight) -> Tensor:
+def whole_outside(a: Tensor, weight: Weight) -> Tensor:
     """The share of x, 1 to the bit wherever a mask makes the weight 0: there x stays as it is."""
     return a.masked_fill(weight == 0.0, 1.0) if isinstance(weight, Tensor) else a
 
 
-def _combine_(z: Tensor, b: Weight, x: Tensor, a: Tensor) -> None:
-    """z <- b z + a x, in place, and on the CPU without a copy of x where a is one number."""
+def combine_(z: Tensor, a: Tensor, b: Weight, x: Tensor) -> Tensor:
+    """z <- a x + b z, in place, and on the CPU without a copy of x where a is one number. Returns z."""
     z.mul_(b)
     if a.dim() == 0 and a.device.type == "cpu":
-        z.add_(x, alpha=float(a))
-    else:
-        z.addcmul_(x.to(z.dtype), a.to(z.dtype))
+        return z.add_(x, alpha=float(a))
+    return z.addcmul_(x.to(z.dtype), a.to(z.dtype))
 
 
-def _angle(x: Tensor, z: Tensor) -> Tensor:
-    """Angle between two images as vectors, in radians, as `_number`; a right angle where one has no direction."""
-    length_x, length_z = _length(x), _length(z)
-    floor = NEGLIGIBLE * torch.maximum(length_x, length_z) ** 2
-    dot = _number(torch.dot(x.to(z.dtype).flatten(), z.flatten()))
-    least = torch.finfo(dot.dtype).tiny
-    return torch.acos((dot / torch.maximum(length_x * length_z, floor).clamp(min=least)).clamp(-1.0, 1.0))
+@dataclass(frozen=True)
+class Pair:
+    """Two images as vectors: x . z, |x| and |z|, each a number left on its device, so that nothing waits for it."""
 
+    dot: Tensor
+    length_x: Tensor
+    length_z: Tensor
 
-def _length(x: Tensor) -> Tensor:
-    return _number(torch.linalg.vector_norm(x, dtype=working_dtype(x)))
+    @classmethod
+    def of(cls, x: Tensor, z: Tensor) -> Pair:
+        """x: of any dtype; z: of the working one."""
+        lengths = [_number(torch.linalg.vector_norm(one, dtype=z.dtype)) for one in (x, z)]
+        return cls(_number(torch.dot(x.to(z.dtype).flatten(), z.flatten())), *lengths)
+
+    def __add__(self, other: Pair) -> Pair:
+        """Of two parts of an image the whole's."""
+        lengths = [torch.hypot(getattr(self, name), getattr(other, name)) for name in ("length_x", "length_z")]
+        return Pair(self.dot + other.dot, *lengths)
+
+    @property
+    def angle(self) -> Tensor:
+        """In radians; a right angle where one has no direction."""
+        floor = NEGLIGIBLE * torch.maximum(self.length_x, self.length_z) ** 2
+        least = torch.finfo(self.dot.dtype).tiny
+        cosine = self.dot / torch.maximum(self.length_x * self.length_z, floor).clamp(min=least)
+        return torch.acos(cosine.clamp(-1.0, 1.0))
 
 
 def _number(value: Tensor) -> Tensor:
-    """A tensor of no dimensions, left on its device, so that nothing waits for it; float64 where that is the CPU."""
+    """A tensor of no dimensions; float64 where it is on the CPU."""
     return value.double() if value.device.type == "cpu" else value

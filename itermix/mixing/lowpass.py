@@ -7,7 +7,7 @@ the opposite border.
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class LowPass:
 
     def __init__(self, scale: tuple[float, float]):
         self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
-        self._bases: dict[tuple, tuple[Tensor, Tensor]] = {}
+        self._bases: dict[tuple, Tensor] = {}
 
     @classmethod
     def of_cutoff(cls, cutoff: tuple[float, float]) -> LowPass:
@@ -43,9 +43,10 @@ class LowPass:
 
         One plane at a time, so that no second latent is held.
         """
-        if min(self.cutoff) >= NYQUIST:  # the reference knows everything
+        bases = self.bases(d, d.dtype)
+        if bases is None:
             return d
-        rows, columns = self._bases_for(d)
+        rows, columns = bases
         for index in itertools.product(*map(range, d.shape[:-2])):
             plane = d[index]
             low = rows.T @ (rows @ plane @ columns.T)
@@ -55,13 +56,19 @@ class LowPass:
                 torch.mm(low, columns, out=plane)
         return d
 
-    def _bases_for(self, d: Tensor) -> tuple[Tensor, Tensor]:
-        key = (*d.shape[-2:], d.dtype, d.device)
+    def bases(self, like: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Those of the height and the width of [..., H, W], on its device; None where the reference knows everything.
+
+        Made when they are first asked for, in float64, which takes three times the memory that they keep.
+        """
+        if min(self.cutoff) >= NYQUIST:
+            return None
+        return tuple(self._basis(*along, dtype, like.device) for along in zip(like.shape[-2:], self.cutoff))
+
+    def _basis(self, *key: Any) -> Tensor:
         if key not in self._bases:
-            self._bases[key] = tuple(
-                _basis(size, share).to(d.dtype).to(d.device)  # in this order: not every device has float64
-                for size, share in zip(d.shape[-2:], self.cutoff)
-            )
+            size, cutoff, dtype, device = key
+            self._bases[key] = _basis(size, cutoff).to(dtype).to(device)  # in this order: not all have float64
         return self._bases[key]
 
 
@@ -87,7 +94,6 @@ def cosine_basis(size: int, count: int | None = None) -> Tensor:
     return basis
 
 
-@lru_cache(maxsize=16)
 def _basis(size: int, cutoff: float) -> Tensor:
     """[K, size], float64: the K cosines below the cutoff, each times the root of its gain; B^T B is the low-pass."""
     frequency = torch.arange(size, dtype=torch.float64) / (2 * size)  # cycles per sample

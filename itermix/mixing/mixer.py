@@ -15,7 +15,8 @@ from itermix.mixing import blend, curve
 from itermix.mixing.lowpass import LowPass
 from itermix.mixing.noising import VE, Noising
 from itermix.mixing.normalize import normalized
-from itermix.mixing.reference import NoiseSource, Reference, SharedNoise, noise_source
+from itermix.mixing.parts import WHOLE, Index, MakePart, blend_parts
+from itermix.mixing.reference import FreshNoise, NoiseSource, Reference, SharedNoise, noise_source
 from itermix.mixing.settings import MixingSettings
 from itermix.mixing.trace import MIXED, REFERENCE, STATE, Trace
 
@@ -116,18 +117,29 @@ class Mixer:
             self.trace.record(step, STATE, x)
         if weight == 0.0 or self._is_blank:
             return x
-        work = blend.working_dtype(x)
-        z = self.noise.at(step).to(x.device, work, copy=True).mul_(std)
-        z.add_(self.reference.to(x.device), alpha=signal)
-        share = weight if self.mask is None else self.mask.to(x.device, work) * weight
+        noise = self.noise.at(step)
+        z = self._noised_reference(x, noise, signal, std)
+        share = weight if self.mask is None else self.mask.to(x.device, blend.working_dtype(x)) * weight
         rest = curve.high_weight(self.settings, weight) / weight
         self.report.weights[step] = weight
         if self.trace is not None:
-            self.trace.record(step, REFERENCE, z)
-        mixed = blend.blend_into(self.settings.blend, x, z, share, self.lowpass, rest).to(x.dtype)
+            self.trace.record(step, REFERENCE, z(WHOLE))
+        mixed = blend_parts(
+            self.settings.blend, x, z, share, self.lowpass, rest, noise if isinstance(self.noise, FreshNoise) else None
+        )
         if self.trace is not None:
             self.trace.record(step, MIXED, mixed)
         return mixed
+
+    def _noised_reference(self, x: Tensor, noise: Tensor, signal: float, std: float) -> MakePart:
+        """z' of a step, made a part at a time, as it is asked for."""
+        reference, work = self.reference.to(x.device).expand_as(x), blend.working_dtype(x)
+
+        def part(index: Index) -> Tensor:
+            z = noise[index].to(x.device, work, copy=True).mul_(std)
+            return z.add_(reference[index].to(work), alpha=signal)
+
+        return part
 
     def begin(self, x: Tensor, step: int, sigma: float) -> Tensor:
         """What the state becomes at the start of a step: mixed for it, or, when late, for the step before."""

@@ -21,6 +21,7 @@ from itermix.mixing.settings import FREQUENCY_BLENDS, MixingSettings
 
 # Spreads (seed, step) over the generator's 64-bit seeds, so that neighbouring seeds share no draw.
 SEED_STRIDE = 0x9E3779B97F4A7C15
+RANDN_BLOCK = 16
 LARGEST_BOOST = 4.0  # of an enlarged reference's amplitude; bilinear asks for 2.8 at most
 
 
@@ -67,7 +68,8 @@ class SharedNoise:
 class FreshNoise:
     """A draw of its own for each step, as in the node pack, but seeded: image k depends on seeds[k] and the step alone.
 
-    Drawn on the CPU in float32, so that a picture is the same on every device.
+    Drawn on the CPU in float32, so that a picture is the same on every device. What it gives is not kept: whoever
+    asked may write over it.
     """
 
     def __init__(self, seeds: Sequence[int], like: Tensor):
@@ -76,11 +78,21 @@ class FreshNoise:
         self.seeds, self.shape, self.device, self.dtype = list(seeds), like.shape[1:], like.device, like.dtype
 
     def at(self, step: int) -> Tensor:
-        draws = []
-        for seed in self.seeds:
+        noise = torch.empty((len(self.seeds), *self.shape), device=self.device, dtype=self.dtype)
+        for image, seed in zip(noise, self.seeds):
             generator = torch.Generator("cpu").manual_seed((int(seed) + (step + 1) * SEED_STRIDE) % 2**64)
-            draws.append(torch.randn(self.shape, generator=generator))
-        return torch.stack(draws).to(self.device, self.dtype)
+            for part in drawn_parts(image):
+                part.copy_(torch.randn(part.shape, generator=generator))
+        return noise
+
+
+def drawn_parts(image: Tensor) -> list[Tensor]:
+    """What of an image's noise can be drawn after one another, for the same noise as all at once: planes, or all.
+
+    torch draws normal numbers in blocks of `RANDN_BLOCK`, and fills the last one up.
+    """
+    planes = image.flatten(0, -3)
+    return list(planes) if planes[0].numel() % RANDN_BLOCK == 0 else [image]
 
 
 def noise_source(settings: MixingSettings, noise: Tensor, seeds: Sequence[int], state: Tensor) -> NoiseSource:

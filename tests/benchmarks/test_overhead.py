@@ -11,13 +11,14 @@ from benchmarks.unet import PARAMETERS, UNet, count_parameters
 from itermix.mixing.settings import BLENDS, NOISES, MixingSettings
 
 MOST_LATENTS = 3.0
+HALVES = [((64, 64), torch.float16), ((64, 96), torch.bfloat16)]
 
 
-@pytest.mark.parametrize("size", [(64, 64), (64, 96)])
+@pytest.mark.parametrize(("size", "dtype"), [((64, 64), torch.float32), ((64, 96), torch.float32), *HALVES])
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("blend", BLENDS)
-def test_mixing_holds_three_latents_at_most(blend, noise, size):
-    assert added_latents(size, MixingSettings(blend=blend, noise=noise)) <= MOST_LATENTS
+def test_mixing_holds_three_latents_of_the_states_own_type_at_most(blend, noise, size, dtype):
+    assert added_latents(size, MixingSettings(blend=blend, noise=noise), steps=4, dtype=dtype) <= MOST_LATENTS
 
 
 @pytest.mark.parametrize("noise", NOISES)
