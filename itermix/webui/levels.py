@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from itermix.settings import SettingsError
-from itermix.webui.compat import sampling
+from itermix.webui.compat import processing, sampling
 from itermix.webui.log import log
 from itermix.webui.mixing.samplers import SamplerCall, pattern_of
 
@@ -74,7 +74,7 @@ def _answer(sampler: Any, asked: Asked) -> dict[str, Any]:
     strength = None if asked.of == "first pass" else asked.strength
     if asked.shift:
         sampling.shift(sampler, asked.shift)
-    size = asked.width, asked.height
+    size = processing.rounded(asked.width, asked.height)
     arguments = sampling.arguments(sampler, asked.scheduler, asked.steps, strength, asked.of == "hires pass", size)
     pattern, call = pattern_of(sampler.func), SamplerCall.of(arguments)
     if pattern is None or (sampling.is_flow_model() and sampling.is_by_timestep(sampler)):

@@ -301,6 +301,17 @@ def test_flux2s_levels_are_those_of_the_pages_size(ask, flow_model, of):
     assert answer["progress"] == pytest.approx(progress_of_flow(run), abs=1e-4)
 
 
+def test_flux2s_levels_are_those_of_the_size_that_the_host_makes_of_the_pages(ask, flow_model, monkeypatch):
+    """Forge Neo: multiples of 64. 716 x 1.4 is 1002."""
+    from itermix.webui import levels
+
+    of_host = sys.modules["modules"].processing
+    monkeypatch.setattr(of_host, "sRound", lambda side: math.floor(side / 64 + 0.5) * 64, raising=False)
+    answer = levels.answer(levels.Asked("Euler", "Flux2", 4, 1.0, "hires pass", 1002, 500))
+    run = [8 * t / (1 + 7 * t) for t in (1.0, 0.75, 0.5, 0.25)]  # of 1024 x 512
+    assert answer["progress"] == pytest.approx(progress_of_flow(run), abs=1e-4)
+
+
 def test_a_sampler_by_timestep_has_no_levels_on_a_flow_model(ask, flow_model, monkeypatch):
     monkeypatch.setattr(
         sys.modules["modules"].sd_samplers, "create_sampler", lambda name, model: TimestepsSampler(name)

@@ -61,6 +61,12 @@ def enlargement(p: Any) -> tuple[float, float]:
     return 1.0, 1.0
 
 
+def rounded(width: int, height: int) -> tuple[int, int]:
+    """The size of the pass that the host makes of this size: Forge Neo has multiples of its option, 64, alone."""
+    own = getattr(processing, "sRound", round)
+    return int(own(width)), int(own(height))
+
+
 def latent_interpolation(p: Any) -> str | None:
     """The name of torch's interpolation that enlarged the pass's latent; None if a picture was enlarged, or nothing."""
     if is_hires_pass(p):
