@@ -140,8 +140,10 @@ def test_a_picture_is_the_same_alone_in_a_batch_of_4_and_as_the_third_of_three_b
     third = host.generate(mixing=mixing, seed=7, n_iter=3, **HIRES)
     pictures = batches.pictures[-8:]
     plain = host.generate(seed=7, batch_size=4, **HIRES).pictures[-4:]
-    own = largest_difference(host.generate(seed=9, **HIRES).pictures[-1], plain[2])
-    nearly = 1 if own <= 1 else 2 * own  # Forge Neo: 5
+    own = max(
+        largest_difference(host.generate(seed=7 + offset, **HIRES).pictures[-1], plain[offset]) for offset in range(4)
+    )
+    nearly = 1 if own <= 1 else 2 * own  # Forge Neo's first pass goes through a picture of 8 bits: 5
     assert nearly <= 20
     for offset in (0, 2, 5):
         alone = host.generate(mixing=mixing, seed=7 + offset, **HIRES).pictures[-1]
