@@ -41,7 +41,7 @@
 
     function film(path) {
         const shown = document.createElement("video");
-        // A resumed sequence writes the same file anew.
+        // A resumed sequence writes the same file again.
         Object.assign(shown, {src: `${addressOf(path)}?${Date.now()}`, controls: true, loop: true, muted: true});
         shown.style.maxWidth = "100%";
         return shown;

@@ -99,6 +99,7 @@ def chosen_folder() -> Path | None:
 
 
 def python_of(folder: Path) -> Path:
+    """The interpreter of a virtual environment."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 

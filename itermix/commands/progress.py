@@ -37,6 +37,7 @@ class Bar:
 
     @property
     def pictures(self) -> int:
+        """How many pictures the run makes."""
         return len(self.work)
 
     def begin(self, label: str) -> None:

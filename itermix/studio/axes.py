@@ -29,10 +29,12 @@ class Axis:
 
     @property
     def labels(self) -> list[str]:
+        """Of each value, as a grid shows it: "alpha_1 = 0.5"."""
         return [f"{self.name} = {shown(value)}" for value in self.values]
 
     @property
     def is_mixing(self) -> bool:
+        """Whether it is a setting of Iterative Mixing, and not of the request itself."""
         return self.name not in _plain()
 
     def put(self, values: dict[str, Any], value: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from itermix.studio.errors import StudioError
 
 
 def tensor_of(picture: Image.Image) -> Tensor:
+    """A picture as [1, 3, H, W] in [0, 1], float32."""
     values = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32))
     return values.permute(2, 0, 1)[None] / 255.0
 
@@ -26,6 +27,7 @@ def mask_of(mask: Image.Image) -> Tensor:
 
 
 def picture_of(values: Tensor) -> Image.Image:
+    """The picture of values [1, 3, H, W] in [0, 1], rounded to 8 bits."""
     levels = (values[0] * 255.0).round().to(torch.uint8).permute(1, 2, 0).numpy()
     return Image.fromarray(levels)
 

@@ -25,6 +25,7 @@ def build_curve(tab: str) -> gr.HTML:
 
 
 def placeholder(tab: str) -> str:
+    """HTML that `javascript/itermix_curve_view.js` fills, with what it must know of the fields as JSON."""
     fields = {
         field.name: {
             "kind": field.kind,

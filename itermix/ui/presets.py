@@ -38,6 +38,7 @@ class PresetControls:
         self.first = self.offer.name_of({name: values[name] for name in self.names})
 
     def build_choice(self) -> None:
+        """The list of presets; its first value is the one that the fields are at."""
         self.choice = gr.Dropdown(
             label=self.label,
             choices=choices(self.offer),
@@ -141,14 +142,17 @@ class PresetControls:
 
 
 def choices(offer: Offer) -> list[str]:
+    """What the list shows: the presets' names, after the name of what is no preset."""
     return [CUSTOM, *offer.values]
 
 
 def unusable(trouble: str) -> str:
+    """HTML that says why the file of presets cannot be used; "" where it can."""
     return message(f"Your own presets: {trouble}.") if trouble else ""
 
 
 def message(text: str) -> str:
+    """A line of text as HTML."""
     return f'<p class="itermix-message">{html.escape(text)}</p>' if text else ""
 
 

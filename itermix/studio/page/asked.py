@@ -48,10 +48,12 @@ class Asked:
 
     @property
     def compares(self) -> bool:
+        """Whether each picture is made without mixing, too."""
         return bool(self._rest[1])
 
     @property
     def traced_steps(self) -> int:
+        """How many steps of each mixed pass are traced; 0 for none."""
         return int(self._rest[2] or 0)
 
     @property
@@ -105,6 +107,7 @@ class Asked:
 
 
 def base64_of(picture: Image.Image) -> str:
+    """A picture as the settings hold it: PNG as base64 text."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

@@ -16,6 +16,8 @@ LABEL = "An example"
 
 @dataclass(frozen=True)
 class Example:
+    """Two pictures' files, what the second one's parameters are, and what to call the two."""
+
     before: str
     after: str
     infotext: str

@@ -15,6 +15,7 @@ LEAST_WIDTH = 210  # of a slider, pixels
 
 
 def prompt(prompt: str) -> dict[str, Any]:
+    """The prompts' components, by field name of the request."""
     return {
         "prompt": gr.Textbox(
             prompt, label="Prompt", lines=2, elem_id=f"{TAB}_prompt", info="What the picture shall show."
@@ -26,6 +27,7 @@ def prompt(prompt: str) -> dict[str, Any]:
 
 
 def sampling(native: tuple[int, int], multiple: int) -> dict[str, Any]:
+    """Those of the first pass. native: the model's own (height, width); multiple: what sides must be divisible by."""
     default = Request()
     sides = dict(minimum=multiple, maximum=LARGEST_SIDE, step=multiple, info="Of the first pass.")
     found: dict[str, Any] = {}
@@ -89,6 +91,7 @@ def hires(request: dict[str, Any]) -> Any:
 
 
 def source(request: dict[str, Any]) -> tuple[Any, Any]:
+    """Picture and mask to start from; the denoising strength joins the request's components."""
     with gr.Accordion("Start from a picture (img2img, inpainting)", open=False, elem_id="itermix_source"):
         with gr.Row():
             image = gr.Image(type="pil", image_mode=None, label="Picture", elem_id="itermix_image", height=220)
@@ -104,6 +107,7 @@ def source(request: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def choice(label: str, choices: tuple[str, ...], value: str, elem_id: str, help: str) -> Any:
+    """A drop-down with its help."""
     return gr.Dropdown(list(choices), value=value, label=label, elem_id=elem_id, info=help)
 
 

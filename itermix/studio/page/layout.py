@@ -61,6 +61,8 @@ class Form:
 
 @dataclass(frozen=True)
 class Buttons:
+    """What can be pressed."""
+
     generate: Any
     interrupt: Any
     sequence: Any
@@ -71,6 +73,8 @@ class Buttons:
 
 @dataclass(frozen=True)
 class Results:
+    """Where a run shows what it does and has made."""
+
     status: Any
     slider: Any
     gallery: Any
@@ -86,6 +90,8 @@ class Results:
 
 @dataclass(frozen=True)
 class Page:
+    """All that the server ties together."""
+
     form: Form
     buttons: Buttons
     results: Results

@@ -48,15 +48,19 @@ class Maker:
         self.sequence_folder: Path | None = None  # of the newest sequence
 
     def generate(self, *values: Any) -> Iterator[Updates]:
+        """Updates of the run of pictures that the form's values ask for."""
         yield from self._guarded(lambda: self._pictures(Asked(self.form, values)))
 
     def sequence(self, *values: Any) -> Iterator[Updates]:
+        """The same for a sequence and its film."""
         yield from self._guarded(lambda: self._sequence(Asked(self.form, values)))
 
     def grid(self, *values: Any) -> Iterator[Updates]:
+        """The same for a grid over one or two settings."""
         yield from self._guarded(lambda: self._grid(Asked(self.form, values)))
 
     def interrupt(self) -> None:
+        """Ends the run at its next step; what is finished is kept."""
         self.is_stopped = True
         if self.run is not None:
             self.run.cancel()

@@ -43,6 +43,7 @@ def here(message: str) -> str:
 
 
 def step(step: Step, count: int) -> str:
+    """Where a run is: "picture 2 of 4, hires pass: step 3 of 15"."""
     of = f"picture {step.picture} of {count}, " if count > 1 else ""
     what = "to compare, " if step.is_comparison else ""
     return f"{of}{what}{step.name}: step {step.done} of {step.steps}"
@@ -63,6 +64,7 @@ def mixed(result: Result, request: Resolved, source: Source) -> str:
 
 
 def ended(event: Ended, settings: SequenceSettings) -> str:
+    """How a sequence has ended, and how to go on after an interrupt."""
     lines = [f"{'Interrupted' if event.interrupted else 'Done'}: {event.frames} of {settings.frames} frames"]
     if event.interrupted:
         lines.append('switch on "Resume last sequence" in Video to go on from there')
@@ -70,6 +72,7 @@ def ended(event: Ended, settings: SequenceSettings) -> str:
 
 
 def film(path: Path | None) -> str:
+    """HTML that plays a film; "" where there is none."""
     if path is None:
         return ""
     address = html.escape(f"/gradio_api/file={quote(str(path))}")
@@ -79,6 +82,7 @@ def film(path: Path | None) -> str:
 
 
 def preview(picture: Image.Image) -> str:
+    """A small picture as HTML."""
     small = picture.copy()
     small.thumbnail((PREVIEW, PREVIEW))
     buffer = io.BytesIO()
