@@ -13,6 +13,7 @@ from typing import Any
 from itermix.settings import SettingsError
 from itermix.webui.compat import processing, sampling
 from itermix.webui.log import log
+from itermix.webui.mixing import flow
 from itermix.webui.mixing.samplers import SamplerCall, pattern_of
 
 PASSES = ("first pass", "hires pass", "img2img")
@@ -77,7 +78,7 @@ def _answer(sampler: Any, asked: Asked) -> dict[str, Any]:
     size = processing.rounded(asked.width, asked.height)
     arguments = sampling.arguments(sampler, asked.scheduler, asked.steps, strength, asked.of == "hires pass", size)
     pattern, call = pattern_of(sampler.func), SamplerCall.of(arguments)
-    if pattern is None or (sampling.is_flow_model() and sampling.is_by_timestep(sampler)):
+    if pattern is None or flow.wrong_sampler(sampler) is not None:
         return _unknown(f'the sampler "{sampler.config.name}" cannot be mixed')
     steps = pattern.steps(call)
     if steps is None:

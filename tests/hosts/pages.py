@@ -117,8 +117,9 @@ def wait_for_switch(page, on):
 
 
 def open_hires(page):
-    """Switches hires fix on: a checkbox in the accordion's head on both hosts."""
+    """Switches hires fix on: a checkbox in the accordion's head on both hosts. Its steps are the first pass's."""
     page.locator("#txt2img_hr-visible-checkbox, #txt2img_hr input[type=checkbox]").first.check()
+    set_number(page, "#txt2img_hires_steps", 0)  # Forge Neo's presets have 32
 
 
 def ask_for_little(page, steps=4):

@@ -69,10 +69,26 @@ def test_they_are_mixed_on_other_models(fake, picture, sampler):
     assert any(" steps, weight " in line for line in made.log)
 
 
+def test_a_sampler_of_flow_models_is_refused_on_others(fake, flow_model, monkeypatch):
+    """Forge Neo's DPM++ 2s a RF, which takes the logarithm of (1 - sigma) / sigma."""
+    from itermix.webui.mixing import flow
+
+    def sample_dpmpp_2s_ancestral_RF():
+        pass
+
+    sampler = SimpleNamespace(config=SimpleNamespace(name="DPM++ 2s a RF"), func=sample_dpmpp_2s_ancestral_RF)
+    assert flow.wrong_sampler(sampler) is None
+    monkeypatch.setattr(sys.modules["modules"].shared, "sd_model", SimpleNamespace())
+    assert flow.wrong_sampler(sampler) == 'the sampler "DPM++ 2s a RF" is for flow models; take Euler'
+    sampler.func = fake_euler = lambda: None
+    fake_euler.__name__ = "sample_euler"
+    assert flow.wrong_sampler(sampler) is None
+
+
 def test_noise_in_the_place_of_an_init_latent_is_no_reference(fake, flow_model):
     from itermix.webui.mixing import flow
 
-    p = SimpleNamespace(sampler=SimpleNamespace(config=SimpleNamespace(name="Euler")))
+    p = SimpleNamespace(sampler=SimpleNamespace(config=SimpleNamespace(name="Euler"), func=None))
     assert "holds no picture" in flow.refusal(p, NOISE.clone(), NOISE, is_own=True)
     assert flow.refusal(p, NOISE.clone(), NOISE, is_own=False) is None  # txt2img's first pass: an upload is mixed
     assert flow.refusal(p, latent(1, *VIDEO), NOISE, is_own=True) is None

@@ -1,4 +1,4 @@
-"""What cannot be mixed on flow models, though the host runs it: said by name instead of mixed wrongly."""
+"""What cannot be mixed on flow models, or on others, though the host runs it: said by name instead of mixed wrongly."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from itermix.webui.compat import sampling
 
+OF_FLOW_ALONE = ("sample_dpmpp_2s_ancestral_RF",)  # sampler functions that make NaN of sigmas above 1
 ALIKE = 1e-5  # 1 - correlation from which a latent is its pass's noise
 
 
@@ -17,15 +18,25 @@ def refusal(p: Any, x: Tensor, noise: Tensor, is_own: bool) -> str | None:
 
     is_own: whether x is to be the reference, as in img2img and hires passes.
     """
-    if not sampling.is_flow_model():
-        return None
-    if sampling.is_by_timestep(p.sampler):
-        return f'the sampler "{p.sampler.config.name}" is wrong for flow models in the WebUI itself; take Euler'
+    reason = wrong_sampler(p.sampler)
+    if reason is not None or not sampling.is_flow_model():
+        return reason
     if is_own and is_placeholder(x, noise):
         return (
             "the init latent holds no picture: this model is given its start image in another way (Wan image-to-video, "
             "PiD), so there is no reference"
         )
+    return None
+
+
+def wrong_sampler(sampler: Any) -> str | None:
+    """Why a sampler object does not go with the loaded model, in the host itself; None where it does."""
+    name = sampler.config.name
+    if not sampling.is_flow_model():
+        is_wrong = getattr(sampler.func, "__name__", "") in OF_FLOW_ALONE
+        return f'the sampler "{name}" is for flow models; take Euler' if is_wrong else None
+    if sampling.is_by_timestep(sampler):
+        return f'the sampler "{name}" is wrong for flow models in the WebUI itself; take Euler'
     return None
 
 
