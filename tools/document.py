@@ -1,6 +1,7 @@
 """Writes what the documents have from code and records: `python -m tools.document`. `--check` only compares.
 
-The tables of settings (docs/settings.md), the table of hosts (docs/hosts.md) and the plot docs/curve.svg.
+The tables of settings (docs/settings.md), of examples (docs/sequence.md) and of hosts (docs/hosts.md), and the plot
+docs/curve.svg.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from itermix.mixing.settings import MixingSettings
+from itermix.sequence.gallery import examples
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings
 from tools import curve_plot, host_table
@@ -36,6 +38,15 @@ def presets(model: type[Settings]) -> str:
     return "\n".join(rows)
 
 
+def example_films() -> str:
+    """The example sequences as a Markdown table, with their films."""
+    rows = ["| name | what it shows | film |", "|---|---|---|"]
+    for example in examples():
+        film = f"![{example.label}](films/{example.name}.webp)"
+        rows.append(f"| `{example.name}` | {example.about} | {film} |")
+    return "\n".join(rows)
+
+
 # Of each document, what stands between its marks.
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/settings.md": {
@@ -43,6 +54,7 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "presets": lambda: presets(MixingSettings),
         "sequence controls": lambda: controls(SequenceSettings),
     },
+    "docs/sequence.md": {"examples": example_films},
     "docs/hosts.md": {"hosts": lambda: host_table.table(host_table.records())},
 }
 

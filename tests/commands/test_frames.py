@@ -62,7 +62,7 @@ def test_an_example_is_one_command(folders, tmp_path, capsys):
     assert length(tmp_path / "m.webp") > 1 and len(list(tmp_path.glob("m-*.png"))) == 14
     with Image.open(tmp_path / "m-00005.png") as frame:
         text = frame.text["parameters"]
-    assert "Seed: 6," in text and '"alpha_1": 0.3' in text.replace("\\", "")  # the example's own request
+    assert "Seed: 6," in text and '"alpha_1": 1.0' in text.replace("\\", "")  # the example's own request
     assert main(["render", "--out", str(tmp_path / "m.png")]) == 2
     assert "prompt: it is missing" in capsys.readouterr().err
 

@@ -167,6 +167,8 @@ def test_interrupted_and_resumed_it_gives_the_very_frames_of_an_uninterrupted_ru
     ({"frames": 4, "prompts": "0: a\n0: b"}, "frame 0 has its prompt in line 1"),
     ({"loops": 4}, '"loops"'),
     ({"frames": 3, "resume": True}, "of another sequence"),
+    ({"frames": 3, "zoom_schedule": "0:(1), 2:(9)"}, "zoom_schedule: 5 in frame 1 is not allowed"),
+    ({"frames": 3, "close_loop": True, "ping_pong": True}, "close_loop: it is not allowed together with ping_pong"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_with_its_name(host, settings, message):
     sequence(host, {"frames": 2, "video_format": "none"}, seed=77)
@@ -174,6 +176,30 @@ def test_what_cannot_be_is_refused_with_its_name(host, settings, message):
     refused = made.info["extra_generation_params"][f"{SequenceSettings.infotext_key} refused"]
     assert message.replace('"', "") in refused.replace("'", "").replace('"', "")
     assert made.same_as(host.generate(steps=4, seed=5))
+
+
+def test_a_camera_at_rest_makes_the_same_frames_and_a_pan_moves_them(host):
+    quiet = {"frames": 3, "video_format": "none"}
+    plain = frames_of(sequence(host, quiet))
+    rest = {"zoom_schedule": "0:(1), 2:(1.0)", "pan_x_schedule": "0", "rotation_schedule": "0 * t"}
+    assert frames_same(plain, frames_of(sequence(host, {**quiet, **rest})))
+    made = sequence(host, {**quiet, "pan_x_schedule": "0.25", "border_noise": 0.0, "denoise_seq": 0.0})
+    first, _, last = (frame.astype(float) for frame in frames_of(made))
+    middle = last.shape[1] // 2  # twice a quarter; a decoder looks some way to each side
+    moved = np.abs(last[:, middle + 8 :] - first[:, 8:middle]).mean()
+    assert moved < 0.5 * np.abs(last[:, 8:middle] - first[:, 8:middle]).mean()
+    assert '"pan_x_schedule\\": \\"0.25' in made.infotexts[-1]
+
+
+def test_a_closed_loop_comes_back_nearer_to_its_first_frame(host):
+    settings = {"frames": 6, "prompts": "0: a cat\n3: a dog", "video_format": "none", "zoom_schedule": "1.2"}
+    opened, closed = (frames_of(sequence(host, {**settings, "close_loop": on})) for on in (False, True))
+    assert np.array_equal(opened[0], closed[0])
+
+    def seam(frames):
+        return np.abs(frames[-1].astype(float) - frames[0]).mean()
+
+    assert seam(closed) < seam(opened)
 
 
 def test_afterwards_the_host_is_as_it_was(host):
