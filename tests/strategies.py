@@ -33,8 +33,9 @@ def values_of(model):
 
 
 def in_order(values):
-    """The same values with start below stop."""
-    values["start"], values["stop"] = sorted((values["start"], values["stop"]))
+    """The same values with start below stop and rewind_min not above rewind_max."""
+    for low, high in (("start", "stop"), ("rewind_min", "rewind_max")):
+        values[low], values[high] = sorted((values[low], values[high]))
     return values
 
 

@@ -24,7 +24,8 @@ RECORDED = {
         },
         2: {
             "alpha_1": 0.5, "blend": "two bands", "hires_denoise": 0.7, "high_exponent": 3.0, "window": "fitted",
-            "normalize": False,
+            "normalize": False, "mask": "none", "mask_image": None, "mask_softness": 0.0, "mask_invert": False,
+            "mask_bands": "all frequencies", "rewind": False, "rewind_min": 0.5, "rewind_max": 0.8,
         },
     },
     SequenceSettings: {
@@ -123,7 +124,7 @@ class Third(MixingSettings):
 
     @classmethod
     def infotext(cls):
-        return Infotext(("alpha_1",), {"enabled": True, "reference_image": None}, VERSIONS)
+        return Infotext(("alpha_1",), {"enabled": True, "reference_image": None, "mask_image": None}, VERSIONS)
 
 
 VERSIONS = {1: {"alpha_1": 0.02, "stop": 1.0}, 2: {"alpha_1": 0.5}}

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[1]
 MODELS = {"mixing": MixingSettings, "sequence": SequenceSettings}
 TABLES = {"mixing": "controls", "sequence": "sequence controls"}
 # What is missing on purpose, and why. Nothing else may be.
-NOT_PASTED = {"reference_image"}  # a picture does not hold another one
-NOT_WRITTEN = {"enabled", "reference_image", "resume"}  # the key says it; as above; it is of one run
-WITHOUT_AXIS = {"reference_image", "resume"}  # a picture has no text; a plot goes on with no old sequence
+NOT_PASTED = {"reference_image", "mask_image"}  # a picture does not hold another one
+NOT_WRITTEN = {"enabled", "reference_image", "mask_image", "resume"}  # the key says it; as above; it is of one run
+WITHOUT_AXIS = {"reference_image", "mask_image", "resume"}  # a picture has no text; a plot goes on with no old sequence
 OTHER = {
     "switch": lambda field: not field.default,
     "text": lambda field: "0: (1)" if field.name.endswith("_schedule") else "0: x",

@@ -83,11 +83,12 @@ def values_of(options: argparse.Namespace) -> dict[str, Any]:
     if options.mask and not options.image:
         raise StudioError("mask: there is nothing to keep without --image")
     mixing = values.get("mixing")
-    picture = mixing.get("reference_image") if isinstance(mixing, dict) else None
-    if isinstance(picture, str):
-        from itermix.pictures.uploads import Upload
+    for name in ("reference_image", "mask_image"):
+        picture = mixing.get(name) if isinstance(mixing, dict) else None
+        if isinstance(picture, str):
+            from itermix.pictures.uploads import Upload
 
-        Upload(picture, "mixing: reference_image").picture()
+            Upload(picture, f"mixing: {name}").picture()
     return values
 
 

@@ -120,7 +120,7 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
             say(line)
         for name, report in result.reports.items():
             if report.steps:
-                weights = f"weight {report.first:.3f} to {report.last:.3f}"
+                weights = str(report)
                 say(f"{name}: mixed {report.steps} steps, {weights}")
             if report.trace is not None:
                 print(save_trace(studio, path, name, report))

@@ -27,9 +27,11 @@ class LowPass:
 
     scale: how many times the reference was enlarged, (height, width). What it was enlarged from knew frequencies up
     to the cutoff, 1 / (2 scale) cycles per sample. The bases are brought to the device once for each size.
+    maps: weight maps of what lies below and of what lies above the cutoff, each [1, 1, H, W], or None for 1 everywhere.
     """
 
-    def __init__(self, scale: tuple[float, float]):
+    def __init__(self, scale: tuple[float, float], maps: tuple[Tensor, Tensor] | None = None):
+        self.maps = maps
         self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
         self._bases: dict[tuple, Tensor] = {}
 
@@ -39,10 +41,12 @@ class LowPass:
         return cls(tuple(NYQUIST / share for share in cutoff))
 
     def filter_(self, d: Tensor, rest: float = 0.0) -> Tensor:
-        """(L + rest (1 - L)) d, in place. d: [..., H, W], float32 or float64, of any memory layout.
+        """(L + rest (1 - L)) d, in place; with maps m, n (m L + rest n (1 - L)) d.
 
-        One plane at a time, so that no second latent is held.
+        d: [..., H, W], float32 or float64, of any memory layout. One plane at a time, so that no second latent is held.
         """
+        if self.maps is not None:
+            return self._filter_by_maps_(d, rest)
         bases = self.bases(d, d.dtype)
         if bases is None:
             return d
@@ -54,6 +58,19 @@ class LowPass:
                 plane.addmm_(low, columns, beta=rest, alpha=1.0 - rest)
             else:
                 torch.mm(low, columns, out=plane)
+        return d
+
+    def _filter_by_maps_(self, d: Tensor, rest: float) -> Tensor:
+        self.maps = tuple(weights.to(d.device, d.dtype) for weights in self.maps)  # to the device once
+        below, above = (weights[0, 0] for weights in self.maps)
+        bases = self.bases(d, d.dtype)
+        if bases is None:
+            return d.mul_(below)
+        rows, columns = bases
+        for index in itertools.product(*map(range, d.shape[:-2])):
+            plane = d[index]
+            low = rows.T @ (rows @ plane @ columns.T) @ columns
+            plane.sub_(low).mul_(rest * above).add_(low.mul_(below))
         return d
 
     def bases(self, like: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:

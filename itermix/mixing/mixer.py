@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from itermix.mixing import blend, curve
+from itermix.mixing import blend, curve, masks
 from itermix.mixing.lowpass import LowPass
 from itermix.mixing.noising import VE, Noising
 from itermix.mixing.normalize import normalized
@@ -27,6 +28,7 @@ class MixingReport:
 
     weights: dict[int, float] = field(default_factory=dict)
     trace: Trace | None = None  # of the run, where one was asked for
+    rewinds: list[int] = field(default_factory=list)  # the steps that the pass has gone back to, one for each run
 
     @property
     def steps(self) -> int:
@@ -39,6 +41,11 @@ class MixingReport:
     @property
     def last(self) -> float:
         return self.weights[max(self.weights)]
+
+    def __str__(self) -> str:
+        """The weights, and where the pass has gone back to, in words."""
+        back = f", then again from step {', '.join(map(str, self.rewinds))}" if self.rewinds else ""
+        return f"weight {self.first:.3f} to {self.last:.3f}{back}"
 
 
 class Mixer:
@@ -58,9 +65,11 @@ class Mixer:
         noising: the sampler's convention; VE where it is not given.
         scale: how many times the reference was enlarged, (height, width).
         mask: weight map in [0, 1] that broadcasts to the state, or None.
+        maps: of a blend by frequency, weight maps of low and of high frequencies, [1, 1, H, W] each, or None.
         first_level: (a, s) of the first state where they are not what its level says.
         trace: records every step and changes nothing.
         painted: the part of the picture that is sampled, [1, 1, H, W] in [0, 1], or None for all of it.
+        seeds: of each image, for runs that go back.
     """
 
     def __init__(
@@ -75,17 +84,19 @@ class Mixer:
         first_level: tuple[float, float] | None = None,
         trace: Trace | None = None,
         painted: Tensor | None = None,
+        maps: tuple[Tensor, Tensor] | None = None,
+        seeds: Sequence[int] = (),
     ):
         self.settings = settings
         self.reference = reference
         self.noise = SharedNoise(noise) if isinstance(noise, Tensor) else noise
         self.steps = steps
         self.noising = noising or VE()
-        self.lowpass = LowPass(scale)
+        self.lowpass = LowPass(scale, maps)
         self.mask = mask
         self._is_blank = mask is not None and not bool(mask.any())  # asked once: a device has to be waited for
         self.first_level = first_level
-        self.trace, self.painted = trace, painted
+        self.trace, self.painted, self.seeds = trace, painted, list(seeds)
         self.report = MixingReport(trace=trace)
         self.late = settings.timing != "start of step"
         self._levels: dict[int, float] = {}
@@ -119,7 +130,7 @@ class Mixer:
             return x
         noise = self.noise.at(step)
         z = self._noised_reference(x, noise, signal, std)
-        share = weight if self.mask is None else self.mask.to(x.device, blend.working_dtype(x)) * weight
+        share = weight if self.mask is None else self._mask_on(x.device).to(blend.working_dtype(x)) * weight
         rest = curve.high_weight(self.settings, weight) / weight
         self.report.weights[step] = weight
         if self.trace is not None:
@@ -141,6 +152,11 @@ class Mixer:
 
         return part
 
+    def _mask_on(self, device: torch.device) -> Tensor:
+        """The mask, brought to the device once."""
+        self.mask = self.mask.to(device)
+        return self.mask
+
     def begin(self, x: Tensor, step: int, sigma: float) -> Tensor:
         """What the state becomes at the start of a step: mixed for it, or, when late, for the step before."""
         self._levels[step] = sigma
@@ -154,6 +170,13 @@ class Mixer:
             return x
         last = max(self._levels)
         return self.mix(x, last, self._levels[last])
+
+    def again(self, reference: Tensor, noise: NoiseSource) -> Mixer:
+        """The mixer of another run of the pass, with another reference and other noise."""
+        made = copy.copy(self)
+        made.reference, made.noise = reference, noise
+        made.report, made.trace, made.first_level, made._levels = MixingReport(), None, None, {}
+        return made
 
     def finished(self, x: Tensor) -> Tensor:
         """The clean latent that a pass has come to, normalized where the settings say so and something was mixed."""
@@ -170,6 +193,8 @@ def mixer_for(
     state: Tensor,
     steps: int | None,
     noising: Noising,
+    painted: Tensor | None = None,
+    mask: Tensor | None = None,
     **more: Any,
 ) -> Mixer:
     """The mixer of one pass, in every host.
@@ -183,10 +208,16 @@ def mixer_for(
         steps: of the pass; None where the sampler decides as it goes: then progress is by noise level, whatever the
             settings say.
         noising: the sampler's convention.
-        more: mask, first_level, trace and painted of `Mixer`.
+        painted: what inpainting samples, [1, 1, H, W] in [0, 1], or None for all.
+        mask: the user's own weight map, [1, 1, H, W] in [0, 1], or None; made soft here.
+        more: first_level and trace of `Mixer`.
     """
     if not steps:
         settings = dataclasses.replace(settings, progress="noise level")
     reference = reference.prepared(settings)
     source = noise_source(settings, noise, seeds, state)
-    return Mixer(settings, reference.latent, source, steps or 1, noising, reference.scale, **more)
+    whole, maps = masks.of_run(settings, painted, mask)
+    return Mixer(
+        settings, reference.latent, source, steps or 1, noising, reference.scale, whole, painted=painted, maps=maps,
+        seeds=seeds, **more,
+    )  # fmt: skip

@@ -16,6 +16,8 @@ WINDOWS = ("fitted", "cut (node pack)")
 TIMINGS = ("start of step", "end of step (node pack)")
 PASSES = ("all", "first pass", "hires pass")
 REFERENCES = ("automatic", "uploaded image")
+MASKS = ("none", "uploaded picture", "inpaint mask")
+BANDS = ("all frequencies", "coarse shapes", "fine detail")
 FITS = ("crop", "stretch")
 MOST_TRACED = 20  # steps that a trace keeps of a pass
 
@@ -96,9 +98,50 @@ class MixingSettings(Settings):
         "Normalize", False, "Brings each channel's mean and spread in the result to those of the reference."
     )
 
+    mask: str = choice(
+        "Mixing mask", MASKS, "Where the reference is mixed: by a picture of yours, or by what inpainting repaints."
+    )
+    mask_image: str | None = image(
+        "Mask picture", "White is held to the reference, black is free. It is fitted as an uploaded reference is."
+    )
+    mask_softness: float = number(
+        "Mask softness", 0.0, 0.0, 0.5, 0.01, "Width of its soft edges, as a share of the picture's shorter side.",
+        axis="Mask softness (share of the shorter side)",
+    )  # fmt: skip
+    mask_invert: bool = switch("Invert mask", False, "Holds the black parts to the reference and frees the white ones.")
+    mask_bands: str = choice(
+        "Mask acts on", BANDS,
+        "Two bands and low-pass: whether black frees everything, coarse shapes alone, or fine detail alone.",
+    )  # fmt: skip
+
+    rewind: bool = switch(
+        "Rewind", False, "After a run goes back, noises the result anew and runs forwards again, each time half as far."
+    )
+    rewind_min: float = number(
+        "Rewind to", 0.5, 0.1, 0.99, 0.01,
+        "The share of the steps that is gone back to first; a pass then takes about 1 / this times its steps at most.",
+        axis="Rewind to (fraction of the run)",
+    )  # fmt: skip
+    rewind_max: float = number(
+        "Rewind up to", 0.8, 0.1, 0.99, 0.01, "No run begins after this share of the steps.",
+        axis="Rewind up to (fraction of the run)",
+    )  # fmt: skip
+
     def check_together(self) -> None:
         if self.start >= self.stop:
             raise SettingsError(f"start: {self.start:g} is not allowed; it must be below stop, which is {self.stop:g}")
+        if self.rewind and self.rewind_min > self.rewind_max:
+            raise SettingsError(
+                f"rewind_min: {self.rewind_min:g} is not allowed; it must not exceed rewind_max, which is "
+                f"{self.rewind_max:g}"
+            )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> MixingSettings:
+        """As any settings'; a mask picture is used where nothing is said about the mask."""
+        if isinstance(values, dict) and values.get("mask_image") and "mask" not in values:
+            values = {**values, "mask": MASKS[1]}
+        return super().from_dict(values)
 
     @classmethod
     def presets(cls) -> dict[str, dict[str, Any]]:
@@ -111,7 +154,7 @@ class MixingSettings(Settings):
 
 MIXING_INFOTEXT = Infotext(
     always=("alpha_1",),
-    never={"enabled": True, "reference_image": None},
+    never={"enabled": True, "reference_image": None, "mask_image": None},
     versions={1: {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0}},
 )
 

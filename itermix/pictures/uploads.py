@@ -39,6 +39,13 @@ class Upload:
         self.given, self.field, self.background = given, field, background
         self._opened = _from_text(given, field) if isinstance(given, str) else given
         self._picture: Image.Image | None = None
+        self._mask: Image.Image | None = None
+
+    def mask(self) -> Image.Image:
+        """Grey (mode L), white where it is 1, as `mask` reads it; the same object at each call."""
+        if self._mask is None:
+            self._mask = _decoded(lambda: mask(self._opened, self.field), self.field, _no_picture(self.given))
+        return self._mask
 
     def picture(self) -> Image.Image:
         """RGB, upright, opaque; the same object at each call."""

@@ -16,7 +16,8 @@ from itermix.studio.request import Request
 NUMBER = r"\d+(?:\.\d+)?"
 RANGE = re.compile(rf"({NUMBER})\s*-\s*({NUMBER})\s*(?:\[\s*(\d+)\s*\])?")
 MOST_VALUES = 100
-NOT_SWEPT = ("count", "mixing", "reference_image")  # several pictures in a cell; two things at once; no text
+# Several pictures in a cell; two things at once; no text.
+NOT_SWEPT = ("count", "mixing", "reference_image", "mask_image")
 PRESET = "preset"
 
 
@@ -126,19 +127,20 @@ def _values(option: str, name: str, kind: str, text: str) -> list[Any]:
     if kind == "switch":
         value = as_switch(text)
         return [text if value is None else value]
-    number = int if kind == "int" else float
+    is_whole = kind in ("int", "integer")
+    number = int if is_whole else float
     found = RANGE.fullmatch(text)
     if not found:
         try:
             return [number(text)]
         except ValueError:
-            wanted = "a whole number" if kind == "int" else "a number"
+            wanted = "a whole number" if is_whole else "a number"
             raise StudioError(f"{option}: {name}: {text[:60]!r} is not allowed; it takes {wanted}") from None
     low, high = float(found[1]), float(found[2])
     many = int(found[3]) if found[3] else int(high - low) + 1
-    if high <= low or not 2 <= many <= MOST_VALUES or (kind != "int" and not found[3]):
+    if high <= low or not 2 <= many <= MOST_VALUES or (not is_whole and not found[3]):
         raise StudioError(
             f"{option}: {name}: {text!r} is not allowed; a range is LOW-HIGH [HOW MANY], such as 0.5-3 [6]"
         )
     made = [low + (high - low) * step / (many - 1) for step in range(many)]
-    return [round(value) if kind == "int" else round(value, 6) for value in made]
+    return [round(value) if is_whole else round(value, 6) for value in made]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from itermix.mixing import rewind
 from itermix.mixing.mixer import Mixer, MixingReport, mixer_for
 from itermix.mixing.noising import noised
 from itermix.mixing.reference import Reference
@@ -26,7 +27,8 @@ INTERPOLATION = "bicubic"  # of latents: bilinear weakens what it carries over m
 class Pass:
     """What one pass is made of. init: clean, noised to where `strength` starts; None starts from noise alone.
 
-    state: in the place of the noised init, the sampler's own state there.
+    state: in the place of the noised init, the sampler's own state there. mask: what inpainting samples, weight_map:
+    the user's own mixing mask, [1, 1, H, W] each, in [0, 1].
     """
 
     predict: Predict
@@ -39,6 +41,7 @@ class Pass:
     strength: float = 1.0
     state: Tensor | None = None
     mask: Tensor | None = None
+    weight_map: Tensor | None = None
     reference: Reference | None = None
     mixing: MixingSettings = MixingSettings()
     on_step: OnStep | None = None
@@ -77,7 +80,26 @@ def run(network: Network, task: Pass) -> tuple[Tensor, MixingReport]:
     mixer = mixer_of(task, schedule, noise)
     inpaint = None if task.mask is None else InpaintMask(task.mask, task.init, noise)
     x = sample(schedule, task.predict, x, generator, mixer, inpaint, task.on_step, task.is_cancelled, task.on_denoised)
-    return x, mixer.report if mixer else MixingReport()
+    if mixer is None:
+        return x, MixingReport()
+    x = _gone_back(network, task, schedule, mixer, x, generator, inpaint)
+    return mixer.finished(x), mixer.report
+
+
+def _gone_back(
+    network: Network, task: Pass, schedule: Schedule, mixer: Mixer, x: Tensor, generator: torch.Generator,
+    inpaint: InpaintMask | None,
+) -> Tensor:  # fmt: skip
+    """What the runs that go back make of the first one's clean latent x, as the settings want them."""
+    for number, start in enumerate(rewind.starts(task.mixing, len(schedule.levels)), 1):
+        part = schedule.again(schedule_for(network, task), start)
+        again, state = rewind.rewound(mixer, x, number, start, part.levels[0])
+        x = sample(
+            part, task.predict, state, generator, again, inpaint, task.on_step, task.is_cancelled, task.on_denoised,
+            start,
+        )  # fmt: skip
+        mixer.report.rewinds.append(start)
+    return x
 
 
 def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
@@ -87,8 +109,8 @@ def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
     steps = len(schedule.levels)
     trace = Trace(task.traced_steps, steps) if task.traced_steps else None
     return mixer_for(
-        task.mixing, task.reference, noise, [task.seed], noise, steps, schedule.noising, mask=task.mask, trace=trace,
-        painted=task.mask,
+        task.mixing, task.reference, noise, [task.seed], noise, steps, schedule.noising, task.mask,
+        task.weight_map, trace=trace,
     )  # fmt: skip
 
 

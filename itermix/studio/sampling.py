@@ -49,20 +49,22 @@ def sample(
     on_step: OnStep | None = None,
     is_cancelled: IsCancelled | None = None,
     on_denoised: OnDenoised | None = None,
+    first: int = 0,
 ) -> Tensor:
     """The clean latent [1, C, H, W] that the sampler makes of x, its state at the schedule's first level.
 
     predict(x, t) is the network, with guidance. generator: of the noise that Euler a adds, on the CPU. mixer: acts on
     the state at the start of each step. on_step(done, steps) after every step; is_cancelled before each.
-    on_denoised(latent) with the clean latent that a step has seen, where the scheduler tells.
+    on_denoised(latent) with the clean latent that a step has seen, where the scheduler tells. first: which step of the
+    pass the schedule begins with.
     Raises Cancelled, and StudioError where the network gives no finite numbers.
     """
-    scheduler, steps = schedule.scheduler, len(schedule.levels)
+    scheduler, steps = schedule.scheduler, first + len(schedule.levels)
     takes_generator = "generator" in inspect.signature(scheduler.step).parameters
     extra = {"generator": generator} if takes_generator and generator is not None else {}
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(schedule.evaluations[0][0])
-    for step, (level, evaluations) in enumerate(zip(schedule.levels, schedule.evaluations)):
+    for step, (level, evaluations) in enumerate(zip(schedule.levels, schedule.evaluations), first):
         if is_cancelled is not None and is_cancelled():
             raise Cancelled
         if mixer is not None:
@@ -82,7 +84,7 @@ def sample(
         if on_step is not None:
             on_step(step + 1, steps)
     if mixer is not None:
-        x = mixer.finished(mixer.end(x))
+        x = mixer.end(x)
     if inpaint is not None:
         x = inpaint.put_back(x, inpaint.latent)
     if not bool(torch.isfinite(x).all()):

@@ -70,6 +70,12 @@ class Schedule:
         levels = self.levels[first:]
         return Schedule(self.scheduler, self.noising.over(levels), levels, self.evaluations[first:])
 
+    def again(self, fresh: Schedule, first: int) -> Schedule:
+        """What is left of this run from a step on, for another one: progress stays that of the whole run.
+
+        fresh: the same schedule, made anew, as a scheduler remembers what it has been through."""
+        return Schedule(fresh.scheduler, self.noising, self.levels[first:], self.evaluations[first:])
+
 
 @dataclass(frozen=True)
 class Sampler:

@@ -51,6 +51,7 @@ class StudioHost:
         self.request = request
         self.size = self.request.height, self.request.width
         self.device = self.network.device
+        self.weight_map = studio.weight_map(request, self.size)
         self.on_frame, self.on_progress, self.is_cancelled = on_frame, on_progress, is_cancelled
         self.was_cancelled = False
         self.report = MixingReport()  # of the frame that was sampled last
@@ -130,7 +131,7 @@ class StudioHost:
             self.network.guided(_cond(job.positive), _cond(job.negative), _or(job.frame.cfg, request.guidance)),
             request.sampler, request.schedule, request.steps, job.seeds[0] % MOST_SEED, shape,
             init=latent, strength=job.frame.denoise or 1.0,
-            reference=None if job.reference is None else Reference(job.reference),
+            reference=None if job.reference is None else Reference(job.reference), weight_map=self.weight_map,
             mixing=dataclasses.replace(request.mixing, alpha_1=_or(job.frame.alpha_1, request.mixing.alpha_1)),
             on_step=(lambda done, steps: report(name, done, steps)) if report else None,
             is_cancelled=self.is_cancelled,

@@ -19,6 +19,8 @@ GROUPS = {
     "Reference": ("reference", "reference_image", "reference_fit", "reference_scale"),
     "Passes": ("passes", "hires_denoise"),
     "Curve": ("curve", "progress", "start", "stop", "clamp", "minimum", "maximum", "window"),
+    "Mask": ("mask", "mask_image", "mask_softness", "mask_invert", "mask_bands"),
+    "Rewind": ("rewind", "rewind_min", "rewind_max"),
     "Blend and noise": ("blend", "high_exponent", "noise", "timing", "normalize"),
 }
 # img2img has one pass, at the host's own denoising strength. Nothing on its page sets these: they keep their defaults.

@@ -20,7 +20,8 @@ from itermix.webui.compat import callbacks, page
 
 OURS = "itermix_cell_maker"  # on the plot's `process_images`: that it is ours
 FIRST = "alpha_1"
-WITHOUT_AXIS = ("reference_image", "resume")  # a picture has no text; a plot does not go on with an old sequence
+# A picture has no text; a plot does not go on with an old sequence.
+WITHOUT_AXIS = ("reference_image", "mask_image", "resume")
 ON_OFF = ("on", "off")
 NEW_LINE = "\\n"  # as one writes it in the plot's one line of values
 TYPES = {"number": float, "integer": int}

@@ -62,12 +62,12 @@ def importable():
 @settings(**RANDOM)
 @given(mixing_values())
 def test_the_accordions_fields_come_back_from_a_picture(host, values):
-    from itermix.pictures.uploads import Uploads
     from itermix.webui.mixing import arguments
 
-    shown = {**values, "enabled": True, "reference_image": None}
-    made = arguments.read(as_on_the_page(MixingSettings, shown), {}, Uploads("reference_image")).settings
-    expected = {name: value for name, value in shown.items() if name != "reference_image"}
+    pictures = {"reference_image": None, "mask_image": None}
+    shown = {**values, "enabled": True, **pictures}
+    made = arguments.read(as_on_the_page(MixingSettings, shown), {}, arguments.Handed()).settings
+    expected = {name: value for name, value in shown.items() if name not in pictures}
     assert pasted(MixingSettings, carried(host, MixingSettings.infotext_key, made.to_infotext())) == expected
 
 

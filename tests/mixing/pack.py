@@ -4,6 +4,7 @@ import dataclasses
 
 import torch
 
+from itermix.mixing import rewind
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.settings import MixingSettings
 from tests.mixing.recorded import RecordedNoise
@@ -80,6 +81,22 @@ class Recorded:
         settings = self.settings(**changed)
         mixer = Mixer(settings, self.x0, noise, STEPS, mask=mask, painted=mask)
         x = solver(mixer, self.x0 + self.sigmas[0] * noise.at(0), self.sigmas, 0, self.mu, self.kept(mask))
+        return x, mixer
+
+    def rewound(self, name, solver=euler, mask=None, **changed):
+        """The same with runs that go back, as `rewind` says, with the recorded draws."""
+        draws, settings = self.draws(name), self.settings(rewind=True, **changed)
+        own = (draws,) if solver is lcm else ()
+        noise = self.trajectory(draws, 0)
+        mixer = Mixer(settings, self.x0, noise, STEPS, mask=mask, painted=mask)
+        given = self.mu, self.kept(mask), *own
+        x = solver(mixer, self.x0 + self.sigmas[0] * noise.at(0), self.sigmas, 0, *given)
+        for number, start in enumerate(rewind.starts(settings, STEPS), 1):
+            noise = self.trajectory(draws, start)
+            again, state = rewind.rewound(mixer, x, number, start, self.sigmas[start], noise)
+            x = solver(again, state, self.sigmas, start, *given)
+            mixer.report.rewinds.append(start)
+        assert not draws
         return x, mixer
 
     def kept(self, mask):

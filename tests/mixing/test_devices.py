@@ -15,6 +15,7 @@ from itermix.mixing.blend import BLENDS
 from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.noising import VE, VP, Flow, alphas_cumprod
 from itermix.mixing.reference import Reference
+from itermix.mixing.rewind import rewound
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.camera import moved
 from itermix.sequence.colour import anchored
@@ -78,6 +79,25 @@ def test_a_mixed_step_needs_no_float64_and_waits_for_nothing(name, noising, leve
             x = mixer.begin(latent(dtype), step, level)
             assert x.dtype == dtype and x.device.type == DEVICE
     assert apple.waits == first <= 2
+
+
+@pytest.mark.parametrize("bands", ["all frequencies", "fine detail"])
+@pytest.mark.parametrize("blend", ["two bands", "linear"])
+def test_masks_runs_that_go_back_and_normalizing_need_no_float64_and_wait_for_nothing(blend, bands):
+    settings = MixingSettings(
+        enabled=True, blend=blend, mask="uploaded picture", mask_softness=0.1, mask_bands=bands, normalize=True,
+        rewind=True,
+    )  # fmt: skip
+    with Apple() as apple:
+        maps = [torch.empty(1, 1, 16, 12, device=DEVICE) for _ in range(2)]
+        first = mixer_for(settings, Reference(latent(), (2.0, 2.0)), latent(), [1, 2], latent(), 3, VE(), *maps)
+        first.begin(latent(), 0, 9.0)
+        waits = apple.waits
+        again, state = rewound(first, latent(), 1, 1, 3.0)
+        for mixer in (first, again):
+            assert mixer.begin(state, 1, 3.0).device.type == DEVICE
+        assert first.finished(state).device.type == DEVICE
+    assert apple.waits == waits
 
 
 @pytest.mark.parametrize("noising", [VE(), Flow(), VP(alphas_cumprod())])

@@ -20,7 +20,7 @@ from itermix.studio.request import Request
 from itermix.studio.source import Source
 
 WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps")
-PICTURE_FIELD = "reference_image"
+PICTURE_FIELDS = tuple(field.name for field in MixingSettings.fields() if field.kind == "image")
 MOST_SEEDS = 2**32
 
 
@@ -84,8 +84,9 @@ class Asked:
         if not uses_hires or image is not None:
             request["hires"] = 1.0
         mixing = self._named(len(self.form.request), self.form.mixing)
-        if mixing[PICTURE_FIELD] is not None:
-            mixing[PICTURE_FIELD] = base64_of(mixing[PICTURE_FIELD])
+        for name in PICTURE_FIELDS:
+            if mixing[name] is not None:
+                mixing[name] = base64_of(mixing[name])
         return Request(**request, mixing=MixingSettings.from_dict(mixing))
 
     def sequence(self) -> SequenceSettings:

@@ -14,7 +14,7 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import StudioError, one_line
 from itermix.studio.page import layout, levels, words
-from itermix.studio.page.asked import PICTURE_FIELD, Asked, inputs_of, shape_of
+from itermix.studio.page.asked import PICTURE_FIELDS, Asked, inputs_of, shape_of
 from itermix.studio.page.example import FOLDER, example
 from itermix.studio.page.fields import LARGEST_SIDE
 from itermix.studio.page.making import Maker, message
@@ -106,7 +106,7 @@ class Server(Maker):
         values |= {"width": resolved.width, "height": resolved.height}
         if request.hires == 1.0:  # keeps the slider where it is
             values["hires"] = gr.skip()
-        values["mixing"][PICTURE_FIELD] = gr.skip()
+        values["mixing"] |= {name: gr.skip() for name in PICTURE_FIELDS}
         return [
             *(values[name] for name in self.form.request), *(values["mixing"][name] for name in self.form.mixing),
             request.hires > 1.0,

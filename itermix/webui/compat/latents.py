@@ -11,6 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from itermix.pictures.fit import enlargement, fitted
+from itermix.pictures.masks import weight_map
+from itermix.webui.compat import processing
 
 REDUCTION = 8  # image pixels per latent pixel, in height and in width, where the model's VAE does not say
 # Where the engines of Forge Neo keep the pictures that they encode, to be edited by the prompt after.
@@ -41,6 +43,13 @@ def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
 def fitting_scale(p: Any, picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:
     """How many times `encode` enlarges a picture: (height, width), at least 1."""
     return enlargement((picture.height, picture.width), _pixels_of(p.sd_model, like), fit)
+
+
+def mask_of(p: Any, mask: Image.Image, fit: str, like: Tensor) -> Tensor:
+    """A grey picture as the weight map of a latent like this, [1, 1, H, W] in [0, 1]; of the part of the picture alone
+    that an inpainting of the masked area works on."""
+    whole, part = processing.part_of_picture(p)
+    return weight_map(mask, whole or _pixels_of(p.sd_model, like), tuple(like.shape[-2:]), fit, part)
 
 
 def reduction_of(model: Any) -> int:

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from itermix.pictures.fit import enlargement as enlargement_of
+from itermix.pictures.masks import WHOLE, Box
 
 RESIZE_LATENT = 3  # img2img's resize mode "just resize (latent upscale)"
 RESIZE_FITS = {1: "crop", 2: "fill"}  # what img2img's resize modes do, by their number; the others stretch
@@ -81,6 +82,22 @@ def inpaint_mask(p: Any) -> Tensor | None:
     """1 where the host repaints, 0 where it keeps the picture: [1, 1, H, W] or None. All channels share it."""
     mask = getattr(p, "nmask", None)
     return None if mask is None else mask.reshape(-1, 1, *mask.shape[-2:])[:1]
+
+
+def part_of_picture(p: Any) -> tuple[tuple[int, int] | None, Box]:
+    """The size (height, width) of the picture of which an inpainting of the masked area alone samples a part, and that
+    part: left, top, right, bottom as shares of it. None and all of it where the pass is of a whole picture."""
+    if not getattr(p, "paste_to", None) or is_hires_pass(p):
+        return None, WHOLE
+    left, top, width, height = p.paste_to
+    picture = p.mask_for_overlay if getattr(p, "mask_for_overlay", None) is not None else p.init_images[0]
+    across, down = picture.size
+    return (down, across), (left / across, top / down, (left + width) / across, (top + height) / down)
+
+
+def has_refiner(p: Any) -> bool:
+    """Whether another checkpoint takes over in the middle of a pass."""
+    return getattr(p, "refiner_checkpoint_info", None) is not None
 
 
 def masked_content_is_noise(p: Any) -> bool:

@@ -65,6 +65,12 @@ def noise_of(p: Any, like: Tensor) -> tuple[Any, Tensor]:
     return source, noise
 
 
+def count_from(model: torch.nn.Module, evaluations: int | None) -> None:
+    """Sets the host's count of a pass's evaluations, by which prompts change in the middle of it."""
+    if evaluations is not None:
+        model.step = evaluations
+
+
 def device() -> torch.device:
     """Where the host samples."""
     return torch.device(shared.device)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from itermix.mixing.mixer import Mixer
 from itermix.webui.log import log
+from itermix.webui.mixing import rewinds
 from itermix.webui.mixing.rescaled import AtRescaledCallback
 from itermix.webui.mixing.runs import AtAcceptance, AtCallback, AtEvaluation, InSegments, MixedRun
 from itermix.webui.mixing.samplers import Pattern, SamplerCall, pattern_of
@@ -75,7 +76,7 @@ class Attachment:
         if run is None:  # not said within an `except`, which would keep what was set up in memory meanwhile
             return self.original(model, x, *args, **kwargs)
         try:
-            return run.sample(self.original, model, x, *args, **kwargs)
+            return rewinds.sample(run, self.original, model, x, *args, **kwargs)
         finally:
             run.unhook()
             try:

@@ -22,6 +22,7 @@ from itermix.webui.mixing.first_level import first_level
 from itermix.webui.mixing.references import (
     Encoded,
     NothingToMix,
+    find_mask,
     find_reference,
     frame_of,
     has_own_reference,
@@ -93,6 +94,10 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
     if settings.window == CUT and not pattern.counts_steps:
         raise NothingToMix(f'the sampler "{sampler}" chooses its own steps, in which the curve window "{CUT}" counts')
+    if settings.rewind and not pattern.goes_back:
+        raise NothingToMix(f'the sampler "{sampler}" cannot rewind; take Euler, DPM++ 2M or another one, or rewind off')
+    if settings.rewind and processing.has_refiner(p):
+        raise NothingToMix("rewind cannot go back from a refiner to the model before it; switch one of them off")
     refused = flow.refusal(p, x, noise, is_own=frame_of(p) is None and has_own_reference(p))
     if refused is not None:
         raise NothingToMix(refused)
@@ -102,15 +107,17 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
     if frame is not None and frame.frame.alpha_1 is not None:
         settings = replace(settings, alpha_1=frame.frame.alpha_1)
     denoise = settings.hires_denoise if processing.is_hires_pass(p) else 0.0
-    mask = processing.inpaint_mask(p)
-    return MixedPass(p, settings, pass_name(p), sampler, p.sampler.func, reference, x, noise, mask, denoise)
+    painted = processing.inpaint_mask(p)
+    mask = find_mask(p, request, x, painted)
+    return MixedPass(p, settings, pass_name(p), sampler, p.sampler.func, reference, x, noise, painted, mask, denoise)
 
 
 @dataclass
 class MixedPass:
     """A pass with what is mixed into it: what `hook.Attachment` asks for.
 
-    function: the sampler's own. x, noise: what the host starts from. denoise: the pass's strength, 0 for the host's.
+    function: the sampler's own. x, noise: what the host starts from. painted: what inpainting samples. mask: the user's
+    own weight map. denoise: the pass's strength, 0 for the host's.
     """
 
     p: Any
@@ -121,6 +128,7 @@ class MixedPass:
     reference: Reference
     x: Tensor
     noise: Tensor
+    painted: Tensor | None
     mask: Tensor | None
     denoise: float
 
@@ -151,17 +159,19 @@ class MixedPass:
             state,
             steps,
             noising,
+            painted=self.painted,
             mask=self.mask,
             first_level=first_level(noising, state, self.x, self.noise),
             trace=trace.requested(self.p, steps),
-            painted=self.mask,
         )
 
     def _why_nothing(self) -> str:
         if progress.is_interrupted():
             return "the pass was interrupted or skipped before a step was mixed"
-        if self.mask is not None and not bool(self.mask.any()):
+        if self.painted is not None and not bool(self.painted.any()):
             return "the mask leaves nothing to be painted"
+        if self.mask is not None:
+            return "the weight times the mixing mask is 0 at every step"
         return "the weight is 0 at every step"
 
     def _strengths(self) -> str:
@@ -181,8 +191,9 @@ class MixedPass:
     def done(self, mixer: Mixer, pattern: Pattern, call: SamplerCall, fault: str | None) -> None:
         nothing = None if mixer.report.steps else self._why_nothing()
         note(self.p, nothing if fault is None else fault)
+        source = self.reference.source if self.mask is None else f"{self.reference.source}, mask: {self.settings.mask}"
         steps = pattern.steps(call)
-        text = summary(self.name, self.sampler, self.reference.source, mixer, steps, fault, nothing)
+        text = summary(self.name, self.sampler, source, mixer, steps, fault, nothing)
         log.info(f"{text}{self._strengths()}")
         if steps is None and nothing is None and frame_of(self.p) is None:  # the page's curve could not say it before
             self.p.comment(f"{MixingSettings.title}: {text}")
@@ -208,4 +219,4 @@ def summary(
     if nothing is not None:
         return f"{head}nothing mixed: {nothing}"
     of = f" of {steps}" if steps else ""
-    return f"{head}mixed {report.steps}{of} steps, weight {report.first:.3f} to {report.last:.3f}"
+    return f"{head}mixed {report.steps}{of} steps, {report}"

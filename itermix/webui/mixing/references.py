@@ -7,10 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from itermix.mixing.reference import Reference
+from itermix.mixing.settings import MASKS
 from itermix.webui import run_state
 from itermix.webui.compat import latents, processing
 from itermix.webui.mixing.arguments import MixingRequest
 
+INPAINT = MASKS[2]
 UPLOADED, INIT = "uploaded image", "init latent"  # what a reference is, in words
 
 Encoded = dict[tuple, Tensor]
@@ -69,3 +71,20 @@ def require_finite(reference: Reference) -> None:
     became = "became values that are no numbers when it was encoded"
     why = became if is_encoded else "holds values that are no numbers; so does the pass before it"
     raise NothingToMix(f"the reference ({reference.source}) {why}")
+
+
+def find_mask(p: Any, request: MixingRequest, x: Tensor, painted: Tensor | None) -> Tensor | None:
+    """The user's own weight map, [1, 1, H, W], of the pass that is about to start from x; None without one.
+
+    painted: what inpainting samples. Raises NothingToMix where the settings name a mask that is not there.
+    """
+    chosen = request.settings.mask
+    if chosen == "none":
+        return None
+    if chosen == INPAINT:
+        if painted is None:
+            raise NothingToMix(f"mask is set to {INPAINT}, and this pass has none; take an uploaded picture, or none")
+        return painted
+    if request.mask is None:
+        raise NothingToMix(f"mask is set to {chosen}, but none was uploaded; set mask_image, or mask to none")
+    return latents.mask_of(p, request.mask.mask(), request.settings.reference_fit, x)

@@ -22,10 +22,19 @@ END_TOLERANCE = 1e-4  # DPM adaptive works in log sigma and arrives at its last 
 
 
 class MixedRun:
-    """One call of a sampler function with a mixer at its side. Subclasses say where the state can be changed."""
+    """One call of a sampler function with a mixer at its side. Subclasses say where the state can be changed.
 
-    def __init__(self, mixer: Mixer, pattern: Pattern, call: SamplerCall, is_interrupted: Callable[[], bool]):
+    first: which step of the pass the call begins with. model_steps: the host's own count of evaluations at the start of
+    each step.
+    """
+
+    def __init__(
+        self, mixer: Mixer, pattern: Pattern, call: SamplerCall, is_interrupted: Callable[[], bool], first: int = 0
+    ):
         self.mixer, self.pattern, self.call, self.is_interrupted = mixer, pattern, call, is_interrupted
+        self.first = first
+        self.model_step: int | None = None
+        self.model_steps: dict[int, int | None] = {}
         self.fault: str | None = None
         self.handles: list[Any] = []
 
@@ -57,43 +66,46 @@ class MixedRun:
         """The sampler function's result, mixed."""
         kwargs["callback"] = self._watched(kwargs.get("callback"))
         x = self._sampled(function, model, x, *args, **kwargs)
-        self._guarded(lambda: self._write(x, self.mixer.finished(self.mixer.end(x))))
+        self.guarded(lambda: self.write(x, self.mixer.end(x)))
         return x
 
     def mix_in_place(self, x: Tensor, step: int, level: float) -> None:
         """Makes x, the sampler's own tensor, what the mixer makes of it."""
-        self._write(x, self.mixer.begin(x, step, level))
+        self.model_steps.setdefault(step, self.model_step)
+        self.write(x, self.mixer.begin(x, self.first + step, level))
 
     def _sampled(self, function: Callable, *args: Any, **kwargs: Any) -> Tensor:
         return function(*args, **kwargs)
 
     def _before_evaluation(self, model: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        self._guarded(lambda: self.is_interrupted() or self.evaluated(args[0], float(args[1].flatten()[0])))
+        self.model_step = getattr(model, "step", None)
+        self.guarded(lambda: self.is_interrupted() or self.evaluated(args[0], float(args[1].flatten()[0])))
 
     def _after_evaluation(self, model: torch.nn.Module, args: tuple, output: Tensor) -> None:
-        self._guarded(lambda: self.predicted(output))
+        self.guarded(lambda: self.predicted(output))
 
     def _watched(self, callback: Callable | None) -> Callable:
         def watched(d: dict[str, Any]) -> Any:
-            self._guarded(lambda: self.is_interrupted() or self.reported(d))
+            self.guarded(lambda: self.is_interrupted() or self.reported(d))
             if self.mixer.trace is not None:
                 self.mixer.trace.record(self.step_of(d), DENOISED, d.get("denoised"))
-            return callback(d) if callback is not None else None
+            return callback({**d, "i": d["i"] + self.first} if self.first else d) if callback is not None else None
 
         return watched
 
-    def _guarded(self, action: Callable[[], Any]) -> None:
-        """Runs our part of the work. What goes wrong in it ends the mixing, not the sampling."""
+    def guarded(self, action: Callable[[], Any]) -> Any:
+        """Runs our part of the work. What goes wrong in it ends the mixing, not the sampling; then None."""
         if self.fault:
-            return
+            return None
         try:
-            action()
+            return action()
         except Exception as error:
             self.fault = f"{type(error).__name__}: {error}"
             log.exception("mixing stopped in the middle of a pass; the pass goes on without it")
+            return None
 
     @staticmethod
-    def _write(x: Tensor, mixed: Tensor) -> None:
+    def write(x: Tensor, mixed: Tensor) -> None:
         if mixed is not x:
             x.copy_(mixed)
 
@@ -142,7 +154,7 @@ class InSegments(AtEvaluation):
     def _sampled(self, function: Callable, model: torch.nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         sigmas, callback = kwargs.pop("sigmas"), kwargs.pop("callback")
         segments: list[tuple[int, int]] = []
-        self._guarded(lambda: segments.extend(self._segments()))
+        self.guarded(lambda: segments.extend(self._segments()))
         segments = segments or [(0, len(sigmas) - 1)]
         if len(segments) > 1:
             kwargs["disable"] = True  # a progress bar per segment would only fill the console
@@ -158,7 +170,9 @@ class InSegments(AtEvaluation):
         """Runs of steps (first, one after the last) such that only the first step of each is mixed."""
         steps = len(self.call.levels) - 1
         late = int(self.mixer.late)  # what belongs to step i is mixed at the start of step i + 1
-        mixed = [i for i in range(1, steps) if self.mixer.weight(i - late, self.call.levels[i - late]) > 0.0]
+        mixed = [
+            i for i in range(1, steps) if self.mixer.weight(self.first + i - late, self.call.levels[i - late]) > 0.0
+        ]
         bounds = [0, *mixed, steps]
         return list(zip(bounds, bounds[1:]))
 

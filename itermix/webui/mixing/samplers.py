@@ -40,12 +40,19 @@ class Pattern:
     of a state divided by sqrt(1 + sigma^2). "acceptance": likewise, where it reports
     an accepted try.
     history: "shift" where the sampler remembers noise predictions, which then move along with the state.
+    has_levels: whether it is called with the level of each step.
     """
 
     steps: Callable[[SamplerCall], int | None]
     extra: Callable[[SamplerCall, dict[str, Any]], int]
     state: str = "evaluation"
     history: str = ""
+    has_levels: bool = True
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether a call can begin at any of its steps: UniPC divides a range by itself, and holds its own state."""
+        return self.has_levels and self.state in ("evaluation", "segments")
 
     @property
     def counts_steps(self) -> bool:
@@ -139,8 +146,10 @@ PATTERNS = {
     "sample_deis": DERIVATIVE_HISTORY,
     "sample_gradient_estimation": DERIVATIVE_HISTORY,
     "sample_gradient_estimation_cfg_pp": DERIVATIVE_HISTORY,
-    "sample_dpm_fast": Pattern(lambda call: len(_fast_orders(call)), lambda call, d: _fast_orders(call)[d["i"]] - 1),
-    "sample_dpm_adaptive": Pattern(lambda call: None, _none, state="acceptance"),
+    "sample_dpm_fast": Pattern(
+        lambda call: len(_fast_orders(call)), lambda call, d: _fast_orders(call)[d["i"]] - 1, has_levels=False
+    ),
+    "sample_dpm_adaptive": Pattern(lambda call: None, _none, state="acceptance", has_levels=False),
     "ddim": SINGLE,
     "ddim_cfgpp": SINGLE,
     "plms": Pattern(_intervals, _none, history="shift"),

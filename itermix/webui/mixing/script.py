@@ -5,7 +5,6 @@ from __future__ import annotations
 from modules import scripts
 
 from itermix.mixing.settings import MixingSettings
-from itermix.pictures.uploads import Uploads
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
 from itermix.ui.unsaved import unsaved
@@ -34,7 +33,7 @@ class IterativeMixing(scripts.Script):
 
     def __init__(self):
         super().__init__()
-        self.uploads, self.encoded = Uploads(arguments.PICTURE_FIELD), {}
+        self.handed, self.encoded = arguments.Handed(), {}
         self.settings_text = None  # of the run under way
 
     def title(self):
@@ -64,14 +63,16 @@ class IterativeMixing(scripts.Script):
         from itermix.webui.compat import processing
 
         self.encoded.clear()
-        self.uploads.background = host_options.background()
+        self.handed.begin(host_options.background())
         self.settings_text = None
         for key in (KEY, REFUSED_KEY, NOT_DONE_KEY):  # of an earlier run: the cells of a plot share them
             p.extra_generation_params.pop(key, None)
         try:
-            request = arguments.read(args, xyz.values_of(p), self.uploads)
+            request = arguments.read(args, xyz.values_of(p), self.handed)
             if request is not None and request.uses_upload(has_own=processing.is_img2img(p)):
                 request.upload.picture()  # damaged data are refused now, not in the middle of the run
+            if request is not None and request.uses_mask:
+                request.mask.mask()
         except SettingsError as error:
             text = f"{MixingSettings.title} is off for this run: {error}"
             log.error(text)
@@ -108,7 +109,7 @@ class IterativeMixing(scripts.Script):
         if sequence is not None:
             sequence.host.capture()
         try:
-            request = arguments.read(args, xyz.values_of(p), self.uploads)
+            request = arguments.read(args, xyz.values_of(p), self.handed)
         except SettingsError:
             return  # said in process
         if request is not None:
@@ -134,7 +135,7 @@ class IterativeMixing(scripts.Script):
         if sequence is not None:
             sequence.finish(processed)
         self.encoded.clear()
-        self.uploads.clear()
+        self.handed.clear()
         passes.detach(p)
         run_state.change(p, outcome=None)
 
