@@ -26,6 +26,7 @@ RECORDED = {
             "alpha_1": 0.5, "blend": "two bands", "hires_denoise": 0.7, "high_exponent": 3.0, "window": "fitted",
             "normalize": False, "mask": "none", "mask_image": None, "mask_softness": 0.0, "mask_invert": False,
             "mask_bands": "all frequencies", "rewind": False, "rewind_min": 0.5, "rewind_max": 0.8,
+            "perlin": "off", "perlin_strength": 0.75, "perlin_scale": 10.0, "perlin_octaves": 4, "perlin_seed": 0,
         },
     },
     SequenceSettings: {

@@ -42,7 +42,10 @@ def test_a_dict_becomes_settings_and_the_same_dict_again(model, values, data):
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_each_field_alone_survives_the_infotext(field):
     number = None if field.minimum is None else field.minimum + 0.25
-    other = {"switch": True, "number": number, "choice": field.choices[-1:], "image": None}[field.kind]
+    whole = None if field.kind != "integer" else field.minimum + 1
+    other = {"switch": True, "number": number, "integer": whole, "choice": field.choices[-1:], "image": None}[
+        field.kind
+    ]
     value = other[0] if field.kind == "choice" else other
     made = MixingSettings.from_dict({"enabled": True, field.name: value})
     assert getattr(MixingSettings.from_infotext(made.to_infotext()), field.name) == value

@@ -63,6 +63,13 @@ def of_run(
     return painted, ((mask, whole) if settings.mask_bands == COARSE else (whole, mask))
 
 
+def together(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """Two weight maps as one, their product, on the CPU; a map that is alone is left as it is."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one.cpu().float() * other.cpu().float()
+
+
 def _gaussian(size: int, deviation: float) -> Tensor:
     """[size, size], float64: each row the Gaussian around its pixel, adding up to 1."""
     position = torch.arange(size, dtype=torch.float64)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from itermix.mixing import blend, curve, masks
+from itermix.mixing import blend, curve, masks, perlin
 from itermix.mixing.lowpass import LowPass
 from itermix.mixing.noising import VE, Noising
 from itermix.mixing.normalize import normalized
@@ -215,9 +215,11 @@ def mixer_for(
     if not steps:
         settings = dataclasses.replace(settings, progress="noise level")
     reference = reference.prepared(settings)
-    source = noise_source(settings, noise, seeds, state)
+    source = perlin.noise_of(settings, seeds, noise_source(settings, noise, seeds, state), state)
+    latent = perlin.latent_of(settings, seeds, reference.latent)
     whole, maps = masks.of_run(settings, painted, mask)
+    whole = masks.together(whole, perlin.mask_of(settings, seeds, state))
     return Mixer(
-        settings, reference.latent, source, steps or 1, noising, reference.scale, whole, painted=painted, maps=maps,
+        settings, latent, source, steps or 1, noising, reference.scale, whole, painted=painted, maps=maps,
         seeds=seeds, **more,
     )  # fmt: skip

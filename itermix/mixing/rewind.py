@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from itermix.mixing import perlin
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.noising import noised
 from itermix.mixing.reference import FreshNoise, NoiseSource, SharedNoise
@@ -49,7 +50,7 @@ def rewound(
     """
     source = noise or noise_anew(mixer.settings, mixer.seeds, number, result)
     state = noised(mixer.noising, result, source.at(start), level).to(result.dtype)
-    return mixer.again(result, source), state
+    return mixer.again(result, perlin.noise_of(mixer.settings, mixer.seeds, source, result)), state
 
 
 def noise_anew(settings: MixingSettings, seeds: Sequence[int], number: int, like: Tensor) -> NoiseSource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from itermix.settings import Infotext, Settings, SettingsError, choice, image, number, switch
+from itermix.settings import Infotext, Settings, SettingsError, choice, image, integer, number, switch
 
 CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
 PROGRESS = ("noise level", "step")
@@ -18,6 +18,7 @@ PASSES = ("all", "first pass", "hires pass")
 REFERENCES = ("automatic", "uploaded image")
 MASKS = ("none", "uploaded picture", "inpaint mask")
 BANDS = ("all frequencies", "coarse shapes", "fine detail")
+PERLINS = ("off", "mixing mask", "latent", "matched noise")
 FITS = ("crop", "stretch")
 MOST_TRACED = 20  # steps that a trace keeps of a pass
 
@@ -126,6 +127,26 @@ class MixingSettings(Settings):
         "Rewind up to", 0.8, 0.1, 0.99, 0.01, "No run begins after this share of the steps.",
         axis="Rewind up to (fraction of the run)",
     )  # fmt: skip
+
+    perlin: str = choice(
+        "Perlin noise", PERLINS,
+        "Soft random blobs: where the reference is mixed, in the reference itself, or in the noise that is put on it.",
+    )  # fmt: skip
+    perlin_strength: float = number(
+        "Perlin strength", 0.75, 0.0, 1.0, 0.01, "How far it goes; 0 is none.", axis="Perlin strength (share)"
+    )
+    perlin_scale: float = number(
+        "Perlin scale",
+        10.0,
+        1.0,
+        400.0,
+        0.5,
+        "Size of its largest blobs in latent pixels, 8 pixels of the picture each.",
+    )
+    perlin_octaves: int = integer(
+        "Perlin octaves", 4, 1, 8, "How often finer blobs, half the size each time, are added."
+    )
+    perlin_seed: int = integer("Perlin seed", 0, 0, 2**32 - 1, "Added to each picture's seed, for other blobs.")
 
     def check_together(self) -> None:
         if self.start >= self.stop:

@@ -21,6 +21,7 @@ GROUPS = {
     "Curve": ("curve", "progress", "start", "stop", "clamp", "minimum", "maximum", "window"),
     "Mask": ("mask", "mask_image", "mask_softness", "mask_invert", "mask_bands"),
     "Rewind": ("rewind", "rewind_min", "rewind_max"),
+    "Perlin noise": ("perlin", "perlin_strength", "perlin_scale", "perlin_octaves", "perlin_seed"),
     "Blend and noise": ("blend", "high_exponent", "noise", "timing", "normalize"),
 }
 # img2img has one pass, at the host's own denoising strength. Nothing on its page sets these: they keep their defaults.

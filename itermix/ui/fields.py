@@ -11,6 +11,7 @@ from itermix.settings import Field
 
 # Fields whose useful values fill a logarithmic slider: its ends, and what they are like. The number takes all values.
 LOGARITHMIC = {"alpha_1": ((0.02, "more faithful"), (3.0, "freer"))}
+LONGEST_SLIDER = 10_000  # whole numbers, of which each can still be hit
 PROMPTS_SHOWN = "0: a rose\n6: a rose in snow"
 VALUES_SHOWN = "0:(0.5), 24:(0.8)"
 MOVES_SHOWN = {
@@ -34,6 +35,8 @@ def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
         return _build_logarithmic(field, common)
     if field.kind == "switch":
         return gr.Checkbox(value=field.default, **common)
+    if field.kind == "integer" and field.maximum > LONGEST_SLIDER:  # a seed
+        return gr.Number(field.default, minimum=field.minimum, maximum=field.maximum, precision=0, **common)
     if field.kind in ("number", "integer"):
         return gr.Slider(field.minimum, field.maximum, field.default, step=field.step, **common)
     if field.kind == "choice":

@@ -260,7 +260,7 @@ def test_all_groups_open_fit_into_the_page(host, page, theme, width):
     page.set_viewport_size({"width": width, "height": 3200})
     load(page, f"{host.url}/?__theme={theme}")
     open_accordion(page, TAB)
-    for name in ("reference", "passes", "curve", "blend", "presets"):
+    for name in ("reference", "passes", "curve", "mask", "rewind", "perlin", "blend", "presets"):
         open_accordion(page, f"{TAB}_{name}_group")
     choose(page, SCRIPTS, "Latent Sequence")
     page.wait_for_selector(f"{SEQUENCE}_frames", state="visible")

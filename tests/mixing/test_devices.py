@@ -100,6 +100,16 @@ def test_masks_runs_that_go_back_and_normalizing_need_no_float64_and_wait_for_no
     assert apple.waits == waits
 
 
+@pytest.mark.parametrize("kind", ["mixing mask", "latent", "matched noise"])
+def test_perlin_noise_needs_no_float64_and_waits_for_nothing(kind):
+    with Apple() as apple:
+        settings = MixingSettings(enabled=True, perlin=kind)
+        mixer = mixer_for(settings, Reference(latent(), (2.0, 2.0)), latent(), [1, 2], latent(), 3, VE())
+        for step, level in enumerate((9.0, 3.0)):
+            assert mixer.begin(latent(), step, level).device.type == DEVICE
+    assert apple.waits == 0
+
+
 @pytest.mark.parametrize("noising", [VE(), Flow(), VP(alphas_cumprod())])
 def test_sampling_backwards_needs_no_float64(noising):
     with Apple() as apple:
