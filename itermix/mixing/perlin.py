@@ -16,7 +16,7 @@ device.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, log2
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ from itermix.mixing.settings import PERLINS, MixingSettings
 
 OFF, MASK, LATENT, NOISE = PERLINS
 PERSISTENCE = 0.5  # of the amplitude from an octave to the next, whose frequency doubles
+MIDDLE = 0.5  # of a pixel
 # Spreads the lattice's seeds away from those that noise is drawn with.
 SEED_SHIFT = 0x632BE59BD9B4E019
 # What the improved noise's 16 directions are in the plane z = 0: (x, y).
@@ -76,29 +77,37 @@ def is_used(settings: MixingSettings, kind: str) -> bool:
 
 
 def field(settings: MixingSettings, seed: int, channels: int, size: Sequence[int]) -> Tensor:
-    """Perlin noise of one image: [channels, H, W], float32, on the CPU."""
+    """Perlin noise of one image: [channels, H, W], float32, on the CPU. Octaves whose cells are smaller than a latent
+    pixel are left out: they would be nothing but chance, of a lattice beyond all bounds."""
     generator = torch.Generator("cpu").manual_seed((int(seed) + settings.perlin_seed + SEED_SHIFT) % 2**64)
     lattices = []
-    for octave in range(settings.perlin_octaves):
+    for octave in range(min(settings.perlin_octaves, 1 + int(log2(settings.perlin_scale)))):
         cells = (ceil(side * 2**octave / settings.perlin_scale) + 2 for side in size)
         lattices.append(torch.randint(0, len(DIRECTIONS), (channels, *cells), generator=generator))
     return fractal(lattices, size, settings.perlin_scale)
 
 
-def fractal(lattices: Sequence[Tensor], size: Sequence[int], scale: float, persistence: float = PERSISTENCE) -> Tensor:
+def fractal(
+    lattices: Sequence[Tensor],
+    size: Sequence[int],
+    scale: float,
+    persistence: float = PERSISTENCE,
+    offset: float = MIDDLE,
+) -> Tensor:
     """The sum over octaves o of persistence^o noise(2^o x / scale).
 
     Arguments:
         lattices: of each octave the number of the direction at each corner of a cell, [channels, rows, columns].
         size: (height, width), in latent pixels.
         scale: of the first octave's cells, in latent pixels.
+        offset: of the first pixel from the lattice's corner, where the noise is 0 whatever the directions.
 
     Returns:
         [channels, H, W], float32.
     """
     total = torch.zeros(len(lattices[0]), *size)
     for octave, lattice in enumerate(lattices):
-        y, x = (torch.arange(side, dtype=torch.float32) / scale * 2**octave for side in size)
+        y, x = ((torch.arange(side, dtype=torch.float32) + offset) / scale * 2**octave for side in size)
         total += persistence**octave * gradient_noise(lattice, y, x)
     return total
 

@@ -136,15 +136,11 @@ class MixingSettings(Settings):
         "Perlin strength", 0.75, 0.0, 1.0, 0.01, "How far it goes; 0 is none.", axis="Perlin strength (share)"
     )
     perlin_scale: float = number(
-        "Perlin scale",
-        10.0,
-        1.0,
-        400.0,
-        0.5,
+        "Perlin scale", 10.0, 1.0, 400.0, 0.5,
         "Size of its largest blobs in latent pixels, 8 pixels of the picture each.",
-    )
+    )  # fmt: skip
     perlin_octaves: int = integer(
-        "Perlin octaves", 4, 1, 8, "How often finer blobs, half the size each time, are added."
+        "Perlin octaves", 4, 1, 8, "How many sizes of blobs are added up, each half the size of the one before."
     )
     perlin_seed: int = integer("Perlin seed", 0, 0, 2**32 - 1, "Added to each picture's seed, for other blobs.")
 

@@ -41,7 +41,7 @@ def test_a_field_is_the_packs_with_the_packs_lattice(recorded, seed):
     cells = [int(side * 8 / scale) + 3 for side in size]
     row, column = torch.arange(cells[0])[:, None], torch.arange(cells[1])
     lattice = (table[table[table[column] + row]] & 15)[None]
-    made = perlin.stretched(perlin.fractal([lattice] * 4, size, scale, PACKS_PERSISTENCE)[0])
+    made = perlin.stretched(perlin.fractal([lattice] * 4, size, scale, PACKS_PERSISTENCE, 0.0)[0])
     assert_close(made, recorded.arrays[f"field_{seed}"], rtol=0, atol=1e-5)
 
 
@@ -179,6 +179,14 @@ def test_a_videos_frames_have_one_field_and_half_precision_stays(kind):
     settings = MixingSettings(perlin=kind, minimum=0.5, maximum=0.5)
     made = mixer_for(settings, Reference(z), noise, [5], x, 10, VE()).mix(x, 0, 2.0)
     assert made.shape == x.shape and made.dtype == x.dtype and bool(made.isfinite().all())
+
+
+def test_at_the_finest_scale_it_is_noise_and_its_lattice_is_no_larger_than_the_picture():
+    """At a scale of 1 the pack looks at the corners of its lattice alone, where all is 0, and gives NaN."""
+    finest = MixingSettings(perlin_scale=1.0, perlin_octaves=8)
+    made = perlin.field(finest, 1, 1, (512, 512))  # 8 octaves would have a lattice of 65538 x 65538
+    assert made.equal(perlin.field(MixingSettings(perlin_scale=1.0, perlin_octaves=1), 1, 1, (512, 512)))
+    assert float(made.std()) > 0.1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (3, 200)])
