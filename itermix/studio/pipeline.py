@@ -17,15 +17,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from itermix.mixing.masks import INPAINT
 from itermix.mixing.mixer import MixingReport
 from itermix.mixing.reference import Reference
-from itermix.mixing.settings import MASKS
 from itermix.pictures import uploads
 from itermix.pictures.fit import enlargement, fitted
-from itermix.pictures.masks import weight_map
-from itermix.studio import pictures
-from itermix.studio.errors import StudioError
+from itermix.studio import masks, pictures
 from itermix.studio.loading import device_of, load_components, silence
 from itermix.studio.networks import Network, network_of
 from itermix.studio.passes import Pass, enlarged, in_pass, run
@@ -65,7 +61,7 @@ class Studio:
     def __init__(self, network: Network, traced_steps: int = 0):
         self.network, self.traced_steps = network, traced_steps
         self.on_denoised: OnDenoised | None = None
-        self._uploads, self._masks = uploads.Uploads("reference_image"), uploads.Uploads("mask_image")
+        self._uploads, self.masks = uploads.Uploads("reference_image"), uploads.Uploads("mask_image")
 
     @classmethod
     def open(cls, checkpoint: str | Path | None = None, device: str | None = None, config: str | None = None) -> Studio:
@@ -87,7 +83,7 @@ class Studio:
     ) -> Iterator[Result]:
         """One picture per seed, from `seed` upwards, with the hires pass where one is asked for."""
         size = request.height, request.width
-        uploaded, weight_map = self._uploaded(request, size), self.weight_map(request, size)
+        uploaded, weight_map = self._uploaded(request, size), self._masked(request, size)
         for seed in range(request.seed, request.seed + request.count):
             task = self._pass(request, seed, size, "first pass", on_progress, is_cancelled)
             latent, report = run(self.network, dataclasses.replace(task, reference=uploaded, weight_map=weight_map))
@@ -121,7 +117,7 @@ class Studio:
             init=init,
             strength=request.effective_hires_strength(),
             reference=self._chosen(request, size, reference),
-            weight_map=self.weight_map(request, size),
+            weight_map=self._masked(request, size),
         )
         return run(self.network, task)
 
@@ -144,7 +140,7 @@ class Studio:
             pixel_mask = pictures.mask_of(fitted(uploads.mask(mask, "mask"), size))
             # A latent pixel belongs to the hole as far as the hole covers it.
             latent_mask = interpolate(pixel_mask, size=init.shape[-2:], mode="area").to(init.device)
-        weight_map = self.weight_map(request, size, latent_mask)
+        weight_map = self._masked(request, size, latent_mask)
         for seed in range(request.seed, request.seed + request.count):
             task = self._pass(request, seed, size, "first pass", on_progress, is_cancelled)
             task = dataclasses.replace(
@@ -192,22 +188,8 @@ class Studio:
         latent = self.network.encode(pictures.tensor_of(fitted(picture, size, fit)))
         return Reference(latent, enlargement((picture.height, picture.width), size, fit))
 
-    def weight_map(self, request: Resolved, size: tuple[int, int], painted: Tensor | None = None) -> Tensor | None:
-        """The user's mixing mask for a picture of this size (height, width), [1, 1, H, W]; None without one.
-
-        painted: what inpainting samples. Raises StudioError where the settings name a mask that is not there.
-        """
-        mixing = request.mixing
-        if not mixing.enabled or mixing.mask == "none":
-            return None
-        if mixing.mask == INPAINT:
-            if painted is None:
-                raise StudioError(f'mixing: mask: there is no mask to inpaint; add --mask, or set it to "{MASKS[1]}"')
-            return painted
-        if mixing.mask_image is None:
-            raise StudioError('mixing: mask: there is no picture of it; set mask_image, or mask to "none"')
-        picture = self._masks.of(mixing.mask_image).mask()
-        return weight_map(picture, size, tuple(side // self.network.reduction for side in size), mixing.reference_fit)
+    def _masked(self, request: Resolved, size: tuple[int, int], painted: Tensor | None = None) -> Tensor | None:
+        return masks.of_picture(request.mixing, self.masks, size, self.network.reduction, painted)
 
     def _chosen(self, request: Resolved, size: tuple[int, int], own: Reference) -> Reference | None:
         """The pass's own reference, unless the settings want the uploaded one."""

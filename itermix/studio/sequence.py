@@ -21,7 +21,7 @@ from itermix.sequence.run import SequenceReport, run
 from itermix.sequence.seeds import SEEDS
 from itermix.sequence.settings import SequenceSettings
 from itermix.sequence.unsample import levels_upwards, unsample
-from itermix.studio import passes
+from itermix.studio import masks, passes
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import Cond
 from itermix.studio.passes import Pass
@@ -51,7 +51,7 @@ class StudioHost:
         self.request = request
         self.size = self.request.height, self.request.width
         self.device = self.network.device
-        self.weight_map = studio.weight_map(request, self.size)
+        self.weight_map = masks.of_picture(request.mixing, studio.masks, self.size, self.network.reduction)
         self.on_frame, self.on_progress, self.is_cancelled = on_frame, on_progress, is_cancelled
         self.was_cancelled = False
         self.report = MixingReport()  # of the frame that was sampled last
