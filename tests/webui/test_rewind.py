@@ -1,5 +1,7 @@
 """Rewind in a WebUI: each run that goes back begins from the result at that step's level, whatever the sampler."""
 
+import re
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -49,7 +51,27 @@ def test_the_runs_go_back_to_the_levels_of_their_steps_and_to_the_hosts_count(fa
     for i in back:
         (first,) = [j for j in range(back[0]) if evaluations[j][0] == evaluations[i][0]]
         assert evaluations[i][1] == evaluations[first][1]
-    assert any("then again from step" in line for line in made.log), made.log
+    told = re.search(r"mixed (\d+) of (\d+) steps, weight 1.000 to 1.000, then again from step \d+, \d+", made.log[-1])
+    assert told and told[1] == told[2], made.log
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_run_is_mixed_with_the_result_before_it_and_nothing_else(fake, evaluations, picture, sampler, monkeypatch):
+    """Of weight 1: the state that it begins with is that of its own noise, to the bit of the arithmetic."""
+    from itermix.mixing import rewind
+
+    begun, rewound = [], rewind.rewound
+
+    def watched(*given):
+        mixer, state = rewound(*given)
+        begun.append(state.clone())
+        return mixer, state
+
+    monkeypatch.setattr(rewind, "rewound", watched)
+    fake.generate("img2img", HELD, **body(picture, sampler))
+    back = [i for i in range(1, len(evaluations)) if evaluations[i][0] < evaluations[i - 1][0]]
+    for i, state in zip(back, begun):
+        assert_close(evaluations[i][2], state, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "DDIM"])

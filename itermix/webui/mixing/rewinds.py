@@ -24,6 +24,7 @@ def sample(run: MixedRun, function: Callable, model: torch.nn.Module, x: Tensor,
     A fault of ours ends the going back; what the run before has come to is the result.
     """
     x = run.sample(function, model, x, *args, **kwargs)
+    run.unhook()  # or it would take the evaluations to come for further steps of its own
     for number, start in enumerate(run.guarded(partial(_starts, run)) or [], 1):
         prepared = None if run.is_interrupted() else run.guarded(partial(_again, run, model, x, number, start, kwargs))
         if prepared is None:
