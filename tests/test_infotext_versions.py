@@ -44,7 +44,8 @@ RECORDED = {
             "travel": "automatic", "prompt_format": "automatic", "pre_text": "", "append_text": "",
             "denoise_schedule": "", "cfg_schedule": "", "alpha_1_schedule": "", "noise_schedule": "",
             "interpolation_schedule": "", "conditioning_slerp_schedule": "", "seed_schedule": "",
-            "values_between": "linear",
+            "values_between": "linear", "zoom_schedule": "", "pan_x_schedule": "", "pan_y_schedule": "",
+            "rotation_schedule": "", "border_noise": 0.5, "close_loop": False,
         },
     },
 }  # fmt: skip
