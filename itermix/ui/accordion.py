@@ -9,9 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from itermix.mixing.settings import MixingSettings
+from itermix.mixing.settings import MASKS, MixingSettings
 from itermix.presets import Presets
 from itermix.ui.curve import build_curve
+from itermix.ui.events import on_server
 from itermix.ui.fields import build_field, build_help
 from itermix.ui.presets import PresetControls
 
@@ -76,6 +77,8 @@ def build_mixing_accordion(
         controls.build_own()
     components = {name: built[name] for name in fields}
     controls.connect(components)
+    # A mask that is uploaded is meant to be used.
+    on_server(components["mask_image"].upload, lambda: MASKS[1], [], [components["mask"]])
     return components
 
 
