@@ -204,7 +204,7 @@ class Component:
     def input(self, *args, **kwargs):
         return None
 
-    change = click = load = input
+    change = click = load = upload = input
 
 
 class InputAccordion(Component):
