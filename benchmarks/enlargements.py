@@ -31,13 +31,15 @@ STEPS = 20
 class Method:
     """A way to the large picture: a hires pass, or none, where the picture is made at the large size directly.
 
-    upscaler: what enlarges for the hires pass, and is mixed in: "latent", or "pixel" (decoded, Lanczos, encoded).
+    upscaler: what enlarges for the hires pass, and is mixed in: "latent", "pixel" (decoded, Lanczos, encoded), or
+    "both" (low frequencies of the first, high ones of the second). phases: 0 as few as keep each at 2x, 1 is one.
     """
 
     name: str
     is_hires: bool = True
     strength: float = 1.0
     upscaler: str = "latent"
+    phases: int = 1
     mixing: MixingSettings = MixingSettings()
 
     def request(self, native: Request, scale: int) -> Request:
@@ -45,8 +47,9 @@ class Method:
         if not self.is_hires:
             return dataclasses.replace(native, width=scale * NATIVE, height=scale * NATIVE)
         return dataclasses.replace(
-            native, hires=float(scale), hires_strength=self.strength, hires_upscaler=self.upscaler, mixing=self.mixing
-        )
+            native, hires=float(scale), hires_strength=self.strength, hires_upscaler=self.upscaler,
+            hires_phases=self.phases, mixing=self.mixing,
+        )  # fmt: skip
 
 
 def mixed(preset: str) -> MixingSettings:
@@ -66,6 +69,8 @@ METHODS = (
     *(Method(named(OURS if preset == PRESETS[0] else f"{OURS} {preset}", upscaler), upscaler=upscaler,
              mixing=mixed(preset))
       for upscaler in UPSCALERS for preset in PRESETS),
+    *(Method(f"{named(OURS, upscaler)}, in phases", upscaler=upscaler, phases=0, mixing=mixed(PRESETS[0]))
+      for upscaler in UPSCALERS),
 )  # fmt: skip
 
 

@@ -39,15 +39,22 @@ def frequencies(size: Size) -> tuple[Tensor, Tensor]:
     return torch.meshgrid(*along, indexing="ij")
 
 
-def power_spectrum(size: Size, exponent: float) -> Tensor:
+def power_spectrum(size: Size, exponent: float, of: Size | None = None) -> Tensor:
     """S(f) ~ |f|^-exponent with a mean of 1, so that a pixel's variance is 1: [H, W // 2 + 1], as of rfft2.
 
-    The mean of the picture has the power of its lowest frequency.
+    The mean of the picture has the power of its lowest frequency. of: the size at which the mean is 1, where it is
+    another: a part of a larger picture has that one's power at each frequency.
     """
-    radius = torch.hypot(*frequencies(size))
-    radius[0, 0] = 1.0 / max(size)
-    power = radius**-exponent
-    return (power / power.mean())[:, : size[1] // 2 + 1]
+    mean = _power(of or size, exponent).mean()
+    return (_power(size, exponent) / mean)[:, : size[1] // 2 + 1]
+
+
+def reduced_power(part: Size, whole: Size, exponent: float, of: Size) -> Tensor:
+    """S of a part of a picture of the size `whole`, which is `reduced_from` one of the size `of` and of power 1.
+
+    With s = the ratio of the sides, f is s times as high there, and S(f) is that of f / s over s^2.
+    """
+    return power_spectrum(part, exponent, of) * (of[0] / whole[0]) ** (exponent - 2.0)
 
 
 def draw(white: Tensor, power: Tensor) -> Tensor:
@@ -67,10 +74,15 @@ def denoise_flow(x: Tensor, sigma: float, power: Tensor) -> Tensor:
 
 
 def enlarged_from(picture: Tensor, scale: int) -> Tensor:
-    """The picture as it comes from a `scale` times smaller one: its spectrum cut, then enlarged bicubically.
+    """The picture as it comes from a `scale` times smaller one (`reduced_from`), enlarged bicubically."""
+    return interpolate(reduced_from(picture, scale), size=picture.shape[-2:], mode=INTERPOLATION)
 
-    With its spectrum cut it is a picture of the same prior at the smaller size, as a first pass gives it to a second
-    one. Its size is divisible by scale (`check_size`).
+
+def reduced_from(picture: Tensor, scale: int) -> Tensor:
+    """The picture `scale` times smaller, its spectrum cut.
+
+    So it is a picture of the same prior at the smaller size, as a first pass gives it to a second one. The picture's
+    size is divisible by scale (`check_size`).
     """
     size = tuple(picture.shape[-2:])
     small = [side // scale for side in size]
@@ -78,8 +90,21 @@ def enlarged_from(picture: Tensor, scale: int) -> Tensor:
     for axis, (side, wanted) in enumerate(zip(size, small), start=-2):
         kept = (torch.fft.fftfreq(wanted) * wanted).round().long() % side
         spectrum = spectrum.index_select(axis, kept)
-    reduced = torch.fft.ifft2(spectrum).real / scale**2
-    return interpolate(reduced, size=size, mode=INTERPOLATION)
+    return torch.fft.ifft2(spectrum).real / scale**2
+
+
+def prediction(picture: Tensor, sigma: float, power: Tensor) -> Tensor:
+    """The denoiser's prediction at sigma on the exact way to the picture.
+
+    The way is x(sigma) = sqrt((S + sigma^2) / S) x(0) at each frequency; D(x(sigma)) = sqrt(S / (S + sigma^2)) x(0).
+    """
+    return _filtered(picture, (power / (power + sigma**2)).sqrt())
+
+
+def _power(size: Size, exponent: float) -> Tensor:
+    radius = torch.hypot(*frequencies(size))
+    radius[0, 0] = 1.0 / max(size)
+    return radius**-exponent
 
 
 def _filtered(x: Tensor, gain: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import argparse
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from benchmarks import fields, flow_schedules, measures, report
+from benchmarks.field_methods import FIELD
 from benchmarks.fields import Size, SizeError
-from benchmarks.methods import DEFAULT, METHODS, Task
+from benchmarks.methods import DEFAULT, FAITHFUL, METHODS, Evaluations, Task
 from benchmarks.solvers import SAMPLERS, SCHEDULES
 from itermix.mixing.noising import VE, Flow
 
@@ -49,8 +50,10 @@ FLOW_CELLS = tuple(
     for schedules, steps in ((SCHEDULES, (20,)), (flow_schedules.SCHEDULES, FLOW_STEPS))
     for values in product(SCALES, schedules, steps, SAMPLERS, FLOW_STRENGTHS)
 )
+FIELD_CELLS = tuple(Cell(*values) for values in product(SCALES, SCHEDULES, (20,), ("Euler", "DPM++ 2M")))
 
 Row = dict[str, Any]
+ALL = {**METHODS, **FIELD}
 
 
 def run(
@@ -61,7 +64,8 @@ def run(
     seed: int = 0,
     images: int = 4,
 ) -> list[Row]:
-    """One row for every method in every cell: method, the cell's fields, structure, detail {band: value}.
+    """One row for every method in every cell: method, the cell's fields, structure, detail {band: value}, known,
+    evaluations. Evaluations of the network are counted over those of the plain sampler.
 
     size: (height, width) of the latent. exponent: power falls as 1 / f^exponent. images: how many
     pictures are measured together; with 4 of 64x64 chance moves detail by 0.01. Raises SizeError.
@@ -72,15 +76,19 @@ def run(
     rows = []
     for cell in cells:
         task = make_task(cell, size, exponent, seed, images)
-        plain = METHODS["plain"](task)
+        plain = ALL["plain"](task)
+        wanted = task.evaluations.count
         for method in methods:
-            result = plain if method == "plain" else METHODS[method](task)
+            task.evaluations.count = 0.0
+            result = ALL[method](task)
             rows.append(
                 {
                     "method": method,
                     **vars(cell),
                     "structure": measures.structure(result, task.reference, cell.scale),
                     "detail": measures.detail(result, plain, cell.scale),
+                    "known": measures.known(result, task.picture, plain, cell.scale),
+                    "evaluations": task.evaluations.count / wanted,
                 }
             )
     return rows
@@ -91,19 +99,24 @@ def make_task(cell: Cell, size: Size, exponent: float, seed: int, images: int) -
     generator = torch.Generator().manual_seed(seed)
     shape = (images, CHANNELS, *size)
     white, noise = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
-    power = fields.power_spectrum(size, exponent)
+    power, evaluations = fields.power_spectrum(size, exponent), Evaluations(size[0] * size[1])
+    picture = fields.draw(white, power)
     is_flow = cell.schedule in flow_schedules.SCHEDULES
     levels = (flow_schedules.SCHEDULES if is_flow else SCHEDULES)[cell.schedule]
     return Task(
         sample=SAMPLERS[cell.sampler],
-        denoise=partial(fields.denoise_flow if is_flow else fields.denoise, power=power),
+        denoise=evaluations.counted(partial(fields.denoise_flow if is_flow else fields.denoise, power=power)),
         sigmas=flow_schedules.hires(levels, cell.steps, cell.strength),
-        reference=fields.enlarged_from(fields.draw(white, power), cell.scale),
+        reference=fields.enlarged_from(picture, cell.scale),
         noise=noise,
         scale=cell.scale,
         seeds=tuple(range(seed, seed + images)),
         noising=Flow() if is_flow else VE(),
         whole=levels(cell.steps),
+        picture=picture,
+        small=fields.reduced_from(picture, cell.scale),
+        prior=cache(partial(fields.reduced_power, exponent=exponent, of=size)),
+        evaluations=evaluations,
     )
 
 
@@ -118,6 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.split("\n\n")[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write one object per method and cell")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw structure against detail")
+    parser.add_argument("--field", action="store_true", help="the whole of what others do, beside our presets")
     parser.add_argument("--flow", action="store_true", help="the defaults on flow models' schedules")
     parser.add_argument("--full", action="store_true", help="print every cell, too")
     parser.add_argument("--exponent", type=float, default=2.0, help="power falls as 1/f^exponent (default 2)")
@@ -127,6 +141,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the arrays are small: more threads only wait for each other
     chosen = ((DEFAULT,), FLOW_CELLS) if options.flow else (tuple(METHODS), CELLS)
+    if options.field:
+        chosen = ("plain", DEFAULT, FAITHFUL, *FIELD), FIELD_CELLS
     try:
         rows = run(*chosen, size=options.size, exponent=options.exponent, seed=options.seed, images=options.images)
     except SizeError as error:

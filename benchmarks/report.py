@@ -20,14 +20,15 @@ SHAPES = "ovs^D"
 LEGEND = """\
 structure: correlation with the reference below half its cutoff, 1 is the same picture.
 detail: power in each band above the cutoff over the plain sampler's; below 1 is blur, above 1 is grain.
-edge: the same in the octave below the cutoff."""
+edge: the same in the octave below the cutoff. known: there, over the picture's own power or the sampler's, the smaller.
+evaluations: of the network, over the plain sampler's; of a part of the picture the part's share."""
 
 
 def table(rows: list[Row]) -> str:
     """One line per method, over all of its cells."""
     lines: list[tuple[str, ...]] = [
-        ("method", "structure", "", "detail", "", "", "edge", ""),
-        ("", "worst", "median", "lowest", "median", "highest", "lowest", "median"),
+        ("method", "structure", "", "detail", "", "", "edge", "", "known", "evaluations"),
+        ("", "worst", "median", "lowest", "median", "highest", "lowest", "median", "lowest", "median"),
     ]
     for method, own in by_method(rows).items():
         structures = [row["structure"] for row in own]
@@ -37,6 +38,8 @@ def table(rows: list[Row]) -> str:
             *(min(structures), median(structures)),
             *(min(above), median(above), max(above)),
             *(min(edges), median(edges)),
+            min(row["known"] for row in own),
+            median(row["evaluations"] for row in own),
         )
         lines.append((method, *(f"{value:.3f}" for value in values)))
     return _aligned(lines) + f"\n\n{len(rows) // len(by_method(rows))} cells\n{LEGEND}"
@@ -114,7 +117,7 @@ def edge(row: Row) -> float:
 
 
 def _aligned(lines: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in lines)
 
 

@@ -121,5 +121,7 @@ def enlarged(latent: Tensor, size: tuple[int, int]) -> tuple[Tensor, Reference]:
 
 
 def in_pass(mixing: MixingSettings, name: str) -> MixingSettings:
-    """The settings as they are for the "first pass" or the "hires pass": switched off where they leave it out."""
-    return mixing if mixing.passes in ("all", name) else dataclasses.replace(mixing, enabled=False)
+    """The settings as they are for the "first pass" or the "hires pass", or a phase of that ("hires pass 1 of 2"):
+    switched off where they leave it out."""
+    is_mixed = mixing.passes == "all" or name.startswith(mixing.passes)
+    return mixing if is_mixed else dataclasses.replace(mixing, enabled=False)

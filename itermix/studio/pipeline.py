@@ -22,11 +22,13 @@ from itermix.mixing.reference import Reference
 from itermix.pictures import uploads
 from itermix.pictures.fit import enlargement, fitted
 from itermix.studio import masks, pictures
+from itermix.studio.enlarging import enlarged_by, hires_sizes
 from itermix.studio.loading import device_of, load_components, silence
 from itermix.studio.networks import Network, network_of
-from itermix.studio.passes import Pass, enlarged, in_pass, run
+from itermix.studio.passes import Pass, in_pass, run
 from itermix.studio.request import Resolved
 from itermix.studio.sampling import IsCancelled, OnDenoised
+from itermix.upscale.phases import in_phases
 
 MODEL = Path(__file__).parent / "model"
 OnProgress = Callable[[str, int, int], None]
@@ -90,7 +92,8 @@ class Studio:
             reports, native = {"first pass": report}, None
             if request.hires > 1.0:
                 native = latent
-                latent, reports["hires pass"] = self.hires(request, seed, latent, on_progress, is_cancelled)
+                latent, hires = self.hires(request, seed, latent, on_progress, is_cancelled)
+                reports |= hires
             yield Result(self.picture(latent), seed, latent, reports, native)
 
     def hires(
@@ -100,26 +103,26 @@ class Studio:
         latent: Tensor,
         on_progress: OnProgress | None = None,
         is_cancelled: IsCancelled | None = None,
-    ) -> tuple[Tensor, MixingReport]:
-        """The clean latent of the larger picture, from that of the first pass, and what was mixed."""
-        size = request.hires_size(self.network.multiple)
-        latent_size = tuple(side // self.network.reduction for side in size)
-        if request.hires_upscaler == "latent":
-            init, reference = enlarged(latent, latent_size)
-        else:
-            picture = fitted(self.picture(latent), size, "stretch")
-            init = self.network.encode(pictures.tensor_of(picture))
-            reference = Reference(init, tuple(new / old for new, old in zip(latent_size, latent.shape[-2:])))
-        task = self._pass(request, seed, size, "hires pass", on_progress, is_cancelled)
-        task = dataclasses.replace(
-            task,
-            steps=request.hires_steps or request.steps,
-            init=init,
-            strength=request.effective_hires_strength(),
-            reference=self._chosen(request, size, reference),
-            weight_map=self._masked(request, size),
-        )
-        return run(self.network, task)
+    ) -> tuple[Tensor, dict[str, MixingReport]]:
+        """The clean latent of the larger picture, from that of the first pass, and what each phase has mixed."""
+        sizes, reports = hires_sizes(request, self.network.multiple), {}
+
+        def sample(latent: Tensor, size: tuple[int, int], phase: int) -> Tensor:
+            name = f"hires pass {phase + 1} of {len(sizes)}" if len(sizes) > 1 else "hires pass"
+            init, reference = enlarged_by(request.hires_upscaler, self.network, latent, size)
+            task = self._pass(request, seed, size, name, on_progress, is_cancelled)
+            task = dataclasses.replace(
+                task, steps=request.hires_steps or request.steps, init=init,
+                strength=request.effective_hires_strength(), reference=self._chosen(request, size, reference),
+                weight_map=self._masked(request, size),
+            )  # fmt: skip
+            latent, reports[name] = run(self.network, task)
+            return latent
+
+        if len(sizes) == 1:
+            return sample(latent, sizes[0], 0), reports
+        *_, latent = in_phases(latent, sizes, sample)
+        return latent, reports
 
     def image_to_image(
         self,

@@ -16,7 +16,8 @@ AUTOMATIC = "automatic"
 # Those of schedules.SAMPLERS, named here so that a wrong one is refused before anything is loaded.
 SAMPLERS = (AUTOMATIC, "Euler", "Euler a", "DPM++ 2M", "Heun", "DDIM", "Flow Euler")
 SCHEDULES = ("karras", "uniform")
-UPSCALERS = ("latent", "pixel")
+UPSCALERS = ("latent", "pixel", "both")
+MOST_PHASES = 8
 OWN_SCHEDULE = ("DDIM", "Flow Euler")
 LARGEST_SIDE = 8192
 
@@ -25,7 +26,8 @@ LARGEST_SIDE = 8192
 class Request:
     """A run. Sizes in pixels. Width, height or guidance of 0 and the sampler "automatic" are left to the model.
 
-    hires 1 = no second pass; a hires_steps of 0 means as many as steps. Raises StudioError for values out of range.
+    hires 1 = no second pass. 0 leaves hires_steps at as many as steps, and hires_phases at as few as keep each at 2x.
+    Raises StudioError for values out of range.
     """
 
     prompt: str = ""
@@ -42,6 +44,7 @@ class Request:
     hires_strength: float = 0.7
     hires_steps: int = 0
     hires_upscaler: str = "latent"
+    hires_phases: int = 1
     strength: float = 0.75
     mixing: MixingSettings = field(default_factory=MixingSettings)
 
@@ -52,6 +55,7 @@ class Request:
             self._require(name, is_text, "text, of whole characters")
         for name, low, high in (
             ("width", 0, LARGEST_SIDE), ("height", 0, LARGEST_SIDE), ("steps", 1, 1000), ("hires_steps", 0, 1000),
+            ("hires_phases", 0, MOST_PHASES),
             ("seed", 0, 2**63 - 1), ("count", 1, 1000),
         ):  # fmt: skip
             value = getattr(self, name)
@@ -68,6 +72,8 @@ class Request:
         is_used = self.hires > 1.0 and self.effective_hires_strength() == self.hires_strength
         self._require("strength", self.strength > 0.0, "a number above 0, up to 1")
         self._require("hires_strength", self.hires_strength > 0.0 or not is_used, "a number above 0, up to 1")
+        is_enough = self.hires_phases < 2 or 2.0**self.hires_phases >= self.hires
+        self._require("hires_phases", is_enough, f"0, 1, or as many as keep each at 2x, for {self.hires:g}x")
         for name, known in (("sampler", SAMPLERS), ("schedule", SCHEDULES), ("hires_upscaler", UPSCALERS)):
             self._require(name, getattr(self, name) in known, "one of " + ", ".join(f'"{value}"' for value in known))
 
@@ -165,6 +171,8 @@ class Resolved(Request):
                 "Denoising strength": f"{self.effective_hires_strength():g}", "Hires upscale": f"{self.hires:g}",
                 "Hires upscaler": self.hires_upscaler, "Hires steps": self.hires_steps or self.steps,
             }  # fmt: skip
+            if self.hires_phases != 1:
+                items["Hires phases"] = self.hires_phases or "automatic"
         if self.mixing.enabled and is_mixed:
             items[MixingSettings.infotext_key] = quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]

@@ -65,15 +65,17 @@ class Acceleration:
     """
 
     def __init__(self) -> None:
-        self._last: tuple[float, Tensor] | None = None
+        self._apart: list[tuple[float, Tensor]] = []  # (s, O - R) of the last two levels
 
     def __call__(self, denoised: Tensor, reference: Tensor, level: float, share: float) -> Tensor:
-        """O_k, like D_k. share: b_k in [0, 1]."""
+        """O_k, like D_k. share: b_k in [0, 1]. A level that is asked for twice (Heun) has one O before it."""
+        if self._apart and self._apart[-1][0] == level:
+            self._apart.pop()
         apart = denoised - reference
-        if self._last is not None and share > 0.0:
-            before, last = self._last
+        if self._apart and share > 0.0:
+            before, last = self._apart[-1]
             apart = torch.lerp(apart, last * (level / before), share)
-        self._last = (level, apart)
+        self._apart = [*self._apart[-1:], (level, apart)]
         return reference + apart
 
 

@@ -110,3 +110,10 @@ def test_command_refuses_a_size_without_a_traceback(capsys):
     with pytest.raises(SystemExit):
         main(["--size", "50x50"])
     assert "50x50 is not allowed; both sides must be divisible" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("left", "expected"), [(4.0, 0.81), (1.0, 0.81), (0.9, 1.0)])
+def test_the_known_octave_is_over_what_is_right_and_no_more_than_the_sampler_leaves(left, expected):
+    """Amplitudes 0.9 of the picture's, and `left` of it in the plain sampler's result."""
+    picture = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert measures.known(0.9 * picture, picture, left * picture, 2) == pytest.approx(expected)

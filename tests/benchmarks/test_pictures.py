@@ -48,14 +48,23 @@ def test_a_methods_request_is_the_native_one_enlarged():
     assert by_name["DemoFusion"].effective_hires_strength() == 1.0
 
 
-def test_a_row_with_the_pixel_upscaler_differs_from_the_latent_one_in_that_alone():
+@pytest.mark.parametrize("upscaler", ["pixel", "both"])
+def test_a_row_with_another_upscaler_differs_from_the_latent_one_in_that_alone(upscaler):
     native, by_name = Request(prompt="a fox", width=128, height=128), {method.name: method for method in METHODS}
-    pairs = [(name, f"{name}, pixel") for name in by_name if f"{name}, pixel" in by_name]
-    assert len(pairs) == 6 and len(by_name) == 2 + 2 * len(pairs)
-    for latent, pixel in pairs:
-        one, other = (by_name[name].request(native, 3) for name in (latent, pixel))
-        assert (one.hires_upscaler, other.hires_upscaler) == ("latent", "pixel")
-        assert dataclasses.replace(one, hires_upscaler="pixel") == other
+    pairs = [(name, f"{name}, {upscaler}") for name in by_name if f"{name}, {upscaler}" in by_name]
+    assert len(pairs) == 6 and len(by_name) == 2 + 3 * len(pairs) + 3
+    for latent, other in pairs:
+        one, changed = (by_name[name].request(native, 3) for name in (latent, other))
+        assert (one.hires_upscaler, changed.hires_upscaler) == ("latent", upscaler)
+        assert dataclasses.replace(one, hires_upscaler=upscaler) == changed
+
+
+@pytest.mark.parametrize("name", ["itermix", "itermix, pixel", "itermix, both"])
+def test_a_row_in_phases_differs_from_the_one_at_once_in_that_alone(name):
+    native, by_name = Request(prompt="a fox", width=128, height=128), {method.name: method for method in METHODS}
+    one, phased = (by_name[row].request(native, 4) for row in (name, f"{name}, in phases"))
+    assert (one.hires_phases, phased.hires_phases) == (1, 0)
+    assert dataclasses.replace(one, hires_phases=0) == phased
 
 
 def test_pictures_of_other_weights_are_made_again(tmp_path):

@@ -9,9 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
+from itermix.mixing.lowpass import LowPass
+from itermix.mixing.reference import equalised
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures import uploads
 from itermix.studio import networks
+from itermix.studio.enlarging import enlarged_by
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import packed, unpacked
 from itermix.studio.pipeline import Studio
@@ -54,6 +57,40 @@ def test_text_to_image_with_a_mixed_hires_pass(name, upscaler, studios):
     assert result.picture.size == (128, 96)
     assert result.reports["first pass"].steps == 0 and result.reports["hires pass"].steps == 4
     assert steps == [("first pass", n, 3) for n in (1, 2, 3)] + [("hires pass", n, 4) for n in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("upscaler", ["latent", "pixel", "both"])
+def test_four_times_in_phases_has_the_first_passs_mean_and_std(upscaler, studios):
+    studio = studios[CLASSES[0]]
+    request = request_for(studio, hires=4.0, hires_steps=2, hires_phases=0, hires_upscaler=upscaler, mixing=MIXING)
+    steps = []
+    (result,) = studio.text_to_image(request, lambda *step: steps.append(step))
+    assert result.picture.size == (256, 192)
+    names = ["hires pass 1 of 2", "hires pass 2 of 2"]
+    assert [name for name, *_ in steps[3:]] == [name for name in names for _ in range(2)]
+    assert all(result.reports[name].steps == 2 for name in names)
+    for measure in (torch.mean, torch.std):
+        assert float(measure(result.latent)) == pytest.approx(float(measure(result.native)), rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("passes, mixed", [("hires pass", [0, 2, 2]), ("first pass", [0, 0, 0]), ("all", [0, 2, 2])])
+def test_every_phase_is_mixed_where_the_hires_pass_is(passes, mixed, studios):
+    studio, mixing = studios[CLASSES[0]], dataclasses.replace(MIXING, passes=passes)
+    request = request_for(studio, hires=4.0, hires_steps=2, hires_strength=1.0, hires_phases=0, mixing=mixing)
+    (result,) = studio.text_to_image(request)
+    assert [report.steps for report in result.reports.values()] == mixed
+
+
+def test_both_takes_low_frequencies_of_the_latent_and_high_ones_of_the_pixels(studios):
+    network = studios[CLASSES[0]].network
+    latent = torch.randn(1, network.channels, 8, 6, generator=torch.Generator().manual_seed(0))
+    size = 16 * network.reduction, 12 * network.reduction
+    ways = {name: enlarged_by(name, network, latent, size) for name in ("latent", "pixel", "both")}
+    lowpass, low = LowPass((2.0, 2.0)), equalised(ways["latent"][0], (8, 6), "bicubic")
+    expected = lowpass.filter_(low.clone()) + ways["pixel"][0] - lowpass.filter_(ways["pixel"][0].clone())
+    both, reference = ways["both"]
+    torch.testing.assert_close(both, expected)
+    assert reference.latent is both and reference.scale == (2.0, 2.0) and reference.interpolation is None
 
 
 @pytest.mark.parametrize("name", CLASSES)

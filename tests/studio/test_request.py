@@ -20,12 +20,26 @@ REQUEST = Resolved(prompt="a", width=64, height=48, sampler="Euler", guidance=5.
     ("hires", 0.5, "a number from 1 to 16"),
     ("sampler", "Nobody", 'one of "automatic", "Euler", "Euler a", "DPM++ 2M", "Heun", "DDIM", "Flow Euler"'),
     ("schedule", "odd", 'one of "karras", "uniform"'),
-    ("hires_upscaler", "none", 'one of "latent", "pixel"'),
+    ("hires_upscaler", "none", 'one of "latent", "pixel", "both"'),
+    ("hires_phases", 9, "a whole number from 0 to 8"),
 ])  # fmt: skip
 def test_what_is_not_allowed_is_named_with_its_value(name, value, allowed):
     with pytest.raises(StudioError) as refused:
         Request(**{name: value})
     assert str(refused.value) == f"{name}: {str(value)!r} is not allowed; it takes {allowed}"
+
+
+def test_phases_that_would_more_than_double_a_side_are_refused():
+    with pytest.raises(StudioError, match=r"hires_phases: '2' is not allowed; it takes 0, 1, or as many .* for 4.5x"):
+        Request(hires=4.5, hires_phases=2)
+    for hires, phases in ((4.0, 2), (4.5, 0), (4.5, 1)):
+        assert Request(hires=hires, hires_phases=phases).hires_phases == phases
+
+
+@pytest.mark.parametrize("phases, text", [(1, None), (2, "Hires phases: 2"), (0, "Hires phases: automatic")])
+def test_phases_are_in_the_infotext_where_there_is_more_than_one(phases, text):
+    found = dataclasses.replace(REQUEST, hires=4.0, hires_phases=phases).infotext(0, (192, 256))
+    assert text in found if text else "phases" not in found
 
 
 def test_the_samplers_are_those_that_there_are():

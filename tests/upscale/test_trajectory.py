@@ -65,6 +65,14 @@ def test_acceleration_is_hiflows_formula():
         last = expected
 
 
+def test_a_level_that_is_evaluated_twice_has_the_level_before_it_before_it():
+    """Heun asks ahead, then again at the start of the next step."""
+    once, twice = Acceleration(), Acceleration()
+    for k, level in enumerate((4.0, 2.0, 0.5)):
+        twice(random(20 + k), random(k), level, 0.7)
+        assert_close(twice(random(10 + k), random(k), level, 0.7), once(random(10 + k), random(k), level, 0.7))
+
+
 def test_acceleration_without_a_share_is_the_prediction():
     accelerate = Acceleration()
     for k in range(3):
