@@ -11,7 +11,6 @@ from itermix.sequence.fields.film import FilmFields
 from itermix.sequence.fields.latents import LatentFields, ReferenceFields, SeedFields
 from itermix.sequence.fields.prompts import FormatFields, PromptFields
 from itermix.sequence.fields.values import ValueFields
-from itermix.sequence.formats import read
 from itermix.sequence.prompt_schedule import OWN, Around, PromptSchedule
 from itermix.sequence.schedules import require_usable
 from itermix.settings import Infotext, Settings, SettingsError
@@ -30,6 +29,8 @@ class SequenceSettings(
 
     def read_prompts(self) -> PromptSchedule:
         """What the fields of prompts say. Raises SettingsError."""
+        from itermix.sequence.formats import read  # late: a host's start waits for every import
+
         around = Around(self.pre_text, self.append_text)
         return read(self.prompts, self.negative_prompts, self.keyframes, self.frames, self.prompt_format, around)
 
