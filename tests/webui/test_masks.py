@@ -105,3 +105,15 @@ def test_inpainting_of_the_masked_area_alone_has_that_part_of_the_mask(fake):
     made = latents.mask_of(p, mask, "crop", torch.zeros(1, 4, 8, 8))
     assert_close(made[0, 0, 0], torch.tensor([0.0] * 4 + [1.0] * 4))
     assert processing.part_of_picture(SimpleNamespace(paste_to=None)) == (None, (0.0, 0.0, 1.0, 1.0))
+
+
+def test_as_plain_data_for_another_machine_the_mask_stays_what_it_says(fake):
+    """A mask in the alpha channel would be lost as a picture without one."""
+    from itermix.mixing.settings import MixingSettings
+    from itermix.webui.mixing import arguments
+
+    values = {**MixingSettings(enabled=True, mask="uploaded picture").to_dict(), "mask_image": left_half(mode="RGBA")}
+    written = arguments.written_down(tuple(values.values()))
+    request = arguments.read(tuple(written), {}, arguments.Handed())
+    assert request.uses_mask and all(not isinstance(value, Image.Image) for value in written)
+    assert [request.mask.mask().getpixel((x, 5)) for x in (5, 60)] == [255, 0]
