@@ -66,8 +66,14 @@ def test_cut_twice_and_with_a_skip_between(tmp_path):
     [
         (lambda data: data[: len(data) // 2], "is cut short or damaged; start a new sequence"),
         (lambda data: b"PK\x03\x04" + data, "is no saved sequence; start a new one"),
-        (lambda data: data.replace(b'"version": 2', b'"version": 7'), "is from a newer itermix .version 7.; update"),
-        (lambda data: data.replace(b'"version": 2', b'"version": 1'), "is from an older itermix .version 1.; start"),
+        (
+            lambda data: data.replace(f'"version": {state.VERSION}'.encode(), b'"version": 7'),
+            "is from a newer itermix .version 7.; update",
+        ),
+        (
+            lambda data: data.replace(f'"version": {state.VERSION}'.encode(), b'"version": 1'),
+            "is from an older itermix .version 1.; start",
+        ),
         (lambda data: data.replace(b'"next": 3', b'"next": 5'), "is cut short or damaged; start a new sequence"),
         (lambda data: data + b"\0", "is cut short or damaged; start a new sequence"),
     ],
