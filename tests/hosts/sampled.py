@@ -97,3 +97,34 @@ def rescaled(host):
     """Forge Neo's UniPC is ComfyUI's: its own state is x / sqrt(1 + sigma^2)."""
     samplers = {sampler["name"]: sampler["options"] for sampler in host.get("/sdapi/v1/samplers")}
     return {name for name, has in samplers.items() if "UniPC" in name and "discard_next_to_last_sigma" in has}
+
+
+def check_response(host, picture, name, body=None):
+    """With a constant denoiser, a change mixed in at step i moves on as the same change of the initial noise does.
+
+    All runs mix at step i, two of them by nothing: samplers that are started anew there keep one transition.
+    """
+
+    def changed(step, by=0.0, noise_by=0.0):
+        inject = {"step": step, "by": by}
+        probe = dict(denoiser="constant", inject=inject, noise_by=noise_by)
+        return run(host, picture, name, {"enabled": True}, body, **probe)[1]
+
+    steps = len(run(host, picture, name, body=body, denoiser="constant")[1].states)
+    for step in (1, steps // 2):
+        base, moved, mixed = changed(step), changed(step, noise_by=0.5), changed(step, by=0.25)
+        own = response(base, moved)
+        ours = response(base, mixed)
+        assert np.allclose(ours[:step], 0.0, atol=1e-5), f"step {step} changed the past"
+        wanted = 0.25 * own[step:] / own[step] if own[step] else 0.0 * own[step:]
+        if name.startswith("LCM"):  # forgets its state at every step: only the change itself is seen
+            wanted[0] = 0.25
+        assert np.allclose(ours[step:], wanted, rtol=5e-3, atol=1e-4), (
+            f"step {step}: {np.round(ours[step:], 4)}, wanted {np.round(wanted, 4)}"
+        )
+
+
+def response(base, other):
+    """Mean change of the state at the start of each step, and of the result."""
+    states = zip([*base.states, base.final], [*other.states, other.final])
+    return np.array([float((b - a).mean()) for a, b in states])

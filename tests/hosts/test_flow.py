@@ -14,7 +14,7 @@ import torch
 
 from itermix.mixing import curve
 from itermix.mixing.settings import MixingSettings
-from tests.hosts.sampled import ALL, each, off_by, rescaled, run
+from tests.hosts.sampled import ALL, check_response, each, off_by, rescaled, run
 from tests.hosts.test_levels import ROUNDED, done, told
 from tools import flow_checkpoints
 from tools.real_host import as_base64
@@ -98,6 +98,15 @@ def test_every_sampler_is_mixed_in_its_state_or_refused_by_name(host, model, pic
     each(names, check)
     told = ", ".join(f"{name} {error}" for name, error in errors.items())
     record_testsuite_property(f"state error: {model}", told)  # tools/hosts.py keeps it
+
+
+def test_a_change_at_a_step_moves_on_by_the_samplers_own_transition_factors(host, model, picture):
+    """On one model: it is the samplers' arithmetic."""
+    if model != "flux":
+        pytest.skip("as Flux.1's")
+    refused = WRONG_ON_FLOW | ({"UniPC"} - rescaled(host))
+    names = [sampler["name"] for sampler in host.get("/sdapi/v1/samplers") if sampler["name"] not in refused]
+    each(names, lambda name: check_response(host, picture, name, dict(steps=6, cfg_scale=1)))
 
 
 def test_weight_0_is_bit_identical(host, model, picture):

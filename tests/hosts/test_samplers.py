@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.hosts.sampled import ALL, ENDS_ABOVE_ZERO, RESCALED, TIMESTEP_SAMPLERS, each, generate, off_by, run
+from tests.hosts.sampled import (
+    ALL,
+    ENDS_ABOVE_ZERO,
+    RESCALED,
+    TIMESTEP_SAMPLERS,
+    check_response,
+    each,
+    generate,
+    off_by,
+    run,
+)
 
 NONE = dict(minimum=0.0, maximum=0.0)
 REFUSED = ("is not known to itermix", "is for flow models")
@@ -131,36 +141,7 @@ def constant(shape):
 
 
 def test_a_change_at_a_step_reaches_the_result_by_the_samplers_own_transition_factors(host, names, picture):
-    """With a constant denoiser, a change mixed in at step i moves on as the same change of the initial noise does.
-
-    All runs mix at step i, two of them by nothing: samplers that are started anew there keep one transition.
-    """
-
-    def changed(name, step, by=0.0, noise_by=0.0):
-        inject = {"step": step, "by": by}
-        return run(host, picture, name, {"enabled": True}, denoiser="constant", inject=inject, noise_by=noise_by)[1]
-
-    def check(name):
-        steps = len(run(host, picture, name, denoiser="constant")[1].states)
-        for step in (1, steps // 2):
-            base, moved, mixed = changed(name, step), changed(name, step, noise_by=0.5), changed(name, step, by=0.25)
-            own = response(base, moved)
-            ours = response(base, mixed)
-            assert np.allclose(ours[:step], 0.0, atol=1e-5), f"step {step} changed the past"
-            wanted = 0.25 * own[step:] / own[step] if own[step] else 0.0 * own[step:]
-            if name.startswith("LCM"):  # forgets its state at every step: only the change itself is seen
-                wanted[0] = 0.25
-            assert np.allclose(ours[step:], wanted, rtol=5e-3, atol=1e-4), (
-                f"step {step}: {np.round(ours[step:], 4)}, wanted {np.round(wanted, 4)}"
-            )
-
-    each(names, check)
-
-
-def response(base, other):
-    """Mean change of the state at the start of each step, and of the result."""
-    states = zip([*base.states, base.final], [*other.states, other.final])
-    return np.array([float((b - a).mean()) for a, b in states])
+    each(names, lambda name: check_response(host, picture, name))
 
 
 def test_no_hook_is_left_on_the_model(host, names, picture):
