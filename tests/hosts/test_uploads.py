@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.hosts.test_samplers import ALL, off_by
+from tests.hosts.sampled import ALL, off_by
 from tests.pictures.test_uploads import KINDS, RED, halves, text
 from tools.real_host import as_base64
 
@@ -21,6 +21,15 @@ RIGHT = {
     "palette, one colour transparent": halves(RED, (255, 255, 255)),
     "one colour transparent": halves(RED, (255, 255, 255)),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_white(host):
+    """Where pictures are transparent: grey is Forge Neo's own."""
+    own = host.get("/sdapi/v1/options")["img2img_background_color"]
+    host.post("/sdapi/v1/options", {"img2img_background_color": "#ffffff"})
+    yield
+    host.post("/sdapi/v1/options", {"img2img_background_color": own})
 
 
 @pytest.fixture(autouse=True)
