@@ -45,7 +45,8 @@ def models(host):
     names += ["wan-i2v"] if "wan" in names else []
     yield {name: next(title for title in titles if f"zz-{name}-small" in title) for name in names}
     others = [title for title in titles if "zz-" not in title]
-    host.generate(override_settings={"sd_model_checkpoint": others[0]}, steps=1)  # that of the other tests again
+    host.post("/sdapi/v1/options", {"sd_model_checkpoint": others[0], "klein_no_reference": False})
+    host.generate(steps=1)  # with the model of the other tests again
 
 
 @pytest.fixture(scope="module", params=ENGINES)

@@ -69,7 +69,7 @@ SIZES = {  # of the upload and of the picture to be made; width and height
 @pytest.mark.parametrize("fit", ["crop", "stretch"])
 @pytest.mark.parametrize("uploaded, made", SIZES.values(), ids=SIZES)
 def test_an_upload_of_any_size_is_mixed(host, uploaded, made, fit):
-    step = host.get("/sdapi/v1/options").get("res_step", 8)  # Forge Neo: 64
+    step = int(host.get("/sdapi/v1/options").get("res_step", 8))  # Forge Neo: 64
     made = tuple(int(side / step + 0.5) * step for side in made)
     rng = np.random.default_rng(0)
     given = Image.fromarray(rng.integers(0, 256, (9, 16, 3), dtype=np.uint8)).resize(uploaded, Image.Resampling.BICUBIC)
