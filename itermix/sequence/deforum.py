@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from itermix.sequence import quoted
-from itermix.sequence.prompt_schedule import DEFORUM, NEGATIVE, Around
+from itermix.sequence.fields.prompts import DEFORUM
+from itermix.sequence.prompt_schedule import NEGATIVE, Around
 from itermix.sequence.values import ValueSchedule, read_values
 from itermix.settings import SettingsError
 

@@ -21,19 +21,8 @@ from dataclasses import replace
 from itermix.sequence import prompts, quoted
 from itermix.sequence.deforum import settings_file
 from itermix.sequence.expressions import ExpressionError, parsed
-from itermix.sequence.prompt_schedule import (
-    ANIMATEDIFF,
-    DEFORUM,
-    FIZZNODES,
-    NEGATIVE,
-    OWN,
-    STAGES,
-    Around,
-    PromptSchedule,
-    check_arithmetic,
-    joined,
-    parted,
-)  # fmt: skip
+from itermix.sequence.fields.prompts import ANIMATEDIFF, DEFORUM, FIZZNODES, OWN, STAGES
+from itermix.sequence.prompt_schedule import NEGATIVE, Around, PromptSchedule, check_arithmetic, joined, parted
 from itermix.sequence.prompts import Keyframes
 from itermix.settings import SettingsError, shown
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from itermix.sequence import prompts
 from itermix.sequence.expressions import ExpressionError, parsed
+from itermix.sequence.fields.prompts import ANIMATEDIFF, DEFORUM, FIZZNODES, OWN, STAGES
 from itermix.sequence.prompts import Keyframes
 from itermix.settings import SettingsError
 
-OWN, DEFORUM, FIZZNODES, ANIMATEDIFF, STAGES = "itermix", "Deforum", "FizzNodes", "AnimateDiff", "prompt travel"
-FORMATS = ("automatic", OWN, DEFORUM, FIZZNODES, ANIMATEDIFF, STAGES)
 TRAVELS = {OWN: "slerp", DEFORUM: "off", FIZZNODES: "linear", ANIMATEDIFF: "slerp", STAGES: "slerp"}
 NEGATIVE = "--neg"  # begins the negative part of a prompt
 BACKTICKS = re.compile(r"`([^`]*)`")

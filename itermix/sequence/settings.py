@@ -5,15 +5,17 @@ that the host has no field for (seed, steps, cfg, sampler and scheduler are the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from itermix.sequence.fields.camera import CameraFields, LoopFields
 from itermix.sequence.fields.film import FilmFields
 from itermix.sequence.fields.latents import LatentFields, ReferenceFields, SeedFields
-from itermix.sequence.fields.prompts import FormatFields, PromptFields
+from itermix.sequence.fields.prompts import OWN, FormatFields, PromptFields
 from itermix.sequence.fields.values import ValueFields
-from itermix.sequence.prompt_schedule import OWN, Around, PromptSchedule
-from itermix.sequence.schedules import require_usable
 from itermix.settings import Infotext, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from itermix.sequence.prompt_schedule import PromptSchedule
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class SequenceSettings(
     def read_prompts(self) -> PromptSchedule:
         """What the fields of prompts say. Raises SettingsError."""
         from itermix.sequence.formats import read  # late: a host's start waits for every import
+        from itermix.sequence.prompt_schedule import Around
 
         around = Around(self.pre_text, self.append_text)
         return read(self.prompts, self.negative_prompts, self.keyframes, self.frames, self.prompt_format, around)
@@ -57,6 +60,8 @@ class SequenceSettings(
             )
         if self.close_loop and self.ping_pong:
             raise SettingsError("close_loop: it is not allowed together with ping_pong; switch one of them off")
+        from itermix.sequence.schedules import require_usable  # late, as above
+
         self.read_prompts()
         require_usable(self)
 

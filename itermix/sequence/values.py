@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from itermix.sequence.expressions import Expression, ExpressionError, Number, parsed
 from itermix.settings import SettingsError, shown
 
-BETWEEN = ("linear", "smooth", "step")
 VARIABLES = ("t", "max_f", "s")
 BOM = "\ufeff"  # that some editors put before a text
 QUOTES = "\"'\u201c\u201d"

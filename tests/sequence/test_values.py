@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import itermix
+from itermix.sequence.fields.values import BETWEEN
 from itermix.sequence.plan import overview, plan
 from itermix.sequence.run import run
-from itermix.sequence.values import BETWEEN, read_values
+from itermix.sequence.values import read_values
 from itermix.settings import SettingsError
 from tests.sequence.hosts import Gaussian
 

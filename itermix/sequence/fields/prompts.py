@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from itermix.sequence.prompt_schedule import FORMATS
 from itermix.sequence.prompts import SPACINGS
 from itermix.settings import choice, integer, number, switch, text
 
 MOST_FRAMES = 1024
 TRAVELS = ("automatic", "off", "slerp", "linear")
+OWN, DEFORUM, FIZZNODES, ANIMATEDIFF, STAGES = "itermix", "Deforum", "FizzNodes", "AnimateDiff", "prompt travel"
+FORMATS = ("automatic", OWN, DEFORUM, FIZZNODES, ANIMATEDIFF, STAGES)
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)

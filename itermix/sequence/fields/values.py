@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from itermix.sequence.values import BETWEEN
 from itermix.settings import choice, text
+
+BETWEEN = ("linear", "smooth", "step")
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
