@@ -19,7 +19,6 @@ import re
 from dataclasses import replace
 
 from itermix.sequence import prompts, quoted
-from itermix.sequence.deforum import settings_file
 from itermix.sequence.expressions import ExpressionError, parsed
 from itermix.sequence.fields.prompts import ANIMATEDIFF, DEFORUM, FIZZNODES, OWN, STAGES
 from itermix.sequence.prompt_schedule import NEGATIVE, Around, PromptSchedule, check_arithmetic, joined, parted
@@ -35,6 +34,8 @@ def read(
     positive: str, negative: str, spacing: str, frames: int, format: str = "automatic", around: Around | None = None
 ) -> PromptSchedule:
     """The schedule of both fields of prompts. spacing: of a plain list, or "numbered". Raises SettingsError."""
+    from itermix.sequence.deforum import settings_file  # late: a host's start waits for every import
+
     if spacing != "numbered":
         if format not in ("automatic", OWN) and prompts.lines(positive):
             raise SettingsError(f'keyframes: "{spacing}" is for a plain list; set it to "numbered" for {format}')

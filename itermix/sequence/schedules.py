@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from itermix.mixing.settings import MixingSettings
-from itermix.sequence.deforum import file_of
 from itermix.sequence.values import over_time, read_values
 from itermix.settings import SettingsError
 
@@ -38,6 +37,8 @@ def values_over_time(settings: SequenceSettings, seed: int | None) -> dict[str, 
     seed: of the first frame; None leaves out what depends on it. Seeds are whole numbers, not yet wrapped. Raises
     SettingsError.
     """
+    from itermix.sequence.deforum import file_of  # late: a host's start waits for every import
+
     found = {}
     file = file_of(settings)
     borrowed = file.borrowed(settings) if file is not None else {}
