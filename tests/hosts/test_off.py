@@ -11,15 +11,17 @@ import random
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.fields.latents import SEED_MODES
 from tests.hosts import battery
-from tools.real_host import REPOSITORY, Host
+from tools.real_host import REPOSITORY, Host, as_base64
 
 RUNS_WITH_MIXING = 50
 SEQUENCES = 5
 TWINS = {"batch count": "batch size", "exponential": "DPM++ 2M"}  # one picture on Forge Classic: no schedulers
+MASK = as_base64(Image.linear_gradient("L").resize((64, 64)))
 NETWORK = {"zz_itermix_network": REPOSITORY / "tools" / "probe" / "network"}
 
 pytestmark = pytest.mark.real_host
@@ -82,11 +84,15 @@ def test_and_again_after_many_runs_with_mixing(installed, without):
 
 
 def settings(draw: random.Random) -> dict:
-    """Random settings of mixing, switched on."""
-    values = {"enabled": True}
+    """Random settings of mixing, switched on; a mask is uploaded, as most requests have none of their own."""
+    values = {"mask_image": MASK}
     for field in MixingSettings.fields():
-        if field.kind == "choice" and field.name != "reference":
+        if field.kind == "choice" and field.name not in ("reference", "mask"):
             values[field.name] = draw.choice(field.choices)
+        elif field.kind == "switch":
+            values[field.name] = draw.random() < 0.5
+        elif field.kind == "integer":
+            values[field.name] = draw.randint(field.minimum, field.maximum)
         elif field.kind == "number" and field.name not in ("start", "stop", "minimum", "maximum"):
             values[field.name] = draw.uniform(field.minimum, field.maximum)
-    return values
+    return {**values, "enabled": True, "mask": draw.choice(("none", "uploaded picture"))}
