@@ -13,7 +13,7 @@ FEWEST_PAIRS = 3
 
 def written(values, prompt="a cat"):
     """The text of a picture with this prompt and these parameters."""
-    pairs = [f"{key}: {_quoted(value)}" for key, value in values.items() if value is not None]
+    pairs = [f"{key}: {quoted(value)}" for key, value in values.items() if value is not None]
     return f"{prompt}\n{', '.join(pairs)}".strip()
 
 
@@ -30,7 +30,8 @@ def parsed(text):
     return values
 
 
-def _quoted(value):
+def quoted(value):
+    """A parameter as it stands in the text."""
     text = str(value)
     return json.dumps(value, ensure_ascii=False) if any(mark in text for mark in ",\n:") else text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 LONGEST_VALUE_SHOWN = 60  # characters of a refused value repeated in its message
-LONGEST_LIST = 500  # characters of the names of settings in a message
+LONGEST_LIST = 300  # characters of the names of settings in a message
 NEAR_SHOWN = 3  # names that are like an unknown one
 LARGEST_FILE = 4 * 2**20  # bytes
 BOM = "\ufeff"  # that some editors put before a text
@@ -32,7 +32,8 @@ def unknown(name: Any, known: list[str]) -> str:
     listed = ", ".join(known)
     if len(listed) <= LONGEST_LIST:
         return f"{shown(name)} is not a setting; the settings are {listed}"
-    near = difflib.get_close_matches(str(name).strip().lower().replace("-", "_"), known, NEAR_SHOWN)
+    meant = str(name)[:LONGEST_VALUE_SHOWN].strip().lower().replace("-", "_")
+    near = difflib.get_close_matches(meant, known, NEAR_SHOWN)
     advice = f"the nearest are {', '.join(near)}; " if near else ""
     return f"{shown(name)} is not a setting; {advice}docs/settings.md has all {len(known)} of them"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import urllib.error
 
 import pytest
@@ -69,7 +68,7 @@ def test_bad_settings_are_named_in_log_and_infotext_and_cost_no_picture(host, pl
     assert all(len(line) < 500 for line in generation.log)
     found = infotext_of_host.parsed(generation.infotexts[0])
     assert message in found[REFUSED] and KEY not in found
-    refusal = f", {REFUSED}: {json.dumps(found[REFUSED], ensure_ascii=False)}"
+    refusal = f", {REFUSED}: {infotext_of_host.quoted(found[REFUSED])}"
     assert generation.infotexts[0].replace(refusal, "") == plain.infotexts[0]
 
 
