@@ -96,7 +96,7 @@ class MixingSettings(Settings):
         "pack.",
     )  # fmt: skip
     normalize: bool = switch(
-        "Normalize", False, "Brings each channel's mean and spread in the result to those of the reference."
+        "Normalize", False, "Gives each channel of the result the mean and standard deviation of the reference."
     )
 
     mask: str = choice(

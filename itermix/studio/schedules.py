@@ -73,7 +73,7 @@ class Schedule:
     def again(self, fresh: Schedule, first: int) -> Schedule:
         """What is left of this run from a step on, for another one: progress stays that of the whole run.
 
-        fresh: the same schedule, made anew, as a scheduler remembers what it has been through."""
+        fresh: the same schedule, made again, as a scheduler remembers what it has been through."""
         return Schedule(fresh.scheduler, self.noising, self.levels[first:], self.evaluations[first:])
 
 
