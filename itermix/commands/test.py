@@ -16,6 +16,7 @@ examples:
   python3 -m itermix test
   python3 -m itermix test -q tests/mixing
   python3 -m itermix test -k slerp
+  ITERMIX_HOST=/path/to/webui python3 -m itermix test tests/hosts     against your own WebUI
 """
 STYLE = (("ruff", "check", "."), ("ruff", "format", "--check", "--quiet", "."))
 

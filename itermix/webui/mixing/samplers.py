@@ -41,6 +41,8 @@ class Pattern:
     an accepted try.
     history: "shift" where the sampler remembers noise predictions, which then move along with the state.
     has_levels: whether it is called with the level of each step.
+
+    Which of them sample by timestep is for `compat.sampling.noising_of` to know.
     """
 
     steps: Callable[[SamplerCall], int | None]
