@@ -161,6 +161,7 @@ def test_generate_gives_a_picture_with_its_parameters_and_one_to_compare(page, s
     assert "Seed: 1," in text and f"Iterative Mixing: {written}" in text
     assert page.input_value("#itermix_infotext textarea") == text
     page.wait_for_selector("#itermix_gallery img")
+    page.locator("#itermix_slider img").nth(1).wait_for(state="attached")  # it fills after the gallery
     assert page.locator("#itermix_slider img").count() == 2
     assert "without mixing" in page.inner_text("#itermix_slider")
     other = path.with_name(f"compared-{path.name.split('-')[0]}.png")
