@@ -68,7 +68,7 @@ def test_random_requests_are_answered_or_refused_and_nothing_else_happens(host):
     seen = host.post("/itermix-probe/audit", {})
     print(f"\n{COUNT} requests: {dict(counted)}, {hosts_own} of them broke in the host; slowest {slowest:.1f} s")
     assert not faults, f"{len(faults)} faults; the first ones:\n" + "\n".join(map(str, faults[:5]))
-    assert counted[200] > COUNT / 4 and counted[REFUSED] > COUNT / 4 and hosts_own < COUNT / 4
+    assert min(counted[200], counted[REFUSED]) > COUNT / 5 and hosts_own < COUNT / 4
     assert not outside(host, seen["written"])
     assert not [name for name in seen["started"] if not PROGRAM.fullmatch(os.path.basename(name))]
     assert not [address for address in seen["connected"] if "invalid" in address]
