@@ -96,7 +96,7 @@ class MixingSettings(Settings):
         "pack.",
     )  # fmt: skip
     normalize: bool = switch(
-        "Normalize", False, "Gives each channel of the result the mean and standard deviation of the reference."
+        "Normalize", False, "Gives each channel of the result the mean and contrast of the reference."
     )
 
     mask: str = choice(
