@@ -138,7 +138,7 @@ def _results(example: Example | None) -> tuple[Results, Any, Any]:
         value=example and (example.before, example.after), label=example.label if example else "Before and after",
         interactive=False, elem_id="itermix_slider", type="filepath", max_height=620,
     )  # fmt: skip
-    film = gr.HTML(visible=False, elem_id="itermix_film")
+    film = gr.HTML(elem_id="itermix_film")
     gallery = gr.Gallery(
         label="Pictures", interactive=False, elem_id="itermix_gallery", columns=4, height="auto",
         object_fit="contain", preview=False,

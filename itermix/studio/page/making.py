@@ -30,8 +30,7 @@ Updates = tuple[Any, ...]  # of status, gallery, slider, film and parameters
 def updates(
     status: str, gallery: Any = None, slider: Any = None, film: str | None = None, infotext: Any = None
 ) -> Updates:
-    """What is None stays as it is; without a film, "", its place takes no room."""
-    film = None if film is None else gr.update(value=film, visible=bool(film))
+    """What is None stays as it is."""
     return (status, *(gr.skip() if value is None else value for value in (gallery, slider, film, infotext)))
 
 
