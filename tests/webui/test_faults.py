@@ -16,16 +16,10 @@ import pytest
 
 from itermix.mixing.settings import MixingSettings
 from tests.webui import fake_samplers
-from tests.webui.fake import FakeHost
 from tools.real_host import as_base64
 
 HIRES = dict(enable_hr=True, denoising_strength=0.5)
 ON = {"enabled": True}
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
 
 
 @pytest.fixture(autouse=True)

@@ -10,15 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.webui.fake import FakeHost
 from tools.real_host import as_base64
 
 ON = {"enabled": True}
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
 
 
 @pytest.fixture

@@ -7,24 +7,9 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from tests.webui.fake import FakeHost
-from tests.webui.fake_sampling import Sampler
 from tools.real_host import as_base64
 
 LINEAR = {"blend": "linear", "alpha_1": 0.3}
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
-
-
-@pytest.fixture
-def results(monkeypatch):
-    """Grows by each pass's clean latent."""
-    found = []
-    monkeypatch.setattr(Sampler, "launch_sampling", lambda self, steps, func: found.append(func().clone()) or found[-1])
-    return found
 
 
 def left_half(size=(64, 64), mode="L"):

@@ -4,22 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from tests.webui.fake import FakeHost
-from tests.webui.fake_sampling import Sampler
 from tools.real_host import as_base64
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
-
-
-@pytest.fixture
-def results(monkeypatch):
-    """Grows by each pass's clean latent."""
-    found = []
-    monkeypatch.setattr(Sampler, "launch_sampling", lambda self, steps, func: found.append(func().clone()) or found[-1])
-    return found
 
 
 def moments(latent):

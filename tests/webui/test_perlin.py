@@ -5,23 +5,9 @@ import torch
 from torch.testing import assert_close
 
 from itermix.mixing.settings import PERLINS
-from tests.webui.fake import FakeHost
-from tests.webui.fake_sampling import Sampler
 
 KINDS = PERLINS[1:]
 HIRES = dict(enable_hr=True, denoising_strength=0.9, steps=8)
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
-
-
-@pytest.fixture
-def results(monkeypatch):
-    found = []
-    monkeypatch.setattr(Sampler, "launch_sampling", lambda self, steps, func: found.append(func().clone()) or found[-1])
-    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)

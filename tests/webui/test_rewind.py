@@ -6,24 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from tests.webui.fake import FakeHost
 from tests.webui.fake_sampling import Denoiser, Sampler
 from tools.real_host import as_base64
 
 HELD = {"rewind": True, "minimum": 1, "maximum": 1, "blend": "linear"}  # weight 1: every state is the reference's
 SAMPLERS = ["Euler", "Euler a", "Heun", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "LMS", "LCM", "DDIM", "PLMS"]
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
-
-
-@pytest.fixture
-def results(monkeypatch):
-    found = []
-    monkeypatch.setattr(Sampler, "launch_sampling", lambda self, steps, func: found.append(func().clone()) or found[-1])
-    return found
 
 
 @pytest.fixture

@@ -10,15 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.webui.fake import FakeHost
 from tools.real_host import as_base64
 
 QUIET = {"frames": 3, "video_format": "none"}
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
 
 
 @pytest.fixture(autouse=True)

@@ -7,16 +7,10 @@ from PIL import Image
 
 from itermix.pictures import uploads
 from tests.pictures.test_uploads import KINDS, text
-from tests.webui.fake import FakeHost
 from tools.real_host import as_base64
 
 UPLOADED = {"enabled": True, "reference": "uploaded image"}
 HIRES = dict(enable_hr=True, denoising_strength=0.5)
-
-
-@pytest.fixture(scope="module")
-def fake():
-    return FakeHost()
 
 
 @pytest.fixture
