@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from itermix.mixing.settings import BANDS, FREQUENCY_BLENDS, MASKS, MixingSettings
+from itermix.mixing.settings import BANDS, FREQUENCY_BLENDS, INPAINT_MASK, MixingSettings
 
-INPAINT, COARSE = MASKS[2], BANDS[1]
+COARSE = BANDS[1]
 # A soft edge is as wide as four standard deviations of the Gaussian: there the middle 95 % of its rise lie.
 DEVIATIONS = 4.0
 
@@ -56,7 +56,7 @@ def of_run(
     mask = mixing_mask(mask, settings)
     if painted is not None:
         painted = painted.cpu().float()
-        painted = (painted > 0.0).float() if settings.mask == INPAINT else painted
+        painted = (painted > 0.0).float() if settings.mask == INPAINT_MASK else painted
     if settings.mask_bands == BANDS[0] or settings.blend not in FREQUENCY_BLENDS:
         return mask if painted is None else painted * mask, None
     whole = torch.ones_like(mask)

@@ -16,7 +16,7 @@ WINDOWS = ("fitted", "cut (node pack)")
 TIMINGS = ("start of step", "end of step (node pack)")
 PASSES = ("all", "first pass", "hires pass")
 REFERENCES = ("automatic", "uploaded image")
-MASKS = ("none", "uploaded picture", "inpaint mask")
+MASKS = NO_MASK, UPLOADED_MASK, INPAINT_MASK = ("none", "uploaded picture", "inpaint mask")
 BANDS = ("all frequencies", "coarse shapes", "fine detail")
 PERLINS = ("off", "mixing mask", "latent", "matched noise")
 FITS = ("crop", "stretch")
@@ -157,7 +157,7 @@ class MixingSettings(Settings):
     def from_dict(cls, values: dict[str, Any]) -> MixingSettings:
         """As any settings'; a mask picture is used where nothing is said about the mask."""
         if isinstance(values, dict) and values.get("mask_image") and "mask" not in values:
-            values = {**values, "mask": MASKS[1]}
+            values = {**values, "mask": UPLOADED_MASK}
         return super().from_dict(values)
 
     @classmethod

@@ -17,7 +17,7 @@ from itermix.sequence import quoted
 from itermix.sequence.fields.prompts import DEFORUM
 from itermix.sequence.prompt_schedule import NEGATIVE, Around
 from itermix.sequence.values import ValueSchedule, read_values
-from itermix.settings import SettingsError
+from itermix.settings import BOM, SettingsError
 
 if TYPE_CHECKING:
     from itermix.sequence.settings import SequenceSettings
@@ -155,7 +155,7 @@ class SettingsFile:
 @functools.lru_cache(maxsize=16)
 def settings_file(text: str) -> SettingsFile | None:
     """The settings file in a text of prompts; None where it is none. Raises SettingsError for a damaged one."""
-    text = text.removeprefix("\ufeff")
+    text = text.removeprefix(BOM)
     if not quoted.BRACED.match(text) or not re.search(r'"(animation_mode|max_frames)"\s*:', text):
         return None
     try:

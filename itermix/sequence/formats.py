@@ -23,7 +23,7 @@ from itermix.sequence.expressions import ExpressionError, parsed
 from itermix.sequence.fields.prompts import ANIMATEDIFF, DEFORUM, FIZZNODES, OWN, STAGES
 from itermix.sequence.prompt_schedule import NEGATIVE, Around, PromptSchedule, check_arithmetic, joined, parted
 from itermix.sequence.prompts import Keyframes
-from itermix.settings import SettingsError, shown
+from itermix.settings import BOM, SettingsError, shown
 
 QUOTED = (DEFORUM, FIZZNODES)
 NUMBER_KEY = re.compile(r"\s*[-+]?[\d.]+\s*[:\uff1a](?!\d)")  # as a frame number, or nearly
@@ -64,7 +64,7 @@ def read(
 
 def recognised(text: str) -> str:
     """The format that a text of prompts has; itermix's own, which says what is wrong, where it has none."""
-    text = text.removeprefix(prompts.BOM)
+    text = text.removeprefix(BOM)
     if quoted.BRACED.match(text):
         return DEFORUM
     if quoted.BARE.match(text):
@@ -94,7 +94,7 @@ def _read_quoted(positive: str, negative: str, frames: int, name: str = "prompts
     """Both of Deforum and of FizzNodes: each entry is a frame and a prompt, with `--neg` before its negative part."""
     table: dict[int, tuple[str, str]] = {}
     lines: dict[int, int] = {}
-    text = positive.removeprefix(prompts.BOM)
+    text = positive.removeprefix(BOM)
     for entry in quoted.entries(name, text):
         index = _frame_of(name, entry, frames)
         if index in table:

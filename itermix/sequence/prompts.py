@@ -14,12 +14,11 @@ import math
 import re
 from itertools import pairwise
 
-from itermix.settings import SettingsError
+from itermix.settings import BOM, SettingsError
 
 SPACINGS = ("numbered", "linear", "sinus", "sinus inverted", "half sinus", "half sinus inverted")
 LONGEST_SHOWN = 40  # characters of a line repeated in its message
 
-BOM = "\ufeff"  # that some editors put before a text
 KEYFRAME = re.compile(r"\s*(\d+)\s*[:\uff1a](?!\d+(?!\w))")
 RATIO = re.compile(r"\s*\d+\s*[:\uff1a]\d")
 KEY = re.compile(r"([^\s:<>()\[\]{},]+)\s*:")  # what else stands where a frame number belongs

@@ -19,10 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from itermix.sequence.expressions import Expression, ExpressionError, Number, parsed
-from itermix.settings import SettingsError, shown
+from itermix.settings import BOM, SettingsError, shown
 
 VARIABLES = ("t", "max_f", "s")
-BOM = "\ufeff"  # that some editors put before a text
 QUOTES = "\"'\u201c\u201d"
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from itermix.mixing.masks import INPAINT
-from itermix.mixing.settings import MASKS, MixingSettings
+from itermix.mixing.settings import INPAINT_MASK, NO_MASK, UPLOADED_MASK, MixingSettings
 from itermix.pictures.masks import weight_map
 from itermix.pictures.uploads import Uploads
 from itermix.studio.errors import StudioError
@@ -19,11 +18,11 @@ def of_picture(
     uploads: the studio's, which decode a mask once. reduction: pixels per latent pixel. painted: what inpainting
     samples. Raises StudioError where the settings name a mask that is not there.
     """
-    if not mixing.enabled or mixing.mask == "none":
+    if not mixing.enabled or mixing.mask == NO_MASK:
         return None
-    if mixing.mask == INPAINT:
+    if mixing.mask == INPAINT_MASK:
         if painted is None:
-            raise StudioError(f'mixing: mask: there is no mask to inpaint; add --mask, or set it to "{MASKS[1]}"')
+            raise StudioError(f'mixing: mask: there is no mask to inpaint; add --mask, or set it to "{UPLOADED_MASK}"')
         return painted
     if mixing.mask_image is None:
         raise StudioError('mixing: mask: there is no picture of it; set mask_image, or mask to "none"')

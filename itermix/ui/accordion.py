@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from itermix.mixing.settings import MASKS, MixingSettings
+from itermix.mixing.settings import UPLOADED_MASK, MixingSettings
 from itermix.presets import Presets
 from itermix.ui.curve import build_curve
 from itermix.ui.events import on_server
@@ -78,7 +78,7 @@ def build_mixing_accordion(
     components = {name: built[name] for name in fields}
     controls.connect(components)
     # A mask that is uploaded is meant to be used.
-    on_server(components["mask_image"].upload, lambda: MASKS[1], [], [components["mask"]])
+    on_server(components["mask_image"].upload, lambda: UPLOADED_MASK, [], [components["mask"]])
     return components
 
 

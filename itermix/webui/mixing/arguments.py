@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 from PIL import Image
 
-from itermix.mixing.settings import MASKS, MixingSettings
+from itermix.mixing.settings import UPLOADED_MASK, MixingSettings
 from itermix.pictures.uploads import BACKGROUND, Upload, Uploads, mask, rgb
 from itermix.settings import Field, SettingsError, shown
 from itermix.webui import presets
 
-UPLOADED = MASKS[1]  # of the masks
 PICTURE_FIELD, MASK_FIELD = "reference_image", "mask_image"
 
 
@@ -45,7 +43,7 @@ class MixingRequest:
 
     @property
     def uses_mask(self) -> bool:
-        return self.mask is not None and self.settings.mask == UPLOADED
+        return self.mask is not None and self.settings.mask == UPLOADED_MASK
 
     def uses_upload(self, has_own: bool) -> bool:
         """Whether a pass of the run mixes the upload. has_own: every pass has a reference of its own, as in img2img."""
@@ -98,10 +96,11 @@ def written_down(args: tuple) -> list[Any]:
     """The arguments as plain data: a picture as base64 text, or none at all where mixing is not asked for."""
     is_enabled = _is_enabled(args)
     names = [field.name for field in MixingSettings.fields()]
-    return [
+    known = [
         _as_text(value, name, is_enabled) if isinstance(value, Image.Image) else value
-        for name, value in zip_longest(names, args[: len(names)])
-    ][: len(args)] + list(args[len(names) :])
+        for name, value in zip(names, args)
+    ]
+    return [*known, *args[len(names) :]]
 
 
 def _as_text(picture: Image.Image, field: str, is_wanted: bool) -> str | None:

@@ -7,12 +7,11 @@ from typing import Any
 from torch import Tensor
 
 from itermix.mixing.reference import Reference
-from itermix.mixing.settings import MASKS
+from itermix.mixing.settings import INPAINT_MASK, NO_MASK
 from itermix.webui import run_state
 from itermix.webui.compat import latents, processing
 from itermix.webui.mixing.arguments import MixingRequest
 
-INPAINT = MASKS[2]
 UPLOADED, INIT = "uploaded image", "init latent"  # what a reference is, in words
 
 Encoded = dict[tuple, Tensor]
@@ -79,11 +78,13 @@ def find_mask(p: Any, request: MixingRequest, x: Tensor, painted: Tensor | None)
     painted: what inpainting samples. Raises NothingToMix where the settings name a mask that is not there.
     """
     chosen = request.settings.mask
-    if chosen == "none":
+    if chosen == NO_MASK:
         return None
-    if chosen == INPAINT:
+    if chosen == INPAINT_MASK:
         if painted is None:
-            raise NothingToMix(f"mask is set to {INPAINT}, and this pass has none; take an uploaded picture, or none")
+            raise NothingToMix(
+                f"mask is set to {INPAINT_MASK}, and this pass has none; take an uploaded picture, or none"
+            )
         return painted
     if request.mask is None:
         raise NothingToMix(f"mask is set to {chosen}, but none was uploaded; set mask_image, or mask to none")
