@@ -9,6 +9,7 @@ import collections
 import json
 import os
 import re
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -33,6 +34,10 @@ OURS = os.path.join("extensions", "itermix", "")
 TINY = {"prompt": "a cat", "steps": 1, "width": 64, "height": 64}
 # The film's encoder (of imageio-ffmpeg: "ffmpeg-linux-x86_64-v9.0.2"), and git, as the host asks for its own version.
 PROGRAM = re.compile(r"(ffmpeg(-[\w.-]+)?|git)(\.exe)?")
+# The folder of frames that are not to be saved: within the host's folder of temporary pictures, which is the system's
+# as these tests set none, and only as long as the host has their pictures.
+OF_FRAMES = r"/itermix-\w{8}(?=$|/\d{5}\.png$|/itermix-[0-9a-f]{16}\.part$)"
+SPOOL = re.compile(re.escape(tempfile.gettempdir()) + OF_FRAMES)
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +79,8 @@ def test_random_requests_are_answered_or_refused_and_nothing_else_happens(host):
     assert not [address for address in seen["connected"] if "invalid" in address]
     assert host.get("/itermix-probe/left") == left
     assert hashes(host) == before
+    spools = {match[0] for path in seen["written"] if (match := SPOOL.match(path))}
+    assert spools and not [path for path in spools if os.path.exists(path)]
 
 
 def test_random_queries_of_our_own_routes_are_answered_or_refused(host):
@@ -125,7 +132,11 @@ def outside(host, written: list[str]) -> list[str]:
     """Of the paths written to, those that are neither pictures and films nor the host's own doings."""
     own = ("cache", "cache.json", "params.txt", "tmp", "config.json", "ui-config.json", "config_states")
     allowed = [str(host.outputs), *(str(host.data / name) for name in own), "/dev/"]
-    return [path for path in written if not path.startswith(tuple(allowed)) and not path.endswith((".pyc", ".lock"))]
+    return [
+        path
+        for path in written
+        if not path.startswith(tuple(allowed)) and not path.endswith((".pyc", ".lock")) and not SPOOL.match(path)
+    ]
 
 
 def hashes(host) -> list[str]:

@@ -382,6 +382,21 @@ def test_frames_that_are_not_saved_lie_in_a_temporary_folder_as_long_as_their_pi
     assert files_in(tmp_path) == []
 
 
+def test_the_hosts_own_folder_of_temporary_pictures_is_taken(fake, monkeypatch, tmp_path):
+    from modules import shared
+
+    of_system, of_host, of_request = (tmp_path / name for name in ("system", "host", "request"))
+    of_system.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(of_system))
+    monkeypatch.setattr(shared.opts, "temp_dir", str(of_host), raising=False)
+    p = fake.processing(override_settings={"temp_dir": str(of_request)})
+    processed = fake.sequence.run(p, QUIET)
+    assert len(files_in(of_host)) == 3 and not files_in(of_system) and not of_request.exists()
+    del processed
+    gc.collect()
+    assert list(of_host.iterdir()) == []
+
+
 def test_metadata_are_written_only_where_the_host_writes_them(fake, monkeypatch, tmp_path):
     from modules import shared
 

@@ -63,6 +63,15 @@ def save_frame(p: Any, picture: Image.Image, folder: Path, name: str, text: str)
     return Path(path)
 
 
+def temporary_folder() -> Path | None:
+    """Where the host's options want temporary pictures; None where they leave it to the system.
+
+    To be read before the options of a request are set, which is not to say where files go.
+    """
+    named = getattr(shared.opts, "temp_dir", "")
+    return Path(named).absolute() if named else None
+
+
 def arranged(pictures: list[Image.Image], batch_size: int) -> Image.Image:
     """All on one picture, in the host's own arrangement."""
     from modules import images

@@ -1,8 +1,9 @@
 """Where the frames and films of a sequence lie, by the host's saving options.
 
 Frames that are to be saved lie in a folder of the sequence by their number, written by the host's own saver, so in its
-format and with or without metadata as it is set. Other frames lie in a temporary folder as long as the host has their
-pictures: no run holds the pixels of all its frames. A film is asked for by the sequence itself, and always kept.
+format and with or without metadata as it is set. Other frames lie in a temporary folder, within the host's own where it
+has one, as long as the host has their pictures: no run holds the pixels of all its frames. A film is asked for by the
+sequence itself, and always kept.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")  # what the host saves
 
 
 class Spool:
-    """A temporary folder that lives as long as this object."""
+    """A temporary folder that lives as long as this object. parent: where; None for the system's. Raises OSError."""
 
-    def __init__(self):
-        self.path = Path(tempfile.mkdtemp(prefix="itermix-"))
+    def __init__(self, parent: Path | None = None):
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(prefix="itermix-", dir=parent))
         weakref.finalize(self, shutil.rmtree, self.path, True)
 
 
@@ -45,7 +48,7 @@ class Files:
         self.folder: Path | None = None
         self.skips = 0
         self._resumed_folder = ""
-        self._saves, self._spool = False, None
+        self._saves, self._spool, self._temporary = False, None, pictures.temporary_folder()
         self._unwritten: list[str] = []  # why, for each frame that is not on the disk
 
     @property
@@ -69,7 +72,7 @@ class Files:
             self._make_folder()
         if self.folder is None or not self._saves:
             with suppress(OSError):  # then the host keeps the pictures themselves
-                self._spool = Spool()
+                self._spool = Spool(self._temporary)
 
     def keep(self, index: int, picture: Image.Image, text: str) -> Image.Image:
         """Writes a finished frame; gives what reads it from there, or the picture itself where it is not written.
