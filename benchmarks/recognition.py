@@ -86,7 +86,7 @@ def drawn(renders: Renders, draw: random.Random, count: int) -> tuple[Tensor, Te
     """Pictures [B, 3, 64, 64] in [-1, 1], every second one broken, and the indices of their names."""
     chosen = [draw.randrange(len(renders.made)) for _ in range(count)]
     colours = [BACKGROUNDS[draw.choice(list(BACKGROUNDS))] for _ in chosen]
-    whole = torch.stack([renders.picture(i, c, draw.random() < 0.5) for i, c in zip(chosen, colours)])
+    whole = renders.pictures(chosen, colours, [draw.random() < 0.5 for _ in chosen])
     pictures = avg_pool2d(whole, renders.side // SEEN)
     goals = [NAMES.index(renders.made[index].subject) for index in chosen]
     for index in range(1, count, 2):

@@ -11,6 +11,7 @@ depends on the machine's speed and on the minutes given.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,15 +21,17 @@ from tools.small_model.artwork import NATIVE, Artwork
 from tools.small_model.renders import COUNTS, Renders
 
 MODEL = Path(__file__).resolve().parents[1] / "itermix" / "studio" / "model"
-BATCHES = {"cpu": (12, 32), "cuda": (96, 256)}  # crops for the VAE, latents for the UNet
+BATCHES = {"cpu": (12, 32), "cuda": (256, 512)}  # crops for the VAE, latents for the UNet
 
 
 def main() -> None:
     options = parser().parse_args()
     torch.set_num_threads(options.threads)
+    torch.set_float32_matmul_precision("high")  # TF32 where there is it: bfloat16 is too coarse for the VAE
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     artwork, work, seed, trains = Artwork(options.artwork), Path(options.work), options.seed, not options.export_only
-    renders = {side: Renders(artwork, work / "renders", side, each, seed) for side, each in COUNTS.items()}
+    rendered = partial(Renders, artwork, work / "renders", processes=options.threads, device=device)
+    renders = {side: rendered(side, each, seed) for side, each in COUNTS.items()}
     vae_batch, batch = BATCHES[device.type]
 
     vae = autoencoder.Trainer(work / "vae.pt", renders, device, vae_batch, seed)
@@ -38,8 +41,8 @@ def main() -> None:
     tokenizer, encoder = text.pretrained(work / "text.pt", options.text_steps, seed)
     unet = denoiser.Trainer(work / "unet.pt", tokenizer, encoder, device, batch, seed)
     if trains:
-        natives = Renders(artwork, work / "renders", NATIVE, options.places, seed + 1)
-        latents = denoiser.Latents(whitened.to(device), natives, work / "latents.pt", options.pictures, device, seed)
+        natives = rendered(NATIVE, options.places, seed + 1)
+        latents = denoiser.Latents(whitened.to(device), natives, work / "latents.pt", options.pictures, seed)
         unet.train(latents, 60.0 * options.unet_minutes)
     decoder = autoencoder.Trainer(work / "decoder.pt", renders, device, vae_batch, seed + 1, whitened)
     if trains:
@@ -54,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--work", required=True)
     made.add_argument("--out", default=str(MODEL))
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--threads", type=int, default=1)
+    made.add_argument("--threads", type=int, default=1, help="and processes that render")
     made.add_argument("--places", type=int, default=256, help="of each subject at the native size")
     made.add_argument("--pictures", type=int, default=24576, help="encoded beforehand")
     made.add_argument("--text-steps", type=int, default=400)

@@ -103,16 +103,22 @@ def test_held_back_compositions_are_the_same_each_time_and_name_every_subject_al
 def test_a_render_on_a_colour_is_the_composition_that_it_says(artwork, renders):
     for index, is_mirrored in ((0, False), (5, True)):
         made = renders.composition(index, "green", BACKGROUNDS["green"], is_mirrored)
-        drawn = renders.picture(index, BACKGROUNDS["green"], is_mirrored)
+        drawn = renders.pictures([index], [BACKGROUNDS["green"]], [is_mirrored])[0]
         exact = tensor_of([artwork.picture(made, SIDE)])[0]
         error = (drawn - exact).abs()  # an edge's coverage, rounded from the other side where it is mirrored
         assert float(error.max()) < 0.1 and float(error.mean()) < 1e-3
 
 
 def test_a_crop_of_a_render_is_a_part_of_it(renders):
-    whole = renders.picture(3, BACKGROUNDS["red"])
-    part = renders.picture(3, BACKGROUNDS["red"], crop=(slice(10, 30), slice(5, 25)))
-    assert torch.equal(part, whole[:, 10:30, 5:25])
+    whole = renders.pictures([3, 4], [BACKGROUNDS["red"]] * 2, [False, False])
+    parts = renders.pictures([3, 4], [BACKGROUNDS["red"]] * 2, [False, True], [(5, 10), (7, 0)], 20)
+    assert torch.equal(parts[0], whole[0, :, 10:30, 5:25])
+    assert torch.equal(parts[1], whole[1, :, :20, 7:27].flip(2))
+
+
+def test_renders_of_several_processes_are_those_of_one(artwork, tmp_path):
+    one, two = (Renders(artwork, tmp_path / str(n), SIDE, 2, processes=n) for n in (1, 2))
+    assert torch.equal(one.cutouts, two.cutouts) and one.cutouts.any()
 
 
 def test_captions_name_the_subject_and_mostly_the_background():
@@ -194,7 +200,7 @@ def test_the_finished_vae_encodes_to_white_latents_and_decodes_as_trained(small,
     trainer = autoencoder.Trainer(tmp_path / "vae.pt", {SIDE: renders}, CPU, 2)
     for _ in range(2):
         trainer.advance(0.5)
-    pictures = torch.stack([renders.picture(n, BACKGROUNDS["blue"]) for n in range(2)])
+    pictures = renders.pictures([0, 1], [BACKGROUNDS["blue"]] * 2, [False, False])
     finished = trainer.finished()
     with torch.no_grad():
         white = trainer.whitening(trainer.vae.encode(pictures).latent)
@@ -233,6 +239,28 @@ def test_vectors_take_adamws_steps():
             values.grad = torch.tensor([1.0, -2.0, 0.5, step - 2.0])
             optimizer.step()
     torch.testing.assert_close(ours, theirs)
+
+
+def test_matrices_take_steps_of_their_own_whichever_others_there_are():
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.randn(shape, generator=generator) for shape in ((4, 6), (4, 6), (6, 2, 3, 3))]
+    gradients = [torch.randn(one.shape, generator=generator) for one in weights]
+    together, alone = ([torch.nn.Parameter(one.clone()) for one in weights] for _ in range(2))
+    every = [optimizers.Muon(together, [], lr=0.1), *(optimizers.Muon([one], [], lr=0.1) for one in alone)]
+    for _ in range(3):
+        for values in (together, alone):
+            for one, gradient in zip(values, gradients):
+                one.grad = gradient
+        for optimizer in every:
+            optimizer.step()
+    torch.testing.assert_close(together, alone)
+
+
+def test_captions_become_the_tokenizers_ids_however_often_they_come():
+    tokenizer = text.train_tokenizer()
+    ids, captions = text.Ids(tokenizer, CPU), ["fox", "", "owl on a red background", "fox"]
+    for asked in (captions, captions[::-1], ["castle", "fox"]):
+        assert torch.equal(ids(asked), text.ids_of(tokenizer, asked))
 
 
 def test_a_v_prediction_gives_the_clean_latent_back():
@@ -288,13 +316,13 @@ def test_latents_go_on_where_they_were_stopped(small, renders, tmp_path, monkeyp
     monkeypatch.setattr(denoiser, "ENCODED", 4)
     torch.manual_seed(0)
     vae = autoencoder.build().eval()
-    whole = denoiser.Latents(vae, renders, tmp_path / "whole.pt", 8, CPU).values
+    whole = denoiser.Latents(vae, renders, tmp_path / "whole.pt", 8).values
     checkpoints.save(tmp_path / "parts.pt", dict(latents=whole[:4]))
-    parts = denoiser.Latents(vae, renders, tmp_path / "parts.pt", 8, CPU)
+    parts = denoiser.Latents(vae, renders, tmp_path / "parts.pt", 8)
     assert torch.equal(parts.values, whole) and len(parts.made) == 8
-    shown = renders.picture(parts.drawn[6][0], parts.made[6].colour, parts.drawn[6][2])
+    shown = renders.pictures([parts.drawn[6][0]], [parts.made[6].colour], [parts.drawn[6][2]])
     with torch.no_grad():
-        torch.testing.assert_close(vae.encode(shown[None]).latent[0].half(), whole[6], rtol=0, atol=2e-3)
+        torch.testing.assert_close(vae.encode(shown).latent[0].half(), whole[6], rtol=0, atol=2e-3)
 
 
 def test_a_checkpoint_is_replaced_whole(tmp_path, monkeypatch):

@@ -84,6 +84,10 @@ class Artwork:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
 
+    def load(self) -> None:
+        """Reads the drawings, which happens by itself when the first one is made. Raises FileNotFoundError."""
+        _ = self.bodies
+
     @cached_property
     def bodies(self) -> dict[str, str]:
         """SVG elements by the package's names, UNITS x UNITS.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,20 +114,19 @@ class Trainer:
     def advance(self, share: float) -> None:
         """One step; share: of the time that is over."""
         draw = random.Random(f"vae {self.seed} {self.step}")
-        generator = torch.Generator().manual_seed(self.step)
+        generator = torch.Generator(self.device).manual_seed(self.step)
         if self.step % MEASURED == 0 and share < SETTLED and not self.is_settled:
             self._measure(draw)
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.step, share, self.rate)
-        pictures = views(self.renders, draw, self.size).to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss, error = losses(self.vae, self.whitening, pictures, draw, generator)
+        pictures = views(self.renders, draw, self.size).contiguous(memory_format=torch.channels_last)
+        loss, error = losses(self.vae, self.whitening, pictures, draw, generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        if not math.isnan(error):
+        if error is not None:
             self.errors.append(error)
 
     def finished(self) -> AutoencoderDC:
@@ -138,14 +138,14 @@ class Trainer:
         return vae
 
     def _news(self) -> str:
-        error = sum(self.errors) / max(len(self.errors), 1)
+        error = float(sum(self.errors)) / max(len(self.errors), 1)
         self.errors.clear()
         return f"step {self.step}: {decibels(error):.2f} dB"
 
     @torch.no_grad()
     def _measure(self, draw: random.Random) -> None:
         natives = views({NATIVE: self.renders[NATIVE]}, draw, 24, crop=NATIVE)
-        latents = self.vae.encode(natives.to(self.device, memory_format=torch.channels_last)).latent.float()
+        latents = self.vae.encode(natives.contiguous(memory_format=torch.channels_last)).latent
         self.whitening.follow(latents, 1.0 if self.step == 0 else 0.2)
 
 
@@ -163,34 +163,37 @@ def rate(step: int, share: float, highest: float) -> float:
 def views(renders: dict[int, Renders], draw: random.Random, count: int, crop: int = CROP) -> Tensor:
     """[count, 3, crop, crop] in [-1, 1]: crops of compositions of all sizes, around the subject."""
     sizes = [side for side in SIZES if side in renders]
-    made = []
-    for side in draw.choices(sizes, [SIZES[side] for side in sizes], k=count):
-        chosen = renders[side]
-        index = draw.randrange(len(chosen.made))
-        # Towards the middle, where the subject is; anywhere at times, as borders and plain ground must come out too.
-        x, y = (round((side - crop) * draw.triangular(0.0, 1.0)) for _ in range(2))
-        colour = BACKGROUNDS[draw.choice(list(BACKGROUNDS))]
-        colour = tuple(min(max(value + draw.randint(-JITTER, JITTER), 0), 255) for value in colour)
-        made.append(chosen.picture(index, colour, draw.random() < 0.5, (slice(y, y + crop), slice(x, x + crop))))
-    return torch.stack(made)
+    drawn = Counter(draw.choices(sizes, [SIZES[side] for side in sizes], k=count))
+    return torch.cat([_views(renders[side], draw, drawn[side], crop) for side in sizes if drawn[side]])
+
+
+def _views(renders: Renders, draw: random.Random, count: int, crop: int) -> Tensor:
+    indices = [draw.randrange(len(renders.made)) for _ in range(count)]
+    # Towards the middle, where the subject is; anywhere at times, as borders and plain ground must come out too.
+    room = renders.side - crop
+    corners = [(round(room * draw.triangular(0.0, 1.0)), round(room * draw.triangular(0.0, 1.0))) for _ in indices]
+    names = list(BACKGROUNDS)
+    plain = [BACKGROUNDS[draw.choice(names)] for _ in indices]
+    colours = [tuple(min(max(value + draw.randint(-JITTER, JITTER), 0), 255) for value in one) for one in plain]
+    return renders.pictures(indices, colours, [draw.random() < 0.5 for _ in indices], corners, crop)
 
 
 def losses(
     vae: AutoencoderDC, whitening: Whitening, pictures: Tensor, draw: random.Random, generator: torch.Generator
-) -> tuple[Tensor, float]:
-    """The loss, and the squared error (not a number where the latent was resized)."""
-    latent, target = whitening(vae.encode(pictures).latent.float()), pictures
-    noise = torch.randn(latent.shape, generator=generator).to(latent.device)
+) -> tuple[Tensor, Tensor | None]:
+    """The loss, and the squared error; None where the latent was resized."""
+    latent, target = whitening(vae.encode(pictures).latent), pictures
+    noise = torch.randn(latent.shape, generator=generator, device=latent.device)
     latent = latent + NOISE * draw.random() * noise
     is_resized = draw.random() < RESIZED
     if is_resized:
         factor = draw.choice((0.5, 2.0))
         latent = interpolate(latent, scale_factor=factor, mode="bicubic", antialias=factor < 1.0)
         target = interpolate(pictures, scale_factor=factor, mode="bicubic", antialias=factor < 1.0).clamp(-1.0, 1.0)
-    made = vae.decode(latent, return_dict=False)[0].float()
+    made = vae.decode(latent, return_dict=False)[0]
     error = mse_loss(made, target)
     loss = detailed_loss(made, target) + SQUARED * error + POWER * power_loss(made, target)
-    return loss, math.nan if is_resized else float(error.detach())
+    return loss, None if is_resized else error.detach()
 
 
 def detailed_loss(made: Tensor, target: Tensor) -> Tensor:

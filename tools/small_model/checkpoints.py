@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-SAYING, SAVING = 30.0, 100.0  # seconds between two lines, and between two savings
+SAYING, SAVING = 10.0, 100.0  # seconds between two lines, and between two savings
 
 
 def load(path: Path) -> dict[str, Any] | None:

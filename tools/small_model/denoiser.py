@@ -17,7 +17,7 @@ from tools.small_model.artwork import BACKGROUNDS, NATIVE, Composition
 from tools.small_model.autoencoder import CHANNELS
 from tools.small_model.optimizers import Muon, split
 from tools.small_model.renders import Renders
-from tools.small_model.text import WIDTH, ids_of
+from tools.small_model.text import WIDTH, Ids
 
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)
 RATE, WEIGHT_DECAY = 1e-3, 0.01
@@ -26,7 +26,7 @@ WITHOUT_CAPTION = 0.1
 EMA = 0.999
 # What is in a picture is decided at high noise, which a uniform draw sees too little of.
 HIGH_NOISE, SHARE_OF_HIGH_NOISE = 500, 0.5
-ENCODED = 32  # pictures at once
+ENCODED = 64  # pictures at once
 
 
 def build() -> UNet2DConditionModel:
@@ -49,26 +49,24 @@ def build() -> UNet2DConditionModel:
 class Latents:
     """Pictures that are encoded once, and what they show. Every subject has as many; backgrounds are drawn."""
 
-    def __init__(
-        self, vae: AutoencoderDC, renders: Renders, path: Path, count: int, device: torch.device, seed: int = 0,
-        say=print,
-    ):  # fmt: skip
+    def __init__(self, vae: AutoencoderDC, renders: Renders, path: Path, count: int, seed: int = 0, say=print):
         draw = random.Random(f"latents {seed}")
         names = list(BACKGROUNDS)
         self.drawn = [(n % len(renders.made), draw.choice(names), draw.random() < 0.5) for n in range(count)]
         self.made = [renders.composition(index, name, BACKGROUNDS[name], flip) for index, name, flip in self.drawn]
-        self.values = self._encoded(vae, renders, path, device, say)
+        self.values = self._encoded(vae, renders, path, say).to(renders.device)
 
-    def _encoded(self, vae: AutoencoderDC, renders: Renders, path: Path, device: torch.device, say) -> Tensor:
+    def _encoded(self, vae: AutoencoderDC, renders: Renders, path: Path, say) -> Tensor:
         """[count, 16, 16, 16], half precision; goes on where an earlier run was stopped."""
         saved = checkpoints.load(path)
         found = [saved["latents"]] if saved else []
         first, kept = sum(map(len, found)), time.monotonic()
         for start in range(first, len(self.drawn), ENCODED):
             chosen = self.drawn[start : start + ENCODED]
-            pictures = torch.stack([renders.picture(index, BACKGROUNDS[name], flip) for index, name, flip in chosen])
+            indices, names, mirrored = map(list, zip(*chosen))
+            pictures = renders.pictures(indices, [BACKGROUNDS[name] for name in names], mirrored)
             with torch.inference_mode():
-                pictures = pictures.to(device, memory_format=torch.channels_last)
+                pictures = pictures.contiguous(memory_format=torch.channels_last)
                 found.append(vae.encode(pictures).latent.contiguous().half().cpu())
             if time.monotonic() - kept > checkpoints.SAVING or start + ENCODED >= len(self.drawn):
                 kept = time.monotonic()
@@ -79,7 +77,8 @@ class Latents:
     def batch(self, draw: random.Random, size: int) -> tuple[Tensor, list[str]]:
         """[B, 16, 16, 16], float32, and the captions, some of them empty."""
         chosen = [draw.randrange(len(self.made)) for _ in range(size)]
-        return self.values[chosen].float(), [self._caption(self.made[index], draw) for index in chosen]
+        values = self.values[torch.tensor(chosen, device=self.values.device)].float()
+        return values, [self._caption(self.made[index], draw) for index in chosen]
 
     @staticmethod
     def _caption(made: Composition, draw: random.Random) -> str:
@@ -101,7 +100,7 @@ class Trainer:
         seed: int = 0,
     ):  # fmt: skip
         torch.manual_seed(seed)
-        self.state, self.tokenizer, self.device, self.size, self.seed = state, tokenizer, device, batch, seed
+        self.state, self.ids, self.device, self.size, self.seed = state, Ids(tokenizer, device), device, batch, seed
         unet = build().to(device, memory_format=torch.channels_last)
         self.both = nn.ModuleDict(dict(unet=unet, text=text.to(device))).train()
         self.average = copy.deepcopy(self.both).requires_grad_(False)
@@ -132,30 +131,30 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.step, share)
         clean, captions = latents.batch(random.Random(f"unet {self.seed} {self.step}"), self.size)
-        loss = self._loss(clean, captions, torch.Generator().manual_seed(self.step))
+        loss = self._loss(clean, captions, torch.Generator(self.device).manual_seed(self.step))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.both.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
         follow(self.average, self.both, min(EMA, (self.step + 1) / (self.step + 10)))
-        self.losses.append(float(loss.detach()))
+        self.losses.append(loss.detach())
 
     def _loss(self, clean: Tensor, captions: list[str], generator: torch.Generator) -> Tensor:
-        """Mean squared error of v = sqrt(abar) n - sqrt(1 - abar) x0. Draws are made on the CPU, alike everywhere."""
-        lowest = torch.where(torch.rand(len(clean), generator=generator) < SHARE_OF_HIGH_NOISE, HIGH_NOISE, 0)
-        t = (lowest + torch.rand(len(clean), generator=generator) * (1000 - lowest)).long().to(self.device)
-        noise = torch.randn(clean.shape, generator=generator).to(self.device)
-        clean = clean.to(self.device)
+        """Mean squared error of v = sqrt(abar) n - sqrt(1 - abar) x0."""
+        share, within = torch.rand(2, len(clean), generator=generator, device=self.device)
+        lowest = torch.where(share < SHARE_OF_HIGH_NOISE, HIGH_NOISE, 0)
+        t = (lowest + within * (1000 - lowest)).long()
+        noise = torch.randn(clean.shape, generator=generator, device=self.device)
         a, s = self.signal[t][:, None, None, None], self.noise_level[t][:, None, None, None]
         x = (a * clean + s * noise).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            states = self.both["text"](ids_of(self.tokenizer, captions).to(self.device))[0]
+            states = self.both["text"](self.ids(captions))[0]
             made = self.both["unet"](x, t, encoder_hidden_states=states, return_dict=False)[0]
         return nn.functional.mse_loss(made.float(), a * noise - s * clean)
 
     def _news(self) -> str:
-        loss, count = sum(self.losses) / max(len(self.losses), 1), self.step * self.size
+        loss, count = float(sum(self.losses)) / max(len(self.losses), 1), self.step * self.size
         self.losses.clear()
         return f"step {self.step}, {count} pictures: loss {loss:.4f}"
 

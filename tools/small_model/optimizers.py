@@ -7,6 +7,7 @@ scalable for LLM training").
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import torch
@@ -28,29 +29,45 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure=None) -> None:
         for group in self.param_groups:
-            update = self._orthogonal if group["is_matrix"] else self._adam
-            for values in group["params"]:
-                if values.grad is not None:
-                    values.mul_(1.0 - group["lr"] * group["weight_decay"])
-                    values.sub_(update(values.grad, self.state[values]), alpha=group["lr"])
+            values = [one for one in group["params"] if one.grad is not None]
+            if values:
+                updates = (self._orthogonal if group["is_matrix"] else self._adam)(values)
+                torch._foreach_mul_(values, 1.0 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(values, updates, alpha=-group["lr"])
 
-    @staticmethod
-    def _orthogonal(gradient: Tensor, state: dict) -> Tensor:
-        if not state:
-            state["momentum"] = torch.zeros_like(gradient)
-        momentum = state["momentum"].lerp_(gradient, 1.0 - MOMENTUM)
-        step = orthogonal(torch.lerp(gradient, momentum, MOMENTUM).flatten(1))
-        return (SIZE * max(step.shape) ** 0.5 * step).view(gradient.shape)
+    def _orthogonal(self, values: list[Tensor]) -> list[Tensor]:
+        gradients, momenta = [one.grad for one in values], [self._kept(one, "momentum") for one in values]
+        torch._foreach_lerp_(momenta, gradients, 1.0 - MOMENTUM)
+        steps = [step.flatten(1) for step in torch._foreach_lerp(gradients, momenta, MOMENTUM)]
+        alike = defaultdict(list)  # a GPU makes those of one shape at once
+        for index, step in enumerate(steps):
+            alike[step.shape].append(index)
+        for shape, indices in alike.items():
+            made = SIZE * max(shape) ** 0.5 * orthogonal(torch.stack([steps[index] for index in indices]))
+            for index, step in zip(indices, made):
+                steps[index] = step.view(values[index].shape)
+        return steps
 
-    @staticmethod
-    def _adam(gradient: Tensor, state: dict) -> Tensor:
-        if not state:
-            state.update(step=torch.tensor(0.0), mean=torch.zeros_like(gradient), square=torch.zeros_like(gradient))
-        state["step"] += 1
-        mean = state["mean"].lerp_(gradient, 0.1)
-        square = state["square"].lerp_(gradient.square(), 0.01)
-        n = float(state["step"])
-        return (mean / (1.0 - 0.9**n)) / ((square / (1.0 - 0.99**n)).sqrt() + 1e-8)
+    def _adam(self, values: list[Tensor]) -> list[Tensor]:
+        gradients, means, squares = (
+            [one.grad for one in values],
+            *([self._kept(one, name) for one in values] for name in ("mean", "square")),
+        )
+        for one in values:
+            self.state[one]["step"] = self.state[one].get("step", 0) + 1
+        torch._foreach_lerp_(means, gradients, 0.1)
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 0.01)
+        counts = [self.state[one]["step"] for one in values]
+        means = torch._foreach_div(means, [1.0 - 0.9**n for n in counts])
+        sizes = torch._foreach_sqrt(torch._foreach_div(squares, [1.0 - 0.99**n for n in counts]))
+        return list(torch._foreach_div(means, torch._foreach_add(sizes, 1e-8)))
+
+    def _kept(self, values: Tensor, name: str) -> Tensor:
+        """State of a parameter, zero at first."""
+        state = self.state[values]
+        if name not in state:
+            state[name] = torch.zeros_like(values)
+        return state[name]
 
 
 def split(model: torch.nn.Module) -> tuple[list[Tensor], list[Tensor]]:
@@ -64,11 +81,12 @@ def split(model: torch.nn.Module) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly the nearest orthogonal one: singular values between 0.7 and 1.2, by Newton and Schulz."""
+    """Nearly the nearest orthogonal one: singular values between 0.7 and 1.2, by Newton and Schulz. [..., M, N]"""
     a, b, c = COEFFICIENTS
-    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    x = x / (x.norm() + 1e-12)
+    is_tall = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if is_tall else matrix
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-12)
     for _ in range(ITERATIONS):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if matrix.shape[0] > matrix.shape[1] else x
+    return x.mT if is_tall else x

@@ -64,6 +64,21 @@ def ids_of(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
     return encoded.input_ids
 
 
+class Ids:
+    """`ids_of` on a device; each caption is read once."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, device: torch.device):
+        self.tokenizer, self.device, self.rows = tokenizer, device, {}
+        self.every = torch.zeros(0, TOKENS, dtype=torch.long, device=device)
+
+    def __call__(self, captions: list[str]) -> Tensor:
+        new = [caption for caption in dict.fromkeys(captions) if caption not in self.rows]
+        if new:
+            self.rows.update({caption: len(self.rows) + number for number, caption in enumerate(new)})
+            self.every = torch.cat([self.every, ids_of(self.tokenizer, new).to(self.device)])
+        return self.every[torch.tensor([self.rows[caption] for caption in captions], device=self.device)]
+
+
 def pretrained(state: Path, steps: int, seed: int = 0) -> tuple[CLIPTokenizer, CLIPTextModel]:
     """Both, pre-trained or as kept on disk."""
     torch.manual_seed(seed)
