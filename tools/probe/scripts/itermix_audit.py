@@ -6,6 +6,7 @@ POST /itermix-probe/audit {"on": true} begins again, {"on": false} stops; answer
 
 import os
 import sys
+from contextlib import suppress
 
 from modules import script_callbacks
 
@@ -14,6 +15,8 @@ PATHS = {
     "os.mkdir": 1, "os.rmdir": 1, "os.remove": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.truncate": 1,
     "os.chmod": 1, "os.utime": 1,
 }  # fmt: skip
+WITHIN = {"os.mkdir": 2, "os.rmdir": 1, "os.remove": 1}  # where these say which open folder a path begins in
+NONE = -1  # the working folder
 seen = {"written": [], "read": [], "connected": [], "started": []}
 on = False
 
@@ -28,7 +31,8 @@ def watch(event, arguments):
             writes = isinstance(flags, int) and flags & WRITING and not os.path.isdir(path)
             seen["written" if writes else "read"].append(text_of(path))
     elif event in PATHS:
-        seen["written"] += [text_of(path) for path in arguments[: PATHS[event]]]
+        folder = arguments[WITHIN[event]] if event in WITHIN else NONE
+        seen["written"] += [text_of(path, folder) for path in arguments[: PATHS[event]]]
     elif event in ("socket.connect", "socket.getaddrinfo"):
         seen["connected"].append(str(arguments[-1] if event == "socket.connect" else arguments[0]))
     elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
@@ -37,8 +41,15 @@ def watch(event, arguments):
         seen["started"].append(f"unpickled {arguments}")
 
 
-def text_of(path):
-    return os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes, os.PathLike)) else str(path)
+def text_of(path, folder=NONE):
+    """folder: the open one that a relative path begins in, as in shutil.rmtree."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return str(path)
+    start = os.getcwd()
+    if folder != NONE:
+        with suppress(OSError):  # it is Linux that says so
+            start = os.readlink(f"/proc/self/fd/{folder}")
+    return os.path.abspath(os.path.join(start, os.fsdecode(path)))
 
 
 def add_routes(demo, app):
