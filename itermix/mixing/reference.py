@@ -40,13 +40,16 @@ class Reference:
 
     def prepared(self, settings: MixingSettings) -> Reference:
         """As these settings mix it: equalised for a blend by frequency, with their own scale where they name one."""
-        latent, scale = self.latent, self.scale
-        if self.interpolation is not None and settings.blend in FREQUENCY_BLENDS:
-            size = tuple(round(side / factor) for side, factor in zip(latent.shape[-2:], scale))
-            latent = equalised(latent, size, self.interpolation)
-        if settings.reference_scale:
-            scale = (settings.reference_scale, settings.reference_scale)
-        return dataclasses.replace(self, latent=latent, scale=scale, interpolation=None)
+        made = self.equalised() if settings.blend in FREQUENCY_BLENDS else self
+        scale = (settings.reference_scale,) * 2 if settings.reference_scale else self.scale
+        return dataclasses.replace(made, scale=scale, interpolation=None)
+
+    def equalised(self) -> Reference:
+        """With the frequencies that its enlargement has weakened at their own strength (`equalised`)."""
+        if self.interpolation is None:
+            return self
+        size = tuple(round(side / factor) for side, factor in zip(self.latent.shape[-2:], self.scale))
+        return dataclasses.replace(self, latent=equalised(self.latent, size, self.interpolation), interpolation=None)
 
 
 class NoiseSource(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from itermix.mixing.hires import HiresFields
 from itermix.settings import Infotext, Settings, SettingsError, choice, image, integer, number, switch
 
 CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
@@ -24,11 +25,8 @@ MOST_TRACED = 20  # steps that a trace keeps of a pass
 
 
 @dataclass(frozen=True)
-class MixingSettings(Settings):
-    """Settings of Iterative Mixing. Fractions are of the run: 0 its start, 1 its end."""
-
-    title = "Iterative Mixing"
-    infotext_key = "Iterative Mixing"
+class MixingFields(Settings):
+    """How a pass is mixed. Fractions are of the run: 0 its start, 1 its end."""
 
     enabled: bool = switch("Enable", False, "Mixes a noised reference latent into every sampling step.")
     alpha_1: float = number(
@@ -143,6 +141,15 @@ class MixingSettings(Settings):
         "Perlin octaves", 4, 1, 8, "How many sizes of blobs are added up, each half the size of the one before."
     )
     perlin_seed: int = integer("Perlin seed", 0, 0, 2**32 - 1, "Added to each picture's seed, for other blobs.")
+
+
+@dataclass(frozen=True)
+class MixingSettings(HiresFields, MixingFields):
+    """Settings of Iterative Mixing. The fields of the bases come in the order of the positional API arguments: the
+    last base's first."""
+
+    title = "Iterative Mixing"
+    infotext_key = "Iterative Mixing"
 
     def check_together(self) -> None:
         if self.start >= self.stop:

@@ -102,9 +102,9 @@ def text(label: str, help: str) -> Any:
     return _declare(kind="text", default="", label=label, help=help)
 
 
-def choice(label: str, choices: tuple[str, ...], help: str) -> Any:
-    """A choice; the first one is the default."""
-    return _declare(kind="choice", default=choices[0], label=label, help=help, choices=choices)
+def choice(label: str, choices: tuple[str, ...], help: str, default: str = "") -> Any:
+    """A choice; the first one is the default where none is named."""
+    return _declare(kind="choice", default=default or choices[0], label=label, help=help, choices=choices)
 
 
 def image(label: str, help: str) -> Any:

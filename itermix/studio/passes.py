@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from itermix.mixing import rewind
 from itermix.mixing.mixer import Mixer, MixingReport, mixer_for
@@ -19,8 +18,6 @@ from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
 from itermix.studio.sampling import InpaintMask, IsCancelled, OnDenoised, OnStep, sample
 from itermix.studio.schedules import Schedule, schedule_of
-
-INTERPOLATION = "bicubic"  # of latents: bilinear weakens what it carries over most
 
 
 @dataclass(frozen=True)
@@ -112,12 +109,6 @@ def mixer_of(task: Pass, schedule: Schedule, noise: Tensor) -> Mixer | None:
         task.mixing, task.reference, noise, [task.seed], noise, steps, schedule.noising, task.mask,
         task.weight_map, trace=trace,
     )  # fmt: skip
-
-
-def enlarged(latent: Tensor, size: tuple[int, int]) -> tuple[Tensor, Reference]:
-    """A latent at another size (height, width), and as a reference."""
-    large = interpolate(latent, size=size, mode=INTERPOLATION)
-    return large, Reference(large, tuple(new / old for new, old in zip(size, latent.shape[-2:])), INTERPOLATION)
 
 
 def in_pass(mixing: MixingSettings, name: str) -> MixingSettings:

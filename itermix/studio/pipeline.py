@@ -109,10 +109,10 @@ class Studio:
 
         def sample(latent: Tensor, size: tuple[int, int], phase: int) -> Tensor:
             name = f"hires pass {phase + 1} of {len(sizes)}" if len(sizes) > 1 else "hires pass"
-            init, reference = enlarged_by(request.hires_upscaler, self.network, latent, size)
-            task = self._pass(request, seed, size, name, on_progress, is_cancelled)
+            reference = enlarged_by(request.effective_upscaler(), self.network, latent, size)
+            task = self._pass(request, request.hires_seed(seed), size, name, on_progress, is_cancelled)
             task = dataclasses.replace(
-                task, steps=request.hires_steps or request.steps, init=init,
+                task, steps=request.hires_steps or request.steps, init=reference.latent,
                 strength=request.effective_hires_strength(), reference=self._chosen(request, size, reference),
                 weight_map=self._masked(request, size),
             )  # fmt: skip

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from itermix.mixing.hires import AS_UPSCALED, MOST_PHASES, SOURCES
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures.exif import as_text
 from itermix.settings import SettingsError, unknown
@@ -16,8 +17,7 @@ AUTOMATIC = "automatic"
 # Those of schedules.SAMPLERS, named here so that a wrong one is refused before anything is loaded.
 SAMPLERS = (AUTOMATIC, "Euler", "Euler a", "DPM++ 2M", "Heun", "DDIM", "Flow Euler")
 SCHEDULES = ("karras", "uniform")
-UPSCALERS = ("latent", "pixel", "both")
-MOST_PHASES = 8
+UPSCALERS = SOURCES
 OWN_SCHEDULE = ("DDIM", "Flow Euler")
 LARGEST_SIDE = 8192
 
@@ -72,9 +72,11 @@ class Request:
         is_used = self.hires > 1.0 and self.effective_hires_strength() == self.hires_strength
         self._require("strength", self.strength > 0.0, "a number above 0, up to 1")
         self._require("hires_strength", self.hires_strength > 0.0 or not is_used, "a number above 0, up to 1")
-        is_enough = self.hires_phases < 2 or 2.0**self.hires_phases >= self.hires
-        self._require("hires_phases", is_enough, f"0, 1, or as many as keep each at 2x, for {self.hires:g}x")
-        for name, known in (("sampler", SAMPLERS), ("schedule", SCHEDULES), ("hires_upscaler", UPSCALERS)):
+        phases = self.effective_phases()
+        if phases > 1 and 2.0**phases < self.hires:
+            allowed = f"0, 1, or as many as keep each at 2x, for {self.hires:g}x"
+            raise StudioError(f"hires_phases: '{phases}' is not allowed; it takes {allowed}")
+        for name, known in (("sampler", SAMPLERS), ("schedule", SCHEDULES), ("hires_upscaler", SOURCES)):
             self._require(name, getattr(self, name) in known, "one of " + ", ".join(f'"{value}"' for value in known))
 
     def _require(self, name: str, is_right: bool, allowed: str) -> None:
@@ -120,9 +122,27 @@ class Request:
 
     def effective_hires_strength(self) -> float:
         """Mixing's own denoising strength for the hires pass, where it mixes there and sets one."""
-        mixing = self.mixing
-        is_mixed = mixing.enabled and mixing.passes != "first pass"
-        return mixing.hires_denoise if is_mixed and mixing.hires_denoise > 0.0 else self.hires_strength
+        is_set = self._mixes_hires and self.mixing.hires_denoise > 0.0
+        return self.mixing.hires_denoise if is_set else self.hires_strength
+
+    def effective_upscaler(self) -> str:
+        """What mixing's own hires reference is made from, where it mixes there and names one."""
+        is_set = self._mixes_hires and self.mixing.hires_reference != AS_UPSCALED
+        return self.mixing.hires_reference if is_set else self.hires_upscaler
+
+    def effective_phases(self) -> int:
+        """Mixing's own number of phases, where it mixes in the hires pass and has more than one."""
+        is_set = self._mixes_hires and self.mixing.hires_phases != 1
+        return self.mixing.hires_phases if is_set else self.hires_phases
+
+    def hires_seed(self, seed: int) -> int:
+        """The hires pass's seed of the picture of a seed."""
+        is_set = self._mixes_hires and self.mixing.hires_seed >= 0
+        return self.mixing.hires_seed + seed - self.seed if is_set else seed
+
+    @property
+    def _mixes_hires(self) -> bool:
+        return self.mixing.enabled and self.mixing.passes != "first pass"
 
 
 @dataclass(frozen=True)
@@ -169,10 +189,10 @@ class Resolved(Request):
         elif self.hires > 1.0:
             items |= {
                 "Denoising strength": f"{self.effective_hires_strength():g}", "Hires upscale": f"{self.hires:g}",
-                "Hires upscaler": self.hires_upscaler, "Hires steps": self.hires_steps or self.steps,
+                "Hires upscaler": self.effective_upscaler(), "Hires steps": self.hires_steps or self.steps,
             }  # fmt: skip
-            if self.hires_phases != 1:
-                items["Hires phases"] = self.hires_phases or "automatic"
+            if self.effective_phases() != 1:
+                items["Hires phases"] = self.effective_phases() or "automatic"
         if self.mixing.enabled and is_mixed:
             items[MixingSettings.infotext_key] = quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]

@@ -18,7 +18,7 @@ from itermix.ui.presets import PresetControls
 
 GROUPS = {
     "Reference": ("reference", "reference_image", "reference_fit", "reference_scale"),
-    "Passes": ("passes", "hires_denoise"),
+    "Passes": ("passes", "hires_denoise", "hires_reference", "hires_phases", "hires_seed"),
     "Curve": ("curve", "progress", "start", "stop", "clamp", "minimum", "maximum", "window"),
     "Mask": ("mask", "mask_image", "mask_softness", "mask_invert", "mask_bands"),
     "Rewind": ("rewind", "rewind_min", "rewind_max"),

@@ -47,6 +47,18 @@ def phase_sizes(size: Size, target: Size, multiple: int = 1, phases: int = 0) ->
     return [(height * multiple, width * multiple) for height, width in zip(*sides)]
 
 
+def sizes_to(size: Size, target: Size, multiple: int = 1, phases: int = 1) -> list[Size]:
+    """The sizes of a pass's phases: `phase_sizes`, but the last is the target whatever its sides are divisible by, and
+    one phase takes any factor.
+
+    Raises ValueError for too few phases of more than one.
+    """
+    start, end = (tuple(max(side // multiple, 1) * multiple for side in sides) for sides in (size, target))
+    if phases == 1 or any(new < old for new, old in zip(end, start)):
+        return [target]
+    return [*phase_sizes(start, end, multiple, phases)[:-1], target]
+
+
 def fewest_phases(size: Size, target: Size) -> int:
     """How many phases it takes at least, with no side more than doubled in any."""
     count = 0

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from itermix.mixing.blend import working_dtype
+from itermix.mixing.hires import LATENT, PIXEL
 from itermix.mixing.lowpass import LowPass
+from itermix.mixing.reference import Reference
 
+INTERPOLATION = "bicubic"  # of latents: bilinear weakens what it carries over most
 # This share of a picture's pixels counts as an edge in full (LSRNA's Canny edges are as rare), and only those that
 # change at least so much of what the sharpest does.
 EDGE_SHARE, LEAST_EDGE = 0.1, 0.1
 FLAT = 1e-6
+
+
+def from_source(source: str, enlarged: Callable[[], Reference], encoded: Callable[[], Tensor]) -> Reference:
+    """The clean latent of a larger picture that the next pass starts from and is mixed with, made from a small one.
+
+    Arguments:
+        source: "latent" (interpolated), "pixel" (the picture enlarged and encoded), or "both" (`both_bands`).
+        enlarged: makes the first; asked for its scale, too.
+        encoded: makes the latent of the second, of the same shape; called where it is needed alone.
+    """
+    known = enlarged()
+    if source == LATENT:
+        return known
+    if source == PIXEL:
+        return replace(known, latent=encoded(), interpolation=None)
+    made = known.equalised()
+    return replace(made, latent=both_bands(made.latent, encoded(), LowPass(made.scale)))
+
+
+def enlarged(latent: Tensor, size: tuple[int, int]) -> Reference:
+    """A latent, [..., h, w], at another size (height, width), as a reference: [..., H, W]."""
+    scale = tuple(new / old for new, old in zip(size, latent.shape[-2:]))
+    planes = latent.reshape(-1, 1, *latent.shape[-2:])
+    large = interpolate(planes, size=size, mode=INTERPOLATION).reshape(*latent.shape[:-2], *size)
+    return Reference(large, scale, INTERPOLATION)
 
 
 def both_bands(latent: Tensor, encoded: Tensor, lowpass: LowPass) -> Tensor:

@@ -31,6 +31,8 @@ class RunState:
     """mixing_axes, sequence_axes: what an X/Y/Z plot's axes say for this cell, by field name; None: no such axis.
     longest: frames of the longest sequence of the plot. sequence: the one under way, a `sequence.run.Sequence`.
     outcome: what has come of the batch under way.
+    hires: the hires passes of the batch under way, an `upscale.hires.HiresRun`, where they are not the host's own.
+    enlarging: the larger pass under way, an `upscale.enlarging.Enlarging`.
     attachment: what is on the sampler of the pass under way, a `mixing.hook.Attachment`. host_denoise: the host's own
     denoising strength while a hires pass has that of the settings."""
 
@@ -39,6 +41,8 @@ class RunState:
     longest: int = 0
     sequence: Any = None
     outcome: Outcome | None = None
+    hires: Any = None
+    enlarging: Any = None
     attachment: Any = None
     host_denoise: float | None = None
 

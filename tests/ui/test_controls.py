@@ -145,7 +145,8 @@ def test_img2img_hides_what_does_nothing_there(img2img):
 
     components, built, _ = img2img
     hidden = {name for name, component in components.items() if component.kwargs.get("visible") is False}
-    assert hidden == {"passes", "hires_denoise"} and list(components) == [f.name for f in MixingSettings.fields()]
+    assert hidden == {"passes", "hires_denoise", "hires_reference", "hires_phases", "hires_seed"}
+    assert list(components) == [f.name for f in MixingSettings.fields()]
     group = next(part for part in built if part.kwargs.get("elem_id") == "itermix_img2img_passes_group")
     assert group.kwargs["visible"] is False
     assert set(components) - set(pasted("img2img", components)) == hidden

@@ -12,7 +12,6 @@ import types
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import torch
 from PIL import Image, ImageFont, PngImagePlugin
 
@@ -41,7 +40,9 @@ def install() -> None:
         "modules.script_callbacks", **ignore, on_image_saved=saved.append, ImageSaveParams=SimpleNamespace
     )
     modules.paths = _module("modules.paths", data_path=tempfile.mkdtemp(prefix="itermix-fake-"))
-    modules.devices = _module("modules.devices", dtype_vae=torch.float32, autocast=contextlib.nullcontext)
+    modules.devices = _module(
+        "modules.devices", dtype_vae=torch.float32, cpu=torch.device("cpu"), autocast=contextlib.nullcontext
+    )
     modules.shared = _module(
         "modules.shared",
         state=State(),
@@ -49,14 +50,16 @@ def install() -> None:
         device="cpu",
         sd_model=SimpleNamespace(sd_model_hash="fake"),
         prompt_styles=Styles(),
+        prepares_twice=False,
     )
     modules.sd_samplers_common = _module(
         "modules.sd_samplers_common", approximation_indexes={"Full": 0}, images_tensor_to_samples=encode
     )
     modules.sd_vae_approx = _module("modules.sd_vae_approx", cheap_approximation=lambda sample: sample[:, :3])
     modules.images = _module(
-        "modules.images", get_font=ImageFont.load_default, save_image=save_image, image_grid=image_grid
-    )
+        "modules.images", get_font=ImageFont.load_default, save_image=save_image, image_grid=image_grid,
+        resize_image=resize_image,
+    )  # fmt: skip
     modules.extra_networks = _module(
         "modules.extra_networks", active=None, parse_prompts=parse_prompts, activate=activate
     )
@@ -85,6 +88,7 @@ def _processing(modules: types.ModuleType) -> None:
     modules.sd_samplers = _module("modules.sd_samplers", create_sampler=fake_sampling.Sampler)
     names = ("process_images", "create_infotext", "fix_seed", "Processed")
     modules.processing = _module("modules.processing", **{name: getattr(fake_processing, name) for name in names})
+    modules.processing.decode_latent_batch = decode_latent_batch
 
 
 class State(SimpleNamespace):
@@ -129,9 +133,21 @@ def encode(image: torch.Tensor, method: int | None = None, model: object = None)
     return latent + 1e-3 * torch.randn_like(latent)
 
 
-def decoded(latent: torch.Tensor) -> Image.Image:
-    pixels = (latent[:3].permute(1, 2, 0) * 0.5 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8).numpy()
-    return Image.fromarray(np.kron(pixels, np.ones((8, 8, 1), np.uint8)))
+def decode_latent_batch(model: object, batch: torch.Tensor, target_device=None, check_for_nans=False) -> Decoded:
+    """[B, 4, H, W] to B pictures [3, 8 H, 8 W] in -1..1 and beyond: 8 x 8 pixels of one colour each."""
+    return Decoded([torch.kron(latent[:3].float(), torch.ones(1, 8, 8)) for latent in batch])
+
+
+def pictures_of(values: torch.Tensor) -> list[Image.Image]:
+    """Of what was decoded, as the host makes them: rounded down."""
+    pixels = ((values + 1.0) / 2.0).clamp(0.0, 1.0).mul(255.0).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return [Image.fromarray(picture) for picture in pixels]
+
+
+def resize_image(mode, picture, width, height, upscaler_name=None):
+    """Nearest is there beside Lanczos's filter, so that it shows which was asked for."""
+    filters = {"Nearest": Image.Resampling.NEAREST}
+    return picture.resize((width, height), filters.get(upscaler_name, Image.Resampling.LANCZOS))
 
 
 def picture_of(text: str) -> Image.Image:

@@ -19,6 +19,7 @@ DEFAULTS = dict(
     prompt="a cat", negative_prompt="", styles=(), seed=1, subseed=-1, subseed_strength=0.0, seed_resize_from_h=-1,
     seed_resize_from_w=-1, steps=6, cfg_scale=7.0, width=64, height=64, batch_size=1, n_iter=1, sampler_name="Euler",
     scheduler=None, denoising_strength=0.75, eta=None, tiling=False, enable_hr=False, hr_prompt="",
+    hr_upscaler="Latent", hr_scale=2.0, hr_resize_x=0, hr_resize_y=0, firstpass_image=None, hr_checkpoint_name=None,
     hr_negative_prompt="", save_images=False, override_settings=None, initial_noise_multiplier=None,
     outpath_samples=None, outpath_grids=None, refiner_checkpoint=None, inpainting_fill=1, resize_mode=0,
 )  # fmt: skip
@@ -41,7 +42,8 @@ class Processing:
         self.refiner_checkpoint_info = self.mask_for_overlay = None
         self.s_churn = self.s_tmin = self.s_tmax = self.s_noise = None
         self.sd_model_hash, self.sd_vae_name, self.sd_vae_hash = "fake", None, None
-        self.hr_upscale_to_x, self.hr_upscale_to_y = self.width * 2, self.height * 2
+        self.truncate_x = self.truncate_y = 0
+        self.latent_scale_mode = {"mode": "bilinear"} if self.hr_upscaler.startswith("Latent") else None
         if tab == "img2img":
             self.init_images = [fake_modules.picture_of(text) for text in request["init_images"]]
             self.initial_noise_multiplier = self.initial_noise_multiplier or 1.0
@@ -98,7 +100,7 @@ class Processing:
 
     def init(self, all_prompts, all_seeds, all_subseeds) -> None:
         if not hasattr(self, "init_images"):
-            return
+            return self._init_hires()
         images = self.init_images if len(self.init_images) > 1 else self.init_images * self.batch_size
         self.batch_size = len(images)
         tensors = [_tensor(image, self.width, self.height) for image in images]
@@ -111,6 +113,18 @@ class Processing:
         self.image_conditioning = None
         self.sampler = Sampler(self.sampler_name, self)  # one for all batches
 
+    def _init_hires(self) -> None:
+        """Where hires fix enlarges to: beyond a size with other proportions, and what is cropped of that."""
+        if not (self.hr_resize_x and self.hr_resize_y):
+            self.hr_upscale_to_x, self.hr_upscale_to_y = (
+                int(side * self.hr_scale) for side in (self.width, self.height)
+            )
+            return
+        factor = max(self.hr_resize_x / self.width, self.hr_resize_y / self.height)
+        self.hr_upscale_to_x, self.hr_upscale_to_y = int(self.width * factor), int(self.height * factor)
+        self.truncate_x = (self.hr_upscale_to_x - self.hr_resize_x) // 8
+        self.truncate_y = (self.hr_upscale_to_y - self.hr_resize_y) // 8
+
     def txt2img_image_conditioning(self, x: torch.Tensor) -> None:
         return None
 
@@ -119,25 +133,55 @@ class Processing:
         return self._sample_img2img(c, uc) if hasattr(self, "init_images") else self._sample_txt2img(c, uc)
 
     def _sample_txt2img(self, c: Any, uc: Any) -> Any:
-        from modules import shared
-
+        if self.firstpass_image is not None and self.enable_hr:
+            return self._enlarge_gallery_picture()
         self.is_hr_pass = False
         self.sampler = Sampler(self.sampler_name, self)
         x = self.rng.next()
         self.scripts.process_before_every_sampling(p=self, x=x, noise=x, c=c, uc=uc)
         x = self.sampler.sample(self, x, c, uc)
-        if not self.enable_hr or shared.state.interrupted:
+        if not self.enable_hr:
             return x
+        decoded = None
+        if self.latent_scale_mode is None:
+            decoded = torch.stack(list(fake_modules.decode_latent_batch(self.sd_model, x)))
+        return self.sample_hr_pass(x, decoded, self.seeds, self.subseeds, self.subseed_strength, self.prompts)
+
+    def sample_hr_pass(self, samples, decoded_samples, seeds, subseeds, subseed_strength, prompts) -> Any:
+        """From latents with a latent upscaler, from what was decoded with a pixel upscaler."""
+        from modules import images, shared
+
+        if shared.state.interrupted:
+            return samples
         self.is_hr_pass = True
         self.sampler = Sampler(self.sampler_name, self)
-        size = self.hr_upscale_to_y // 8, self.hr_upscale_to_x // 8
-        x = torch.nn.functional.interpolate(x, size=size, mode="bilinear")
+        width, height = self.hr_upscale_to_x, self.hr_upscale_to_y
+        if self.latent_scale_mode is not None:
+            mode = self.latent_scale_mode["mode"]
+            x = torch.nn.functional.interpolate(samples, size=(height // 8, width // 8), mode=mode)
+        else:
+            large = [
+                images.resize_image(0, picture, width, height, upscaler_name=self.hr_upscaler)
+                for picture in fake_modules.pictures_of(decoded_samples)
+            ]
+            x = fake_modules.encode(torch.stack([_tensor(picture, width, height) for picture in large]))
+        shared.state.nextjob()
+        down, across = self.truncate_y, self.truncate_x
+        x = x[:, :, down // 2 : x.shape[2] - (down + 1) // 2, across // 2 : x.shape[3] - (across + 1) // 2]
         self.rng = rng_of(self, x.shape[1:])
         noise = self.rng.next()
-        self.scripts.process_before_every_sampling(p=self, x=x, noise=noise, c=c, uc=uc)
-        x = self.sampler.sample_img2img(self, x, noise, c, uc)
+        for _ in range(1 + shared.prepares_twice):  # as Forge does
+            self.scripts.process_before_every_sampling(p=self, x=x, noise=noise, c=self.c, uc=self.uc)
+        x = self.sampler.sample_img2img(self, x, noise, self.c, self.uc)
         self.sampler, self.is_hr_pass = None, False
-        return fake_modules.Decoded([fake_modules.decoded(latent) for latent in x])
+        return fake_modules.decode_latent_batch(self.sd_model, x)
+
+    def _enlarge_gallery_picture(self) -> Any:
+        """The gallery's upscale button: no first pass is run."""
+        values = _tensor(self.firstpass_image, *self.firstpass_image.size)[None]
+        is_latent = self.latent_scale_mode is not None
+        given = (fake_modules.encode(values), None) if is_latent else (None, values * 2.0 - 1.0)
+        return self.sample_hr_pass(*given, self.seeds, self.subseeds, self.subseed_strength, self.prompts)
 
     def _sample_img2img(self, c: Any, uc: Any) -> torch.Tensor:
         noise = self.rng.next()
@@ -223,7 +267,9 @@ def _batch(p: Any, n: int, images: list[Any], infotexts: list[str]) -> bool:
         conditioning=p.c, unconditional_conditioning=p.uc, seeds=p.seeds, subseeds=p.subseeds,
         subseed_strength=p.subseed_strength, prompts=p.prompts,
     )  # fmt: skip
-    pictures = made if getattr(made, "already_decoded", False) else [fake_modules.decoded(latent) for latent in made]
+    is_decoded = getattr(made, "already_decoded", False)
+    values = made if is_decoded else fake_modules.decode_latent_batch(p.sd_model, made)
+    pictures = fake_modules.pictures_of(torch.stack(list(values)))
     shared.state.nextjob()
     p.scripts.postprocess_batch(p, images=pictures, batch_number=n)
     p.prompts, p.negative_prompts = p.all_prompts[part], p.all_negative_prompts[part]

@@ -26,8 +26,14 @@ def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
     Of a video model, whose `like` is [B, C, T, H, W], it is one frame, [1, C, 1, H, W]. fit: "crop" keeps the
     proportions, "stretch" does not. The host's random numbers and its engine's own pictures stay as they were.
     """
-    pixels = np.asarray(fitted(picture, _pixels_of(p.sd_model, like), fit), dtype=np.float32) / 255.0
-    image = torch.from_numpy(np.moveaxis(pixels, 2, 0)[None].copy()).to(shared.device, dtype=devices.dtype_vae)
+    return encode_all(p, [fitted(picture, _pixels_of(p.sd_model, like), fit)], like)
+
+
+def encode_all(p: Any, pictures: list[Image.Image], like: Tensor) -> Tensor:
+    """Pictures of one size as latents, [B, C, H, W] (of a video model [B, C, 1, H, W]), on the device and in the dtype
+    of `like`; otherwise as `encode`."""
+    pixels = np.stack([np.asarray(picture.convert("RGB"), dtype=np.float32) for picture in pictures]) / 255.0
+    image = torch.from_numpy(np.moveaxis(pixels, 3, 1).copy()).to(shared.device, dtype=devices.dtype_vae)
     method = sd_samplers_common.approximation_indexes.get(shared.opts.sd_vae_encode_method)
     kept = {name: getattr(p.sd_model, name) for name in KEPT_BY_ENGINE if hasattr(p.sd_model, name)}
     with torch.random.fork_rng():
@@ -38,6 +44,20 @@ def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
             for name, value in kept.items():
                 setattr(p.sd_model, name, value)
     return latent.to(like.device, like.dtype)
+
+
+def decode(p: Any, latent: Tensor) -> list[Image.Image]:
+    """The pictures of clean latents, [B, C, H, W], through the host's own decoder."""
+    from modules import processing as host
+
+    values = torch.stack(list(host.decode_latent_batch(p.sd_model, latent, target_device=devices.cpu)))
+    return pictures_of(values)
+
+
+def pictures_of(values: Tensor) -> list[Image.Image]:
+    """As the host's hires fix makes them of what it has decoded: [B, 3, H, W] in [-1, 1], rounded down."""
+    levels = ((values.float() + 1.0) / 2.0).clamp(0.0, 1.0).mul(255.0).to("cpu", torch.uint8)
+    return [Image.fromarray(np.moveaxis(picture.numpy(), 0, 2)) for picture in levels]
 
 
 def fitting_scale(p: Any, picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:

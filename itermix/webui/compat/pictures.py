@@ -11,6 +11,14 @@ from modules import shared
 from PIL import Image
 
 
+def enlarged(picture: Image.Image, size: tuple[int, int], upscaler: str | None) -> Image.Image:
+    """A picture at a size (height, width), by one of the host's upscalers; by Lanczos's filter where none is named."""
+    from modules import images
+
+    height, width = size
+    return images.resize_image(0, picture, width, height, upscaler_name=upscaler)
+
+
 def saves_pictures(p: Any) -> bool:
     """Whether the options and the request want pictures on the disk, now."""
     if hasattr(p, "save_samples"):

@@ -15,6 +15,7 @@ from itermix.pictures.masks import WHOLE, Box
 
 RESIZE_LATENT = 3  # img2img's resize mode "just resize (latent upscale)"
 RESIZE_FITS = {1: "crop", 2: "fill"}  # what img2img's resize modes do, by their number; the others stretch
+SEEDS = 2**32
 MASKED_CONTENT_WITHOUT_PICTURE = (2, 3)  # inpainting fill "latent noise" and "latent nothing"
 
 
@@ -22,9 +23,14 @@ def is_hires_pass(p: Any) -> bool:
     return bool(getattr(p, "is_hr_pass", False))
 
 
+def has_hires(p: Any) -> bool:
+    """Whether hires fix is on."""
+    return bool(getattr(p, "enable_hr", False))
+
+
 def hires_follows(p: Any) -> bool:
     """Whether this is the first of hires fix's two passes."""
-    return bool(getattr(p, "enable_hr", False)) and not is_hires_pass(p)
+    return has_hires(p) and not is_hires_pass(p)
 
 
 def is_img2img(p: Any) -> bool:
@@ -34,6 +40,56 @@ def is_img2img(p: Any) -> bool:
 def shares_batches(p: Any) -> bool:
     """Whether stable-diffusion-webui-distributed is there, which hands a part of a batch to other machines as JSON."""
     return any(script.title() == "Distribute" for script in p.scripts.alwayson_scripts)
+
+
+def first_size(p: Any) -> tuple[int, int]:
+    """(height, width) of what hires fix enlarges: the first pass, or a finished picture of the gallery."""
+    first_pass = getattr(p, "firstpass_image", None)
+    return (first_pass.height, first_pass.width) if first_pass is not None else (p.height, p.width)
+
+
+def asked_hires_size(p: Any) -> tuple[int, int]:
+    """(height, width) that the request wants hires fix to enlarge to, before the host has worked it out; what it crops
+    away, and what a size with other proportions leaves, is not in it."""
+    asked = getattr(p, "hr_resize_x", 0), getattr(p, "hr_resize_y", 0)
+    factor = max(asked[0] / p.width, asked[1] / p.height) or p.hr_scale
+    return int(p.height * factor), int(p.width * factor)
+
+
+@contextmanager
+def hires_size(p: Any, size: tuple[int, int], is_last: bool) -> Iterator[None]:
+    """The host's hires pass enlarges to this size, (height, width); it crops what it has to in the last one alone."""
+    with restored(p, ("hr_upscale_to_x", "hr_upscale_to_y", "truncate_x", "truncate_y")):
+        p.hr_upscale_to_y, p.hr_upscale_to_x = size
+        if not is_last:
+            p.truncate_x = p.truncate_y = 0
+        yield
+
+
+def hires_cropped(p: Any, latent: Tensor) -> Tensor:
+    """Without what the host's hires pass crops away where the size asked for has other proportions: [..., H, W]."""
+    down, across = (getattr(p, name, 0) for name in ("truncate_y", "truncate_x"))
+    height, width = latent.shape[-2:]
+    return latent[..., down // 2 : height - (down + 1) // 2, across // 2 : width - (across + 1) // 2]
+
+
+def has_hires_checkpoint(p: Any) -> bool:
+    """Whether the hires pass has a checkpoint of its own, whose latents may be others."""
+    return getattr(p, "hr_checkpoint_name", None) not in (None, "", "Use same checkpoint")
+
+
+@contextmanager
+def seeded(p: Any, first: int) -> Iterator[None]:
+    """The pictures of the batch have this seed and those after it: all one where it is variation seeds that count up.
+
+    Samplers that draw noise of their own look into the list of all pictures' seeds.
+    """
+    step = 0 if p.subseed_strength else 1
+    with restored(p, ("seeds", "all_seeds")):
+        p.all_seeds = [(first + step * image) % SEEDS for image in range(len(p.all_seeds))]
+        start = p.iteration * p.batch_size
+        p.seeds = p.all_seeds[start : start + len(p.seeds)]
+        yield
 
 
 def images_of_batch(p: Any) -> int:
@@ -50,9 +106,7 @@ def seeds(p: Any, batch_size: int) -> list[int]:
 def enlargement(p: Any) -> tuple[float, float]:
     """How many times the pass's reference was enlarged to the pass's size: (height, width), at least 1."""
     if is_hires_pass(p):
-        first_pass = getattr(p, "firstpass_image", None)
-        width, height = first_pass.size if first_pass is not None else (p.width, p.height)
-        return enlargement_of((height, width), (p.hr_upscale_to_y, p.hr_upscale_to_x), "stretch")
+        return enlargement_of(first_size(p), (p.hr_upscale_to_y, p.hr_upscale_to_x), "stretch")
     if getattr(p, "paste_to", None):  # inpainting of the masked area only: the host fills the pass's size with it
         _, _, width, height = p.paste_to
         return enlargement_of((height, width), (p.height, p.width), "fill")
@@ -71,11 +125,16 @@ def rounded(width: int, height: int) -> tuple[int, int]:
 def latent_interpolation(p: Any) -> str | None:
     """The name of torch's interpolation that enlarged the pass's latent; None if a picture was enlarged, or nothing."""
     if is_hires_pass(p):
-        mode = getattr(p, "latent_scale_mode", None)
-        return mode["mode"] if mode else None
+        return hires_interpolation(p)
     if is_img2img(p) and getattr(p, "resize_mode", 0) == RESIZE_LATENT:
         return "bilinear"
     return None
+
+
+def hires_interpolation(p: Any) -> str | None:
+    """The same of the hires pass to come."""
+    mode = getattr(p, "latent_scale_mode", None)
+    return mode["mode"] if mode else None
 
 
 def inpaint_mask(p: Any) -> Tensor | None:

@@ -48,6 +48,12 @@ def expect_passes(count: int) -> None:
     state.processing_has_refined_job_count = True  # hires fix would double it, but only first frames have two passes
 
 
+def expect_more(count: int) -> None:
+    """So many sampling passes are to come beside those that the host has counted."""
+    if shared.state.job_count > 0:
+        shared.state.job_count += count
+
+
 def next_pass() -> None:
     """A pass has ended that the host does not count itself."""
     shared.state.nextjob()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import Tensor
 
 from itermix.mixing.noising import VE, VP, Flow, Noising
 from itermix.webui.compat.processing import is_img2img
+
+CHANGES = "itermix_changes"  # on our wrapper of a sampler object's method
 
 
 def noising_of(sampler_function: Any, model: torch.nn.Module) -> Noising:
@@ -46,6 +49,28 @@ def is_by_timestep(sampler: Any) -> bool:
 def create_sampler(name: str, model: Any) -> Any:
     """A new sampler object: sampler and schedule by their name, `func` the sampler function."""
     return sd_samplers.create_sampler(name, model)
+
+
+def after_img2img(sampler: Any, name: str, change: Callable[[Tensor], Tensor]) -> None:
+    """What a sampler object's pass from a clean latent gives becomes what `change` makes of it.
+
+    Several changes act in the order in which they came; one that comes again by its name, as Forge prepares a hires
+    pass twice, takes the place of the one before.
+    """
+    sample = sampler.sample_img2img
+    changes = getattr(sample, CHANGES, None)
+    if changes is None:
+        changes = {}
+
+        def changed(*args: Any, **kwargs: Any) -> Tensor:
+            result = sample(*args, **kwargs)
+            for each in changes.values():
+                result = each(result)
+            return result
+
+        setattr(changed, CHANGES, changes)
+        sampler.sample_img2img = changed
+    changes[name] = change
 
 
 def noise_of(p: Any, like: Tensor) -> tuple[Any, Tensor]:

@@ -20,6 +20,7 @@ from itermix.webui.mixing import flow, hook, trace
 from itermix.webui.mixing.arguments import MixingRequest
 from itermix.webui.mixing.first_level import first_level
 from itermix.webui.mixing.references import (
+    UPLOADED,
     Encoded,
     NothingToMix,
     find_mask,
@@ -134,6 +135,8 @@ class MixedPass:
 
     def attach(self) -> None:
         p = self.p
+        if run_state.of(p).enlarging is not None and self.reference.source != UPLOADED:
+            self._start_from_reference()
         run_state.change(p, attachment=hook.Attachment(p.sampler, self))
         if self.denoise > 0.0:  # last: a pass that is made without mixing keeps the host's own
             run_state.change(p, host_denoise=p.denoising_strength)
@@ -144,6 +147,12 @@ class MixedPass:
                 )
             p.denoising_strength = self.denoise
             p.extra_generation_params[HOST_DENOISE_KEY] = self.denoise
+
+    def _start_from_reference(self) -> None:
+        """In place: the host hands the very tensor on to its sampler."""
+        latent = self.reference.latent
+        if latent is not self.x:
+            self.x.copy_(latent)
 
     def is_interrupted(self) -> bool:
         return progress.is_interrupted()
@@ -203,6 +212,9 @@ class MixedPass:
 def pass_name(p: Any) -> str:
     if frame_of(p) is not None:
         return "frame"
+    enlarging = run_state.of(p).enlarging
+    if enlarging is not None:
+        return enlarging.name
     if processing.is_img2img(p):
         return "img2img"
     return "hires pass" if processing.is_hires_pass(p) else "first pass"

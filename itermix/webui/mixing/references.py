@@ -57,6 +57,9 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
         raise NothingToMix(
             "the masked content holds no picture; set it to fill or original, or upload a reference image"
         )
+    enlarging = run_state.of(p).enlarging
+    if enlarging is not None:
+        return enlarging.reference(x)
     source = "upscaled first pass" if processing.is_hires_pass(p) else INIT
     return Reference(x, processing.enlargement(p), processing.latent_interpolation(p), source)
 

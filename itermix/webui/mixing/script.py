@@ -68,7 +68,7 @@ class IterativeMixing(scripts.Script):
         for key in (KEY, REFUSED_KEY, NOT_DONE_KEY):  # of an earlier run: the cells of a plot share them
             p.extra_generation_params.pop(key, None)
         try:
-            request = arguments.read(args, xyz.values_of(p), self.handed)
+            request = self._request(p, args)
             if request is not None and request.uses_upload(has_own=processing.is_img2img(p)):
                 request.upload.picture()  # damaged data are refused now, not in the middle of the run
             if request is not None and request.uses_mask:
@@ -86,10 +86,14 @@ class IterativeMixing(scripts.Script):
     def process_batch(self, p, *args, **kwargs):
         """The infotext of a batch says that it is mixed until it is known what has come of it."""
         run_state.change(p, outcome=run_state.Outcome())
+        self._replace_hires(p, args)
 
     def postprocess_batch(self, p, *args, **kwargs):
         """Now it is known, and the host has written no infotext yet."""
         state, params = run_state.of(p), p.extra_generation_params
+        if state.hires is not None:
+            state.hires.close()
+            run_state.change(p, hires=None)
         if state.outcome is None:
             return
         params.pop(NOT_DONE_KEY, None)
@@ -105,15 +109,36 @@ class IterativeMixing(scripts.Script):
         from itermix.webui.mixing import passes
 
         passes.begin(p)
-        sequence = run_state.of(p).sequence
-        if sequence is not None:
-            sequence.host.capture()
+        state = run_state.of(p)
+        if state.hires is not None:
+            state.hires.prepare()
+        if state.sequence is not None:
+            state.sequence.host.capture()
         try:
-            request = arguments.read(args, xyz.values_of(p), self.handed)
+            request = self._request(p, args)
         except SettingsError:
             return  # said in process
         if request is not None:
             passes.attach(p, request, kwargs["x"], kwargs["noise"], self.encoded)
+
+    def _request(self, p, args):
+        """What is asked for; None where mixing is not. Raises SettingsError."""
+        request = arguments.read(args, xyz.values_of(p), self.handed)
+        if request is not None:
+            from itermix.webui.upscale import hires
+
+            hires.check(p, request.settings)
+        return request
+
+    def _replace_hires(self, p, args):
+        """Before a batch with hires fix: its second pass may be ours."""
+        from itermix.webui.compat import processing
+
+        if self.settings_text is None or not processing.has_hires(p):
+            return
+        from itermix.webui.upscale import hires
+
+        hires.replace(p, self._request(p, args).settings)
 
     def postprocess_image(self, p, picture, *args):
         if not hasattr(scripts.Script, "postprocess_image_after_composite"):  # an older host

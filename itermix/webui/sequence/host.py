@@ -108,13 +108,12 @@ class WebUIHost:
         """Keeps the latent of a hires pass that is about to be sampled, before the host decodes it."""
         if not processing.is_hires_pass(self.p):
             return
-        sample = type(self.p.sampler).sample_img2img.__get__(self.p.sampler)
 
-        def kept(*args: Any, **kwargs: Any) -> Any:
-            self.hires_latent = sample(*args, **kwargs)
-            return self.hires_latent
+        def kept(latent: Tensor) -> Tensor:
+            self.hires_latent = latent
+            return latent
 
-        self.p.sampler.sample_img2img = kept
+        sampling.after_img2img(self.p.sampler, "sequence", kept)
 
     def _later(self, job: Job, latent: Tensor, noised: bool, c: Any, uc: Any) -> Tensor:
         p = self.p

@@ -1,0 +1,1 @@
+"""Large pictures on a WebUI: hires fix in phases, what its reference is made from."""
