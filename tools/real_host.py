@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -77,6 +78,7 @@ class Host:
         models = self.data / "models" / "Stable-diffusion"
         models.mkdir(parents=True, exist_ok=True)
         (self.data / "embeddings").mkdir(exist_ok=True)
+        (self.data / "tmp").mkdir(exist_ok=True)  # Forge Neo puts temporary pictures there, and does not make it
         for file in (self.tree / "models" / "Stable-diffusion").iterdir():
             if file.suffix in (".safetensors", ".ckpt", ".yaml") and not (models / file.name).exists():
                 (models / file.name).symlink_to(file.resolve())
@@ -118,6 +120,11 @@ class Host:
     def outputs(self) -> Path:
         """The folder of all pictures: "outputs" in the data folder, in Forge Classic "output"."""
         return self.tree.joinpath(self.get("/sdapi/v1/options")["outdir_txt2img_samples"]).parent
+
+    @property
+    def temporary(self) -> Path:
+        """The folder of temporary pictures: by its options, else the system's."""
+        return self.tree.joinpath(self.get("/sdapi/v1/options")["temp_dir"] or tempfile.gettempdir())
 
     @functools.cached_property
     def upscalers(self) -> set[str]:

@@ -8,7 +8,6 @@ import io
 import re
 import socket
 import struct
-import tempfile
 import threading
 import zlib
 
@@ -167,7 +166,7 @@ def test_a_sequences_files_have_names_that_no_request_can_choose(host):
     seen = host.post("/itermix-probe/audit", {})
     ours = [path for path in seen["written"] if "itermix" in path]
     # Frames that the request does not want saved lie in a temporary folder of ours as long as the host has them.
-    own = re.compile(rf"({re.escape(str(sequences(host)))}|{re.escape(tempfile.gettempdir())}/itermix-\w+)(/|$)")
+    own = re.compile(rf"({re.escape(str(sequences(host)))}|{re.escape(str(host.temporary))}/itermix-\w+)(/|$)")
     assert ours and all(own.match(path) for path in ours)
     part = r"itermix-[0-9a-f]{16}\.part"
     known = rf"(\d{{5}}(/(\d{{5}}\.png|sequence-0\.webp|{part}))?|\d{{5}}\.png|last-sequence\.state|{part})?"

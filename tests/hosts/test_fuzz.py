@@ -9,7 +9,6 @@ import collections
 import json
 import os
 import re
-import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -34,10 +33,9 @@ OURS = os.path.join("extensions", "itermix", "")
 TINY = {"prompt": "a cat", "steps": 1, "width": 64, "height": 64}
 # The film's encoder (of imageio-ffmpeg: "ffmpeg-linux-x86_64-v9.0.2"), and git, as the host asks for its own version.
 PROGRAM = re.compile(r"(ffmpeg(-[\w.-]+)?|git)(\.exe)?")
-# The folder of frames that are not to be saved: within the host's folder of temporary pictures, which is the system's
-# as these tests set none, and only as long as the host has their pictures.
+# The folder of frames that are not to be saved, in the host's one of temporary pictures: only as long as the host has
+# their pictures.
 OF_FRAMES = r"/itermix-\w{8}(?=$|/\d{5}\.png$|/itermix-[0-9a-f]{16}\.part$)"
-SPOOL = re.compile(re.escape(tempfile.gettempdir()) + OF_FRAMES)
 OF_PYTHON = re.compile(r".*\.(lock|pyc(\.\d+)?)")  # what is imported late is compiled late, under a passing name
 
 
@@ -75,12 +73,13 @@ def test_random_requests_are_answered_or_refused_and_nothing_else_happens(host):
     print(f"\n{COUNT} requests: {dict(counted)}, {hosts_own} of them broke in the host; slowest {slowest:.1f} s")
     assert not faults, f"{len(faults)} faults; the first ones:\n" + "\n".join(map(str, faults[:5]))
     assert min(counted[200], counted[REFUSED]) > COUNT / 5 and hosts_own < COUNT / 4
-    assert not outside(host, seen["written"])
+    spool = re.compile(re.escape(str(host.temporary)) + OF_FRAMES)
+    assert not [path for path in outside(host, seen["written"]) if not spool.match(path)]
     assert not [name for name in seen["started"] if not PROGRAM.fullmatch(os.path.basename(name))]
     assert not [address for address in seen["connected"] if "invalid" in address]
     assert host.get("/itermix-probe/left") == left
     assert hashes(host) == before
-    spools = {match[0] for path in seen["written"] if (match := SPOOL.match(path))}
+    spools = {match[0] for path in seen["written"] if (match := spool.match(path))}
     assert spools and not [path for path in spools if os.path.exists(path)]
 
 
@@ -133,11 +132,7 @@ def outside(host, written: list[str]) -> list[str]:
     """Of the paths written to, those that are neither pictures and films nor the host's own doings."""
     own = ("cache", "cache.json", "params.txt", "tmp", "config.json", "ui-config.json", "config_states")
     allowed = [str(host.outputs), *(str(host.data / name) for name in own), "/dev/"]
-    return [
-        path
-        for path in written
-        if not path.startswith(tuple(allowed)) and not OF_PYTHON.fullmatch(path) and not SPOOL.match(path)
-    ]
+    return [path for path in written if not path.startswith(tuple(allowed)) and not OF_PYTHON.fullmatch(path)]
 
 
 def hashes(host) -> list[str]:
