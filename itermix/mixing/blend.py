@@ -56,16 +56,7 @@ def blend(
         raise ValueError(f"x of shape {tuple(x.shape)} and z of shape {tuple(z.shape)} cannot be blended")
     work = z.to(working_dtype(x), copy=True)
     share = weight.to(work.dtype) if isinstance(weight, Tensor) else weight
-    return blend_into(name, x, work, share, LowPass.of_cutoff(cutoff), rest).to(x.dtype)
-
-
-def blend_into(name: str, x: Tensor, z: Tensor, weight: Weight, lowpass: LowPass, rest: float = 0.0) -> Tensor:
-    """`blend` in the memory of z, which has `working_dtype(x)`.
-
-    Returns:
-        z, overwritten by the result.
-    """
-    return BLENDS[name](x, z, weight, lowpass, rest)
+    return BLENDS[name](x, work, share, LowPass.of_cutoff(cutoff), rest).to(x.dtype)
 
 
 def working_dtype(x: Tensor) -> torch.dtype:
@@ -146,6 +137,7 @@ def norm_shares(pair: Pair, weight: Weight) -> tuple[Weight, Weight]:
     return (1.0 - weight) * ratio, weight
 
 
+# Of x, z, weight, low-pass and rest: z, overwritten by the result; z has working_dtype(x).
 BLENDS: dict[str, Callable[[Tensor, Tensor, Weight, LowPass, float], Tensor]] = {
     "two bands": two_bands,
     "low-pass": low_pass,

@@ -29,7 +29,7 @@ def blend_parts(
     """`blend.blend`, of a z that is made as it is needed.
 
     Arguments:
-        name, weight, lowpass, rest: as of `blend.blend_into`.
+        name, weight, rest: as of `blend.blend`. lowpass: of its cutoff.
         x: the sampler's state, [B, C, H, W] or [B, C, T, H, W].
         z: of an index gives z[index], in `working_dtype(x)`, not used elsewhere; of `WHOLE`, all of it. Where x is of
             half precision it is asked for planes, [H, W], and by "slerp" and "norm only" twice for each.

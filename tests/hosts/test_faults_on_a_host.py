@@ -126,7 +126,7 @@ def test_out_of_memory_in_a_blend_ends_the_mixing_and_not_the_picture(host, poin
 
 
 def test_out_of_memory_inside_of_the_blending_function(host):
-    break_at(host, "itermix.mixing.blend.blend_into", 1, "OutOfMemoryError")
+    break_at(host, "itermix.mixing.mixer.blend_parts", 1, "OutOfMemoryError")
     made = host.generate(mixing=ON, **HIRES)
     assert f"by OutOfMemoryError: {TEXT}" in made.log[-1] and made.pictures[0].std() > 0
 
