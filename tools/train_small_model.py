@@ -21,7 +21,7 @@ from tools.small_model.artwork import NATIVE, Artwork
 from tools.small_model.renders import COUNTS, Renders
 
 MODEL = Path(__file__).resolve().parents[1] / "itermix" / "studio" / "model"
-BATCHES = {"cpu": (12, 32), "cuda": (256, 512)}  # crops for the VAE, latents for the UNet
+BATCHES = {"cpu": (12, 64), "cuda": (256, 512)}  # crops for the VAE, latents for the UNet
 
 
 def main() -> None:
@@ -39,11 +39,13 @@ def main() -> None:
         vae.train(60.0 * options.vae_minutes)
     whitened = vae.finished()
     tokenizer, encoder = text.pretrained(work / "text.pt", options.text_steps, seed)
-    unet = denoiser.Trainer(work / "unet.pt", tokenizer, encoder, device, batch, seed)
+    start, is_half = options.start and Path(options.start), options.bfloat16
+    unet = denoiser.Trainer(work / "unet.pt", tokenizer, encoder, device, batch, seed, start, is_half)
     if trains:
-        natives = rendered(NATIVE, options.places, seed + 1)
-        latents = denoiser.Latents(whitened.to(device), natives, work / "latents.pt", options.pictures, seed)
-        unet.train(latents, 60.0 * options.unet_minutes)
+        encoded = partial(denoiser.Latents, whitened.to(device), seed=seed)
+        whole = encoded(rendered(NATIVE, options.places, seed + 1), work / "latents.pt", options.pictures)
+        larger = [encoded(renders[side], work / f"latents-{side}.pt", n) for side, n in denoiser.LARGER.items()]
+        unet.train(denoiser.Mixture(whole, larger), 60.0 * options.unet_minutes)
     decoder = autoencoder.Trainer(work / "decoder.pt", renders, device, vae_batch, seed + 1, whitened)
     if trains:
         decoder.train(60.0 * options.decoder_minutes)
@@ -64,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--vae-minutes", type=float, default=80.0)
     made.add_argument("--unet-minutes", type=float, default=900.0)
     made.add_argument("--decoder-minutes", type=float, default=60.0)
+    made.add_argument("--start", metavar="FOLDER", help="an exported model whose UNet a new training begins with")
+    made.add_argument("--bfloat16", action="store_true", help="on a CPU that has it (avx512_bf16); slow elsewhere")
     made.add_argument("--export-only", action="store_true", help="writes what there is, and trains nothing")
     return made
 

@@ -300,7 +300,10 @@ def small_unet():
 def test_a_unet_that_was_stopped_goes_on_bit_for_bit(monkeypatch, tmp_path):
     monkeypatch.setattr(denoiser, "build", small_unet)
     tokenizer, _ = text.pretrained(tmp_path / "text.pt", 1)
-    latents = SimpleNamespace(batch=lambda draw, size: (torch.full((size, 16, 4, 4), draw.random()), ["fox"] * size))
+    highest = torch.tensor([1000, 850])
+    latents = SimpleNamespace(
+        batch=lambda draw, size: (torch.full((size, 16, 4, 4), draw.random()), ["fox"] * size, highest)
+    )
 
     def trainer(name):
         return denoiser.Trainer(tmp_path / name, *text.pretrained(tmp_path / "text.pt", 1), CPU, 2)
@@ -323,6 +326,40 @@ def test_latents_go_on_where_they_were_stopped(small, renders, tmp_path, monkeyp
     shown = renders.pictures([parts.drawn[6][0]], [parts.made[6].colour], [parts.drawn[6][2]])
     with torch.no_grad():
         torch.testing.assert_close(vae.encode(shown).latent[0].half(), whole[6], rtol=0, atol=2e-3)
+
+
+def test_parts_of_larger_pictures_are_theirs_and_are_drawn_at_lower_noise_alone(artwork, tmp_path, monkeypatch, small):
+    """Latents whose every value says where it is from: 1000 of the picture, and its place."""
+    monkeypatch.setattr(denoiser, "NATIVE", 32)  # latents of 4 x 4
+    torch.manual_seed(0)
+    vae, renders = autoencoder.build().eval(), Renders(artwork, tmp_path, SIDE, 1)
+    whole, larger = (denoiser.Latents(vae, renders, tmp_path / f"{n}.pt", 6) for n in range(2))
+    places = torch.arange(64.0).view(8, 8)
+    larger.values = (1000.0 * torch.arange(1, 7)[:, None, None, None] + places).expand(6, 16, 8, 8).contiguous()
+    whole.values = torch.zeros(6, 16, 4, 4)
+    values, captions, highest = denoiser.Mixture(whole, [larger]).batch(random.Random(0), 200)
+    is_part = highest == denoiser.PARTS_BELOW
+    assert values.shape == (200, 16, 4, 4) and len(captions) == 200 and set(highest.tolist()) == {1000, 850}
+    assert abs(float(is_part.float().mean()) - denoiser.PARTS) < 0.1
+    assert not values[~is_part].any() and bool((values[is_part] >= 1000.0).all())
+    for part in values[is_part]:
+        first = part[0, 0, 0]
+        torch.testing.assert_close(part[3] - first, places[:4, :4])  # neighbours stay neighbours
+        assert int(first) % 1000 % 8 <= 4 and int(first) % 1000 // 8 <= 4  # and lie within the picture
+
+
+def test_a_training_can_begin_with_an_exported_models_weights(monkeypatch, tmp_path):
+    monkeypatch.setattr(denoiser, "build", small_unet)
+    _, encoder = text.pretrained(tmp_path / "text.pt", 1)
+    small_unet().save_pretrained(tmp_path / "model" / "unet")
+    encoder.save_pretrained(tmp_path / "model" / "text_encoder")
+    arguments = (*text.pretrained(tmp_path / "other.pt", 1, 5), CPU, 2)
+    trainer = denoiser.Trainer(tmp_path / "unet.pt", *arguments, start=tmp_path / "model")
+    saved = denoiser.UNet2DConditionModel.from_pretrained(tmp_path / "model" / "unet")
+    for part, wanted in (("unet", saved), ("text", encoder)):
+        for models in (trainer.both, trainer.average):
+            for one, two in zip(models[part].parameters(), wanted.parameters()):
+                assert torch.equal(one, two)
 
 
 def test_a_checkpoint_is_replaced_whole(tmp_path, monkeypatch):
