@@ -25,7 +25,8 @@ from benchmarks import picture_measures as measures
 from benchmarks import picture_report as report
 from benchmarks import picture_rows, recognition
 from benchmarks.cases import HALVES, PROMPTS, SEEDS, Case, cases
-from benchmarks.enlargements import METHODS, STEPS, Method, Native, Store
+from benchmarks.enlargements import METHODS, STEPS, Drawn, Method, Native, Store
+from benchmarks.evaluations import Counted
 from benchmarks.picture_rows import CEILING
 from benchmarks.recognition import Recogniser
 from benchmarks.registration import Registration
@@ -43,7 +44,8 @@ class Bench:
     def __init__(self, options: argparse.Namespace, recogniser: Recogniser):
         torch.set_num_threads(1)
         self.artwork, self.recogniser, self.options = Artwork(options.artwork), recogniser, options
-        self.studio, self.registration = Studio.open(options.checkpoint), Registration(self.artwork)
+        self.studio = Studio(Counted(Studio.open(options.checkpoint).network))
+        self.registration = Registration(self.artwork)
         self.kept = Store(options.keep, self.studio.network.fingerprint)
         self.methods = [method for method in METHODS if not options.rows or method.name in options.rows]
         self.deviations = {scale: self._deviations(scale * NATIVE) for scale in options.scales}
@@ -73,11 +75,12 @@ class Bench:
         network = self.studio.network
         wanted = [measures.objects(picture) for picture in exact]
         ways = {method.name: partial(_enlarged, natives, method, scale) for method in self.methods}
-        ways[CEILING] = lambda: torch.cat([network.decode(network.encode(one[None])) for one in exact])
+        ways[CEILING] = lambda: [Drawn(network.decode(network.encode(one[None]))) for one in exact]
         is_shown = self.options.sheet is not None and scale == self.options.scales[0]
         shown = {("exact", scale): exact[:1]}
         for name, make in ways.items():
-            pictures = make()
+            drawn = make()
+            pictures = torch.cat([one.picture for one in drawn])
             distances = measures.wasserstein(pictures, exact, 0, self.deviations[scale], is_paired=True)
             names = self.recogniser(pictures)
             shown[name, scale] = pictures[:1]
@@ -89,6 +92,7 @@ class Bench:
                 "sharpness": measures.sharpness(pictures, exact),
                 "objects": sum(measures.objects(a) == b for a, b in zip(pictures, wanted)) / len(wanted),
                 "recognised": sum(a == b.case.subject for a, b in zip(names, natives)) / len(natives),
+                "calls": sum(one.pixels for one in drawn) / len(drawn) / (scale * NATIVE // network.reduction) ** 2,
                 "distances": distances,
             }
         if is_shown:
@@ -102,8 +106,8 @@ class Bench:
         return measures.deviations(real)
 
 
-def _enlarged(natives: list[Native], method: Method, scale: int) -> Tensor:
-    return torch.cat([native.enlarged(method, scale) for native in natives])
+def _enlarged(natives: list[Native], method: Method, scale: int) -> list[Drawn]:
+    return [native.enlarged(method, scale) for native in natives]
 
 
 def measured(options: argparse.Namespace, drawn: list[list[Case]], recogniser: Recogniser) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,8 @@ from torch.testing import assert_close
 
 from benchmarks import pictures
 from benchmarks.cases import ALIKE, cases
-from benchmarks.enlargements import METHODS, Store
+from benchmarks.enlargements import METHODS, Drawn, Store
+from benchmarks.network_methods import FIELD
 from benchmarks.picture_rows import BETTER, CEILING
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.pipeline import Studio
@@ -22,20 +23,22 @@ def test_kept_pictures_are_not_made_again_unless_something_else_is_asked_for(tmp
 
     def make_it():
         made.append(len(made))
-        return torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(len(made)))
+        return Drawn(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(len(made))), 7)
 
     asked = Request(prompt="a fox", mixing=MixingSettings(enabled=True))
     first = Store(tmp_path).get("000 2x itermix", asked, make_it)
-    assert torch.equal(Store(tmp_path).get("000 2x itermix", asked, make_it), first) and len(made) == 1
-    assert_close(first * 255, (first * 255).round())
+    again = Store(tmp_path).get("000 2x itermix", asked, make_it)
+    assert torch.equal(again.picture, first.picture) and again.pixels == first.pixels == 7 and len(made) == 1
+    assert_close(first.picture * 255, (first.picture * 255).round())
     other = dataclasses.replace(asked, mixing=MixingSettings(enabled=True, alpha_1=0.7))
-    assert not torch.equal(Store(tmp_path).get("000 2x itermix", other, make_it), first) and len(made) == 2
+    changed = Store(tmp_path).get("000 2x itermix", other, make_it)
+    assert not torch.equal(changed.picture, first.picture) and len(made) == 2
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Store(None).get("000 native", Request(prompt="a fox"), lambda: torch.zeros(1, 3, 8, 8))
+    Store(None).get("000 native", Request(prompt="a fox"), lambda: Drawn(torch.zeros(1, 3, 8, 8)))
     assert not list(tmp_path.iterdir())
 
 
@@ -52,7 +55,7 @@ def test_a_methods_request_is_the_native_one_enlarged():
 def test_a_row_with_another_upscaler_differs_from_the_latent_one_in_that_alone(upscaler):
     native, by_name = Request(prompt="a fox", width=128, height=128), {method.name: method for method in METHODS}
     pairs = [(name, f"{name}, {upscaler}") for name in by_name if f"{name}, {upscaler}" in by_name]
-    assert len(pairs) == 6 and len(by_name) == 2 + 3 * len(pairs) + 3
+    assert len(pairs) == 6 and len(by_name) == 2 + 3 * len(pairs) + 3 + len(FIELD)
     for latent, other in pairs:
         one, changed = (by_name[name].request(native, 3) for name in (latent, other))
         assert (one.hires_upscaler, changed.hires_upscaler) == ("latent", upscaler)
@@ -71,7 +74,7 @@ def test_pictures_of_other_weights_are_made_again(tmp_path):
     asked, made = Request(prompt="a fox"), []
     for weights in ("a", "a", "b"):
         kept = Store(tmp_path, weights)
-        kept.get("000", asked, lambda by=kept: made.append(by.weights) or torch.zeros(1, 3, 8, 8))
+        kept.get("000", asked, lambda by=kept: made.append(by.weights) or Drawn(torch.zeros(1, 3, 8, 8)))
     assert made == ["a", "b"]
 
 
@@ -108,6 +111,8 @@ def test_a_run_measures_every_row_and_goes_on_with_what_it_has_kept(tmp_path, mo
     for row in first["rows"]:
         assert set(row["measures"]) == set(BETTER) and len(row["distances"]) == 4 and not row["best"]
         assert row["measures"]["recognised"]["value"] == 1.0
+    calls = {row["method"]: row["measures"]["calls"]["value"] for row in first["rows"]}
+    assert calls == {"direct": 2.0, "hires 0.5, pixel": 2.0, "itermix": 2.0, CEILING: 0.0}
     assert [line["holds"] for line in first["check"]] == [False, False]  # one prompt makes nothing certain
     assert "the VAE's best" in capsys.readouterr().out and (tmp_path / "sheet.png").is_file()
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").glob("*.png")}
