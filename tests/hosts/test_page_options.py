@@ -34,20 +34,13 @@ OPTIONS = {
 FROM_THE_FUTURE = json.dumps({"version": 99, "mixing": {"a": {"alpha_1": 1.0}}})
 
 
-class HostWithOptions(Host):
-    """Started with these options, and with a file of presets that a newer itermix has written."""
-
-    def _prepare(self, extensions):
-        super()._prepare(extensions)
-        config = self.data / "config.json"
-        config.write_text(json.dumps({**json.loads(config.read_text()), **OPTIONS}))
-        (self.data / "itermix").mkdir()
-        (self.data / "itermix" / "presets.json").write_text(FROM_THE_FUTURE)
-
-
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    running = HostWithOptions(Path(os.environ[VARIABLE]).resolve(), tmp_path_factory.mktemp("options"))
+    """Started with these options, and with a file of presets that a newer itermix has written."""
+    data = tmp_path_factory.mktemp("options")
+    (data / "itermix").mkdir()
+    (data / "itermix" / "presets.json").write_text(FROM_THE_FUTURE)
+    running = Host(Path(os.environ[VARIABLE]).resolve(), data, options=OPTIONS)
     running.generate()  # the first request loads the model; a page beside that would wait for minutes
     yield running
     running.stop()
