@@ -11,6 +11,7 @@ from itermix.pictures.sheet import composed
 
 HEADS = {"ssim": "SSIM"}
 SHARES = ("objects", "recognised")
+DIGITS = {"calls": 1}
 COMPARED = ("ssim", "edges", "distance", "objects", "recognised")  # in the table of differences
 SENTENCE = "One seed of each prompt; the native picture stands left at its own size, beside it what is right."
 SHOWN = ("direct", "hires 0.3", "hires 0.5, pixel", "hires 0.7", "DemoFusion", "itermix", "itermix, pixel")
@@ -19,7 +20,8 @@ LEGEND = """\
 ssim, edges: likeness to the right picture, and error of its edges. structure: correlation with the native picture's
 low frequencies. distance: sliced Wasserstein distance of patches from the right pictures, mean over the Laplacian
 levels; 0 is the same. sharpness: power of the finest level over theirs; below 1 is blur. objects: share with as many
-separate objects as the right picture. recognised: share that the classifier names rightly.
+separate objects as the right picture. recognised: share that the classifier names rightly. calls: of the network, in
+steps at the full size.
 Bold: better than every other row, the VAE's best left out, in 95 % of the draws of prompts. Differences to itermix's
 row with their 95 % interval; * where it leaves out zero."""
 
@@ -51,7 +53,7 @@ def table(rows: list[dict[str, Any]], scale: int) -> str:
 
 
 def cell(one: dict[str, Any], measure: str) -> str:
-    shown = f"{one['value']:.0%}" if measure in SHARES else f"{one['value']:.3f}"
+    shown = f"{one['value']:.0%}" if measure in SHARES else f"{one['value']:.{DIGITS.get(measure, 3)}f}"
     return f"**{shown}**" if one["best"] else shown
 
 

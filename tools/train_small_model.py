@@ -40,7 +40,7 @@ def main() -> None:
     whitened = vae.finished()
     tokenizer, encoder = text.pretrained(work / "text.pt", options.text_steps, seed)
     start, is_half = options.start and Path(options.start), options.bfloat16
-    unet = denoiser.Trainer(work / "unet.pt", tokenizer, encoder, device, batch, seed, start, is_half)
+    unet = denoiser.Trainer(work / "unet.pt", tokenizer, encoder, device, batch, seed, start, is_half, options.rate)
     if trains:
         encoded = partial(denoiser.Latents, whitened.to(device), seed=seed)
         whole = encoded(rendered(NATIVE, options.places, seed + 1), work / "latents.pt", options.pictures)
@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--unet-minutes", type=float, default=900.0)
     made.add_argument("--decoder-minutes", type=float, default=60.0)
     made.add_argument("--start", metavar="FOLDER", help="an exported model whose UNet a new training begins with")
+    made.add_argument("--rate", type=float, default=denoiser.RATE, help="the UNet's learning rate")
     made.add_argument("--bfloat16", action="store_true", help="on a CPU that has it (avx512_bf16); slow elsewhere")
     made.add_argument("--export-only", action="store_true", help="writes what there is, and trains nothing")
     return made

@@ -163,7 +163,7 @@ def test_decibels_are_those_of_a_range_of_two(error, expected):
 
 
 def test_the_unets_rate_rises_stays_and_falls():
-    shares = (0.0, 0.8, 0.9, 1.0, 1.2)
+    shares = (0.0, 0.6, 0.8, 1.0, 1.2)
     assert [denoiser.rate(1000, share) / denoiser.RATE for share in shares] == pytest.approx([1.0, 1.0, 0.5, 0.0, 0.0])
     assert denoiser.rate(49, 0.0) == pytest.approx(denoiser.RATE / 2)
 

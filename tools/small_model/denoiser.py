@@ -23,7 +23,7 @@ from tools.small_model.text import WIDTH, Ids
 TIMESTEPS = 1000
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=TIMESTEPS)
 RATE, WEIGHT_DECAY = 1e-3, 0.01
-FALLING = 0.2  # share of the time in which the rate falls
+FALLING = 0.4  # share of the time in which the rate falls
 WITHOUT_CAPTION = 0.1
 EMA = 0.999
 # What is in a picture is decided at high noise, which a uniform draw sees too little of.
@@ -133,11 +133,12 @@ class Trainer:
     """UNet and text encoder, the averages of their weights, the optimizer and the steps made, as kept on disk.
 
     start: an exported model whose weights a new training begins with. is_half: multiplies in bfloat16 on a CPU, too.
+    highest: learning rate.
     """
 
     def __init__(
         self, state: Path, tokenizer: CLIPTokenizer, text: CLIPTextModel, device: torch.device, batch: int,
-        seed: int = 0, start: Path | None = None, is_half: bool = False,
+        seed: int = 0, start: Path | None = None, is_half: bool = False, highest: float = RATE,
     ):  # fmt: skip
         torch.manual_seed(seed)
         self.state, self.ids, self.device, self.size, self.seed = state, Ids(tokenizer, device), device, batch, seed
@@ -148,7 +149,8 @@ class Trainer:
         unet = unet.to(device, memory_format=torch.channels_last)
         self.both = nn.ModuleDict(dict(unet=unet, text=text.to(device))).train()
         self.average = copy.deepcopy(self.both).requires_grad_(False)
-        self.optimizer = Muon(*split(self.both), lr=RATE, weight_decay=WEIGHT_DECAY)
+        self.optimizer = Muon(*split(self.both), lr=highest, weight_decay=WEIGHT_DECAY)
+        self.highest = highest
         self.is_half = is_half or device.type == "cuda"
         self.signal, self.noise_level = (values.to(device) for values in alphas())
         self.step, self.worked, self.losses = 0, 0.0, []
@@ -174,7 +176,7 @@ class Trainer:
     def advance(self, latents: Mixture, share: float) -> None:
         """One step; share: of the time that is over."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.step, share)
+            group["lr"] = rate(self.step, share, self.highest)
         batch = latents.batch(random.Random(f"unet {self.seed} {self.step}"), self.size)
         loss = self._loss(*batch, torch.Generator(self.device).manual_seed(self.step))
         self.optimizer.zero_grad(set_to_none=True)
@@ -204,12 +206,12 @@ class Trainer:
         return f"step {self.step}, {count} pictures: loss {loss:.4f}"
 
 
-def rate(step: int, share: float) -> float:
+def rate(step: int, share: float, highest: float = RATE) -> float:
     """Learning rate: up over the first steps, flat, then down linearly to 0 (Hägele et al., arXiv 2405.18392).
 
     Flat, so that the time may still be changed while it trains. share: of the time that is over.
     """
-    return RATE * min(1.0, (step + 1) / 100, max(0.0, 1.0 - share) / FALLING)
+    return highest * min(1.0, (step + 1) / 100, max(0.0, 1.0 - share) / FALLING)
 
 
 @torch.no_grad()
