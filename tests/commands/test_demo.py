@@ -10,6 +10,8 @@ from PIL import Image
 
 from itermix.__main__ import main
 from itermix.commands import demo
+from itermix.mixing.settings import MixingSettings
+from itermix.pictures import detail
 from itermix.studio.request import Request
 
 pytest.importorskip("diffusers", reason="the studio needs diffusers, which is not installed")
@@ -24,11 +26,11 @@ def run(capsys, folders, out, *more):
 
 
 def test_the_ways_are_native_direct_two_plain_and_three_mixed():
-    ways = demo.ways(Request(width=128, height=128))
+    ways = demo.ways(Request(width=128, height=128), True, 2)
     changes = [change for _, _, variants in ways for _, change in variants]
     assert [label for label, _, _ in ways] == ["native", "direct", "plain second pass (hires fix)", "iterative mixing"]
     assert changes[:4] == [
-        {}, {"width": 256, "height": 256}, {"hires": 2.0, "hires_strength": 0.4}, {"hires": 2.0, "hires_strength": 0.7}
+        {}, {"width": 256, "height": 256}, {"hires": 2.0, "hires_strength": 0.5}, {"hires": 2.0, "hires_strength": 0.7}
     ]  # fmt: skip
     assert [change["mixing"].alpha_1 for change in changes[4:]] == [0.1, 0.5, 2.0]
     assert all(change["mixing"].enabled and change["hires"] == 2.0 for change in changes[4:])
@@ -36,18 +38,23 @@ def test_the_ways_are_native_direct_two_plain_and_three_mixed():
 
 @pytest.fixture(scope="module")
 def made(folders, tmp_path_factory):
-    """The sheet, and the pictures that were put on it, row by row."""
+    """The sheet, what was put on it, and the pictures that were made, row by row."""
     from itermix.pictures import sheet
 
-    seen, composed = [], sheet.composed
+    seen, rows, composed, lines_of = [], [], sheet.composed, demo.lines_of
 
     def watched(*arguments):
         seen.append(arguments)
         return composed(*arguments)
 
+    def kept(row):
+        rows.append(row)
+        return lines_of(row)
+
     out = tmp_path_factory.mktemp("demo") / "deep" / "sheet.png"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sheet, "composed", watched)
+        patch.setattr(demo, "lines_of", kept)
         arguments = [
             "--subjects",
             "red apple",
@@ -62,23 +69,25 @@ def made(folders, tmp_path_factory):
             "2",
         ]
         assert main(["demo", *arguments, "--checkpoint", str(folders / "sd15"), "--device", "cpu"]) == 0
-    return out, seen[-1]
+    return out, seen[-1], rows[-2:]
 
 
-def test_the_sheet_has_a_row_of_seven_for_each_subject(made):
-    out, (title, sentence, columns, rows, pictures, groups) = made
-    assert rows == ["red apple", "duck"] and len(columns) == 7 == sum(group.columns for group in groups)
+def test_the_sheet_has_two_lines_of_seven_for_each_subject(made):
+    out, (title, sentence, columns, rows, pictures, groups), _ = made
+    assert title == "A picture at 2 times the size that the model was trained for"
+    assert rows == ["red apple", "", "duck", ""] and len(columns) == 7 == sum(group.columns for group in groups)
     assert columns[0] == "64 x 64" and columns[1] == "128 x 128" and columns[6] == "128 x 128, alpha_1 = 2"
-    assert [[picture.size for picture in line] for line in pictures] == [[(64, 64)] + 6 * [(128, 128)]] * 2
+    whole, parts = [(64, 64)] + 6 * [(128, 128)], 7 * [(128, 128)]
+    assert [[picture.size for picture in line] for line in pictures] == [whole, parts] * 2
     with Image.open(out) as sheet:
         assert sheet.width > 7 * 200 and "red apple\nSteps: 2" in sheet.info["parameters"]
 
 
 def test_each_picture_is_the_one_that_render_makes(made, folders, tmp_path, capsys):
-    _, (_, _, _, _, pictures, _) = made
+    _, _, pictures = made
     model = ["--checkpoint", str(folders / "sd15"), "--device", "cpu", "--steps", "2", "--seed", "5"]
     for column, more in (
-        (0, []), (1, ["--width", "128", "--height", "128"]), (2, ["--hires", "2", "--hires-strength", "0.4"]),
+        (0, []), (1, ["--width", "128", "--height", "128"]), (2, ["--hires", "2", "--hires-strength", "0.5"]),
         (5, ["--hires", "2", "--mixing", '{"alpha_1": 0.5}']),
     ):  # fmt: skip
         out = tmp_path / f"{column}.png"
@@ -95,9 +104,32 @@ def test_the_sheet_of_a_minute_has_the_four_that_tell_most(folders, tmp_path, mo
     monkeypatch.setattr(sheet, "composed", lambda *arguments: seen.append(arguments) or composed(*arguments))
     code, out, err = run(capsys, folders, tmp_path / "s.png", "--no-browser", "--subjects", "red apple", "duck")
     assert code == 0 and "`python3 -m itermix demo --full` makes more of it" in out
-    assert [rows for _, _, _, rows, _, _ in seen] == [["red apple"], ["red apple", "duck"]]
-    assert seen[-1][2] == ["64 x 64", "128 x 128", "128 x 128, denoising strength 0.7", "128 x 128, alpha_1 = 0.5"]
+    assert [rows for _, _, _, rows, _, _ in seen] == [["red apple", ""], ["red apple", "", "duck", ""]]
+    alpha = MixingSettings().alpha_1
+    assert seen[-1][2] == [
+        "64 x 64",
+        "128 x 128",
+        "128 x 128, denoising strength 0.5",
+        f"128 x 128, alpha_1 = {alpha:g}",
+    ]
     assert f"the first row is in {tmp_path / 's.png'}\n" in err and "8/8 duck: " in err
+
+
+def test_a_part_of_a_large_picture_is_shown_at_its_own_size_and_the_small_ones_enlarged():
+    values = np.zeros((64, 64, 3), np.uint8)
+    values[40:48, 16:24] = 255  # all edges there are
+    small = Image.fromarray(values)
+    large = small.resize((512, 512), Image.Resampling.NEAREST)
+    whole, parts = demo.lines_of([small, large])
+    assert [one.size for one in whole] == [(64, 64), (256, 256)] and [one.size for one in parts] == [(256, 256)] * 2
+    left, top, right, bottom = detail.busiest(small, 0.5)
+    assert left <= 16 / 64 and right >= 24 / 64 and top <= 40 / 64 and bottom >= 48 / 64
+    assert np.array_equal(np.array(parts[1]), np.array(large.crop((left * 512, top * 512, right * 512, bottom * 512))))
+
+
+@pytest.mark.parametrize("arguments, scale", [([], 4), (["--checkpoint", "x"], 2), (["--scale", "3"], 3)])
+def test_the_small_model_is_shown_at_four_times_its_size(arguments, scale):
+    assert demo.scale_of(demo.parser().parse_args(arguments)) == scale
 
 
 @pytest.mark.parametrize("seconds, more, rows", [
@@ -116,7 +148,7 @@ def test_a_busy_machine_makes_the_first_row_alone_unless_more_is_asked_for(
 
     monkeypatch.setattr(demo.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(demo, "pictures_of", pictures_of)
-    monkeypatch.setattr(demo, "save", lambda path, requests, made, full: saved.append(len(requests)))
+    monkeypatch.setattr(demo, "save", lambda path, requests, made, full, scale: saved.append(len(requests)))
     code, out, err = run(capsys, folders, tmp_path / "s.png", "--no-browser", *more)
     assert code == 0 and saved == list(range(1, rows + 1)) and "the sheet is " in out
     assert ("this machine is busy or slow" in err) == (rows == 1)
@@ -160,7 +192,6 @@ def test_a_display(system, variables, display, monkeypatch):
 
 def test_the_subjects_are_the_models_best(monkeypatch, tmp_path):
     monkeypatch.setattr(demo, "MODEL", tmp_path)
-    assert demo.default_subjects() == list(demo.SUBJECTS)
     (tmp_path / "studio.json").write_text(json.dumps({"guidance": 4, "prompts": ["a", "b", "c", "d", "e"]}))
     assert demo.default_subjects() == ["a", "b", "c", "d"]
 
@@ -168,6 +199,8 @@ def test_the_subjects_are_the_models_best(monkeypatch, tmp_path):
 @pytest.mark.parametrize("arguments, match", [
     (["--steps", "0"], "steps: '0' is not allowed"),
     (["--seed", "-1"], "seed: '-1' is not allowed"),
+    (["--scale", "1"], "scale: '1' is not allowed"),
+    (["--scale", "9"], "scale: '9' is not allowed"),
     (["--checkpoint", "nowhere"], "checkpoint: nowhere is not there"),
     (["--subjects"], "--subjects"),
     (["--device", "abacus"], 'device: "abacus" cannot be used here'),
