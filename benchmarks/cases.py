@@ -5,24 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tools.small_model.artwork import BACKGROUNDS, SUBJECTS
+from tools.small_model.artwork import ALIKE, BACKGROUNDS, SUBJECTS
 
 PROMPTS, SEEDS = 32, 4
 HALVES = ("even", "odd")  # settings may be chosen on the even prompts; what is reported is made from the odd ones
 SEEDS_APART = 1000  # from one prompt to the next, so that no two start from the same noise
-# A subject of its background's colour has no edge to count by.
-ALIKE = {
-    "red": ("butterfly", "castle", "crab", "guitar", "locomotive", "mushroom", "parrot", "strawberry"),
-    "orange": ("fox", "lion", "octopus", "pineapple", "hamburger", "house", "butterfly"),
-    "yellow": ("sunflower", "lion", "pineapple", "fish"),
-    "green": ("turtle", "cactus"),
-    "pink": ("cupcake", "octopus", "crab", "parrot"),
-    "white": ("robot", "castle", "penguin", "rocket"),
-    "black": ("owl", "locomotive", "umbrella"),
-    "gray": ("castle", "robot", "rocket"),
-    "blue": ("fish",),
-    "purple": ("umbrella", "butterfly", "penguin"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

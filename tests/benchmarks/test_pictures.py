@@ -8,14 +8,14 @@ import torch
 from torch.testing import assert_close
 
 from benchmarks import pictures
-from benchmarks.cases import ALIKE, cases
+from benchmarks.cases import cases
 from benchmarks.enlargements import METHODS, Drawn, Store
 from benchmarks.network_methods import FIELD
 from benchmarks.picture_rows import BETTER, CEILING
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.pipeline import Studio
 from itermix.studio.request import Request
-from tools.small_model.artwork import SUBJECTS
+from tools.small_model.artwork import ALIKE, SUBJECTS
 
 
 def test_kept_pictures_are_not_made_again_unless_something_else_is_asked_for(tmp_path):

@@ -19,6 +19,7 @@ pytest.importorskip("transformers")
 
 from tools.small_model import autoencoder, checkpoints, denoiser, export, optimizers, text  # noqa: E402
 from tools.small_model.artwork import (  # noqa: E402
+    ALIKE,
     BACKGROUNDS,
     NATIVE,
     OFF_CENTRE,
@@ -398,4 +399,11 @@ def test_the_export_is_a_diffusers_folder_in_half_precision(small, monkeypatch, 
     assert next(vae.parameters()).dtype == torch.float32  # what trains on stays as it is
     opened = diffusers.AutoencoderDC.from_pretrained(tmp_path / "model" / "vae", torch_dtype=torch.float16)
     torch.testing.assert_close(opened.encoder.conv_out.weight.float(), vae.encoder.conv_out.weight, rtol=0, atol=1e-3)
-    assert json.loads((tmp_path / "model" / "studio.json").read_text())["subjects"] == list(SUBJECTS)
+    about = json.loads((tmp_path / "model" / "studio.json").read_text())
+    assert about["subjects"] == list(SUBJECTS) and about["prompts"] == export.prompts()
+
+
+def test_the_demos_prompts_show_each_subject_once_before_what_it_stands_out_from():
+    drawn = [prompt.replace(" an ", " a ").split(" on a ") for prompt in export.prompts()]
+    assert len({subject for subject, _ in drawn}) == export.SHOWN
+    assert not [1 for subject, ground in drawn if subject in ALIKE[ground.removesuffix(" background")]]

@@ -32,6 +32,19 @@ BACKGROUNDS = {
     "orange": (242, 148, 58), "yellow": (248, 214, 84), "green": (88, 168, 96), "blue": (72, 124, 216),
     "purple": (132, 92, 196), "pink": (246, 168, 198),
 }  # fmt: skip
+# A subject of its background's colour has no edge to count by.
+ALIKE = {
+    "red": ("butterfly", "castle", "crab", "guitar", "locomotive", "mushroom", "parrot", "strawberry"),
+    "orange": ("fox", "lion", "octopus", "pineapple", "hamburger", "house", "butterfly"),
+    "yellow": ("sunflower", "lion", "pineapple", "fish"),
+    "green": ("turtle", "cactus"),
+    "pink": ("cupcake", "octopus", "crab", "parrot"),
+    "white": ("robot", "castle", "penguin", "rocket"),
+    "black": ("owl", "locomotive", "umbrella"),
+    "gray": ("castle", "robot", "rocket"),
+    "blue": ("fish",),
+    "purple": ("umbrella", "butterfly", "penguin"),
+}  # fmt: skip
 NATIVE = 128  # pixels
 UNITS = 32  # a side of the package's drawings
 SMALLEST, LARGEST = 0.74, 0.88  # the drawing's share of the picture's side

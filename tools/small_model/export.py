@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderDC, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from tools.small_model.artwork import BACKGROUNDS, SUBJECTS
+from tools.small_model.artwork import ALIKE, BACKGROUNDS, SUBJECTS, composition
 from tools.small_model.denoiser import SCHEDULE
 
 INDEX = {
@@ -27,10 +28,16 @@ INDEX = {
 
 GUIDANCE = 3.5
 SAMPLER = "Euler a"  # of those that the studio has, its pictures come closest to the real ones
-PROMPTS = (  # of the demo, best first
-    "butterfly on a green background", "castle on a yellow background", "fox on a blue background",
-    "hamburger on a pink background",
-)  # fmt: skip
+SHOWN = 8  # prompts
+
+
+def prompts() -> list[str]:
+    """Those of the demo: drawn, not chosen; each subject once, on a background that it stands out from."""
+    draw = random.Random("demo")
+    return [
+        composition(draw, subject, draw.choice([name for name in BACKGROUNDS if subject not in ALIKE[name]])).caption()
+        for subject in draw.sample(list(SUBJECTS), SHOWN)
+    ]
 
 
 def write(
@@ -48,7 +55,7 @@ def write(
     about = {
         "guidance": GUIDANCE,
         "sampler": SAMPLER,
-        "prompts": list(PROMPTS),
+        "prompts": prompts(),
         "subjects": list(SUBJECTS),
         "backgrounds": list(BACKGROUNDS),
     }
