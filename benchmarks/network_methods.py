@@ -28,7 +28,6 @@ from itermix.studio.request import Resolved
 from itermix.studio.sampling import sample
 from itermix.studio.schedules import ScaledVE, Schedule
 from itermix.upscale import dilated
-from itermix.upscale.guidance import guided_by_band
 from itermix.upscale.phases import in_phases, phase_sizes
 from itermix.upscale.trajectory import Acceleration, Trajectory, aligned
 from itermix.upscale.windows import in_windows, windows
@@ -37,7 +36,6 @@ Size = tuple[int, int]  # (height, width)
 Denoise = Callable[[Tensor, float], Tensor]  # D(x, sigma), of a state x / sqrt(1 + sigma^2) of any size
 Change = Callable[[Denoise, Tensor, float, int], Tensor]  # what D of a state becomes; the last is the step
 DIFFUSE_HIGH_STRENGTH, DIFFUSE_HIGH_GUIDED = 0.3, 1 / 3  # 15 of 50 steps, of which 5 are guided
-LOW_GUIDANCE = 1.0  # HiWave's below the cutoff: the conditional prediction
 
 
 @dataclass(frozen=True)
@@ -193,21 +191,6 @@ def tiled(run: Run, strength: float) -> Tensor:
 
     init = run.reference(run.native, run.size, "pixel").latent
     return sampled(run, run.task(run.size, init=init, strength=strength), change)
-
-
-def banded(run: Run, settings: MixingSettings, upscaler: str, strength: float) -> Tensor:
-    """Iterative mixing with guidance by band (HiWave, arXiv 2506.20452): none below the cutoff."""
-    asked, pixels = run.request, tuple(side * run.network.reduction for side in run.size)
-    reference = run.reference(run.native, run.size, upscaler)
-    lowpass = LowPass(reference.scale)
-    cond, uncond = (run.network.predictor(text, "", 1.0, pixels) for text in (asked.prompt, asked.negative))
-
-    def predict(x: Tensor, t: Tensor) -> Tensor:
-        return guided_by_band(cond(x, t), uncond(x, t), LOW_GUIDANCE, asked.guidance, lowpass)
-
-    return sampled(run, run.task(
-        run.size, predict, init=reference.latent, reference=reference, mixing=settings, strength=strength
-    ))  # fmt: skip
 
 
 FIELD: dict[str, Callable[[Run], Tensor]] = {
