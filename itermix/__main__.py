@@ -30,8 +30,8 @@ COMMANDS = {
 }
 EXAMPLES = """examples:
   python3 -m itermix demo
-  python3 -m itermix render "red apple on a blue background" --hires 2 --mixing "{}" --out apple.png
-  python3 -m itermix sweep "red apple" --hires 2 --x alpha_1=0.02,0.3,1,3 --out grid.png
+  python3 -m itermix render "fox on a blue background" --hires 2 --mixing "{}" --out fox.png
+  python3 -m itermix sweep "fox" --hires 2 --x alpha_1=0.02,0.3,1,3 --out grid.png
   python3 -m itermix COMMAND --help
 
 The first command that makes pictures sets up what it needs in .venv, some gigabytes. ITERMIX_ENVIRONMENT=FOLDER puts

@@ -20,8 +20,8 @@ SETTINGS = {"travel": "slerp", "seed_mode": "fixed", "denoise_seq": 0.6, "video_
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.sequence_picture", description=__doc__.partition(":")[0])
-    parser.add_argument("--first", default="red apple on a blue background")
-    parser.add_argument("--last", default="lemon on a yellow background")
+    parser.add_argument("--first", default="strawberry on a blue background")
+    parser.add_argument("--last", default="pineapple on a pink background")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--out", type=Path, default=FILE)
     options = parser.parse_args(arguments)

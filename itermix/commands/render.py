@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from itermix.studio.source import Source
 
 EXAMPLES = """examples:
-  python3 -m itermix render "red apple on a blue background" --out apple.png
-  python3 -m itermix render "red apple" --hires 2 --mixing '{"alpha_1": 0.3}' --out apple.png
+  python3 -m itermix render "fox on a blue background" --out fox.png
+  python3 -m itermix render "fox" --hires 2 --mixing '{"alpha_1": 0.3}' --out fox.png
   python3 -m itermix render "a castle" --checkpoint sd15.safetensors --config sd15-folder --out castle.png
   python3 -m itermix render "a hat" --image man.png --mask head.png --strength 0.9 --out hat.png
   python3 -m itermix render "a castle" --settings run.json --seed 7 --save-settings run7.json --out castle.png
-  python3 -m itermix render "red apple" --hires 2 --mixing {} --trace 4 --out apple.png
+  python3 -m itermix render "fox" --hires 2 --mixing {} --trace 4 --out fox.png
   python3 -m itermix render "a cat" --sequence mine.json --out mine.png
   python3 -m itermix render --sequence morph --out morph.png
 

@@ -17,7 +17,7 @@ from itermix.studio.errors import StudioError
 
 PORT, PORTS_TRIED = 7870, 20
 PRESETS = Path.home() / ".itermix" / "presets.json"
-PROMPT = "red apple on a blue background"
+PROMPT = "robot on a pink background"  # the first of the small model's own
 EXAMPLES = """examples:
   python3 -m itermix studio
   python3 -m itermix studio --checkpoint sd15.safetensors --config sd15-folder

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from itermix.studio.source import Source
 
 EXAMPLES = """examples:
-  python3 -m itermix sweep "red apple" --hires 2 --x alpha_1=0.02,0.3,1,3 --out grid.png
-  python3 -m itermix sweep "red apple" --hires 2 --x "alpha_1=0.5-3 [6]" --y curve=cosine,linear --out grid.png
-  python3 -m itermix sweep "red apple" --x sampler=Euler,Heun --y steps=10,20,40 --out grid.png
-  python3 -m itermix sweep "red apple" --hires 2 --mixing '{"blend": "linear"}' --x alpha_1=1,3 --y seed=1-4 --out g.png
-  python3 -m itermix sweep "red apple" --hires 2 --x alpha_1=0.1,1 --ray local --out grid.png
+  python3 -m itermix sweep "fox" --hires 2 --x alpha_1=0.02,0.3,1,3 --out grid.png
+  python3 -m itermix sweep "fox" --hires 2 --x "alpha_1=0.5-3 [6]" --y curve=cosine,linear --out grid.png
+  python3 -m itermix sweep "fox" --x sampler=Euler,Heun --y steps=10,20,40 --out grid.png
+  python3 -m itermix sweep "fox" --hires 2 --mixing '{"blend": "linear"}' --x alpha_1=1,3 --y seed=1-4 --out g.png
+  python3 -m itermix sweep "fox" --hires 2 --x alpha_1=0.1,1 --ray local --out grid.png
 
 Beside grid.png come grid-cells/ROW-COLUMN.png, each with its own parameters, and grid.json with all settings. A value
 of Iterative Mixing's settings switches mixing on. A value with a comma stands in double quotes.
