@@ -93,6 +93,8 @@ def test_a_plot_over_alpha_1_has_four_pictures_that_differ_and_a_grid_with_its_l
     choose(page, "#script_txt2img_xyz_plot_x_type", "[Iterative Mixing] alpha_1")
     fill_to_stay(page, "#script_txt2img_xyz_plot_x_values textarea", "0, 0.3, 1, 10")
     page.locator("#script_txt2img_xyz_plot_include_lone_images input").check()
+    if page.locator("#script_txt2img_xyz_plot_row_count").count():
+        set_number(page, "#script_txt2img_xyz_plot_row_count", 1)  # Forge Neo would make two rows of them
     generate(page)
     shoot(page, "xyz")
     grid, *cells = pictures(page)

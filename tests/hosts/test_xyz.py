@@ -15,7 +15,7 @@ from tests.hosts.plots import axes_of, plot
 pytestmark = pytest.mark.real_host
 
 HIRES = dict(enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.5)
-WITHOUT_AXIS = {"reference_image", "resume"}
+WITHOUT_AXIS = {"reference_image", "mask_image", "resume"}
 SHORT = {"steps": 4, "seed": 5}
 FIRST_CELL = 1  # of the pictures: the grid comes before the cells
 
