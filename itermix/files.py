@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,10 +50,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 def write_whole(path: str | Path, data: bytes) -> None:
     """Replaces a file, its folder made where there is none. Raises OSError."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_of(path)
     with replacing(path) as part, open(part, "wb") as file:
         file.write(data)
+
+
+def make_folder_of(path: str | Path) -> None:
+    """Makes the folder that a file is to lie in, and no other on the way through `..`. Raises OSError."""
+    Path(os.path.realpath(Path(path).parent)).mkdir(parents=True, exist_ok=True)
 
 
 def write_json(path: str | Path, values: Any, indent: int = 2) -> None:
@@ -72,7 +77,8 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
     if problem:
         raise OSError(problem)
     _require_links(path.absolute())
-    there = next(folder for folder in path.absolute().parents if folder.exists())
+    path = Path(os.path.realpath(path))
+    there = next(folder for folder in path.parents if folder.exists())
     if not there.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     if path.is_dir():
@@ -81,10 +87,20 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
         raise OSError(NO_FILE)
     if not os.access(there, os.W_OK):
         raise OSError("no permission")
-    for folder in path.absolute().parents[:-1]:
+    for folder in path.parents[:-1]:
         problem = None if folder.exists() else name_problem(folder.name)
         if problem:
             raise OSError(problem)
+    _try_in(there)
+
+
+def _try_in(folder: Path) -> None:
+    """Raises OSError where no file can be made in a folder, whatever its mode says (/proc, a share that is gone)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"no file can be made in {folder}: {reason_of(error)}") from None
 
 
 def _require_links(path: Path) -> None:

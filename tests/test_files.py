@@ -143,3 +143,17 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path):
     with pytest.raises(OSError, match="it is a device"), files.replacing(pipe):
         pass
     assert pipe.is_fifo() and os.listdir(tmp_path) == ["pipe.png"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc here")
+def test_a_folder_that_takes_no_files_is_known_before_whatever_its_mode_says():
+    with pytest.raises(OSError, match="no file can be made in /proc"):
+        files.require_writable("/proc/itermix/picture.png")
+
+
+def test_what_lies_on_the_way_back_is_not_made(tmp_path):
+    path = tmp_path / "nowhere" / ".." / "there" / "a.json"
+    files.require_writable(path)
+    assert not os.listdir(tmp_path)  # and nothing is left of the try
+    files.write_json(path, {})
+    assert os.listdir(tmp_path) == ["there"] and os.listdir(tmp_path / "there") == ["a.json"]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from itermix.files import reason_of
+from itermix.files import make_folder_of, reason_of
 from itermix.pictures import limits
 from itermix.pictures.saving import fitting, format_of, left_out, save_picture
 from itermix.studio.errors import StudioError
@@ -38,7 +38,7 @@ def write(path: Path, picture: Image.Image, infotext: str) -> list[str]:
     Returns how it differs from what was asked for, in lines.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(path)
         save_picture(path, picture, infotext)
     except OSError as error:
         raise StudioError(f"out: {path} cannot be written: {reason_of(error)}") from error
