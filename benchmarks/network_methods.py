@@ -193,7 +193,13 @@ def tiled(run: Run, strength: float) -> Tensor:
     return sampled(run, run.task(run.size, init=init, strength=strength), change)
 
 
+def enlarged(run: Run) -> Tensor:
+    """The picture enlarged (Lanczos) and encoded, and nothing else: what a hires pass has to be worth its time over."""
+    return run.reference(run.native, run.size, "pixel").latent
+
+
 FIELD: dict[str, Callable[[Run], Tensor]] = {
+    "pixel upscaler alone": enlarged,
     "DemoFusion, whole": demofusion,
     "HiFlow": hiflow,
     "DiffuseHigh": diffuse_high,

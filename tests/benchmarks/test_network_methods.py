@@ -59,6 +59,7 @@ def test_the_first_pass_is_kept_at_each_of_its_levels(native):
 @pytest.mark.parametrize(
     "name, scale, calls",
     [
+        ("pixel upscaler alone", 2, 0),
         # in evaluations of a step at the full size: 4 quarters that are interleaved and 9 windows of a quarter
         ("DemoFusion, whole", 2, STEPS * (1 + 9 / 4)),
         ("HiFlow", 2, STEPS),
