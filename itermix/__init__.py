@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "MixingSettings": "itermix.mixing.settings",
     "SequenceSettings": "itermix.sequence.settings",
+    "UpscaleSettings": "itermix.upscale.settings",
     "SettingsError": "itermix.settings",
 }
 __all__ = [*_HOMES, "__version__"]

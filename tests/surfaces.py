@@ -25,6 +25,7 @@ from itermix.webui import api, xyz  # noqa: E402
 from itermix.webui.compat.page import PLOTS  # noqa: E402
 from itermix.webui.mixing.script import IterativeMixing  # noqa: E402
 from itermix.webui.sequence.script import LatentSequence  # noqa: E402
+from itermix.webui.upscale.script import IterativeUpscale  # noqa: E402
 
 
 def labels(script):
@@ -59,10 +60,11 @@ def _label(component):
 
 
 def main():
-    mixing, sequence = labels(IterativeMixing()), labels(LatentSequence())
+    scripts_of = {"mixing": IterativeMixing(), "upscale": IterativeUpscale(), "sequence": LatentSequence()}
+    shown = {part: labels(script) for part, script in scripts_of.items()}
     return {
-        "page": {"mixing": mixing[0], "sequence": sequence[0]},
-        "pasted": {"mixing": mixing[1], "sequence": sequence[1]},
+        "page": {part: page for part, (page, _) in shown.items()},
+        "pasted": {part: pasted for part, (_, pasted) in shown.items()},
         "axes": axes(),
         "schema": schema(),
     }

@@ -48,7 +48,7 @@ class Room:
 
 
 # docs/design.md has the same table in words. From the bottom up: a room imports only what stands above it here.
-SETTINGS = ("settings", "mixing.settings", "sequence.settings")
+SETTINGS = ("settings", "mixing.settings", "sequence.settings", "upscale.settings")
 ROOMS = {
     "settings": Room(),
     "files": Room(),
@@ -84,6 +84,7 @@ IMPORT_THE_HOST = (
     "itermix/webui/compat/",
     "itermix/webui/mixing/script.py",
     "itermix/webui/sequence/script.py",
+    "itermix/webui/upscale/script.py",
     "itermix/webui/options.py",
     "tools/probe/",  # extensions for the tests, beside ours
 )

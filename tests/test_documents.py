@@ -8,6 +8,7 @@ import pytest
 
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
+from itermix.upscale.settings import UpscaleSettings
 from tools import curve_plot
 from tools.document import TABLES, documented
 
@@ -30,7 +31,7 @@ def test_tables_are_as_the_code_has_them(document):
 
 def test_every_field_is_documented():
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    for model in (MixingSettings, SequenceSettings):
+    for model in (MixingSettings, UpscaleSettings, SequenceSettings):
         assert all(f"| `{field.name}` |" in text for field in model.fields())
 
 

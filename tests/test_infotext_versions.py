@@ -11,8 +11,9 @@ import pytest
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import VERSION_KEY, Infotext, SettingsError, number
+from itermix.upscale.settings import UpscaleSettings
 
-MODELS = [MixingSettings, SequenceSettings]
+MODELS = [MixingSettings, UpscaleSettings, SequenceSettings]
 # The defaults of each version; of a later one, those that it changed or that came with a new field.
 RECORDED = {
     MixingSettings: {
@@ -28,6 +29,13 @@ RECORDED = {
             "mask_bands": "all frequencies", "rewind": False, "rewind_min": 0.5, "rewind_max": 0.8,
             "perlin": "off", "perlin_strength": 0.75, "perlin_scale": 10.0, "perlin_octaves": 4, "perlin_seed": 0,
             "hires_reference": "as upscaled", "hires_phases": 1, "hires_seed": -1,
+        },
+    },
+    UpscaleSettings: {
+        1: {
+            "factor": 2.0, "upscaler": "Lanczos", "reference": "pixel", "phases": 0, "denoise": 0.7, "steps": 0,
+            "seed": -1, "windows": "automatic", "window_size": 1024, "window_overlap": 0.25, "tiled_vae": False,
+            "own_parameters": False, "keep_sizes": False,
         },
     },
     SequenceSettings: {

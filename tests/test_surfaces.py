@@ -9,12 +9,13 @@ import pytest
 
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
+from itermix.upscale.settings import UpscaleSettings
 from tools import localize
 from tools.document import marks
 
 ROOT = Path(__file__).parents[1]
-MODELS = {"mixing": MixingSettings, "sequence": SequenceSettings}
-TABLES = {"mixing": "controls", "sequence": "sequence controls"}
+MODELS = {"mixing": MixingSettings, "upscale": UpscaleSettings, "sequence": SequenceSettings}
+TABLES = {"mixing": "controls", "upscale": "upscale controls", "sequence": "sequence controls"}
 # What is missing on purpose, and why. Nothing else may be.
 NOT_PASTED = {"reference_image", "mask_image"}  # a picture does not hold another one
 NOT_WRITTEN = {"enabled", "reference_image", "mask_image", "resume"}  # the key says it; as above; it is of one run

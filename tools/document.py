@@ -15,6 +15,7 @@ from itermix.mixing.settings import MixingSettings
 from itermix.sequence.gallery import examples
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings
+from itermix.upscale.settings import UpscaleSettings
 from tools import curve_plot, host_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +53,8 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/settings.md": {
         "controls": lambda: controls(MixingSettings),
         "presets": lambda: presets(MixingSettings),
+        "upscale controls": lambda: controls(UpscaleSettings),
+        "upscale presets": lambda: presets(UpscaleSettings),
         "sequence controls": lambda: controls(SequenceSettings),
     },
     "docs/sequence.md": {"examples": example_films},

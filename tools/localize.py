@@ -24,17 +24,18 @@ from typing import Any
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings
+from itermix.upscale.settings import PLAIN_UPSCALER, UpscaleSettings
 
 FOLDER = Path(__file__).resolve().parents[1] / "localizations"
 REFERENCE = "en_US"
 LANGUAGES = ("de_DE", "ja_JP", "zh_CN")
-MODELS: tuple[type[Settings], ...] = (MixingSettings, SequenceSettings)
+MODELS: tuple[type[Settings], ...] = (MixingSettings, UpscaleSettings, SequenceSettings)
 
 # The same in every language: names of things and of file formats.
 NAMES = {
     "itermix", "Deforum", "FizzNodes", "AnimateDiff", "mp4", "webp", "gif", "slerp", "KSampler Sequence",
     "KSampler Sequence (v2)",
-    "0: a rose\n6: a rose in snow", "0:(0.5), 24:(0.8)", "CFG", "alpha_1",
+    PLAIN_UPSCALER, "0: a rose\n6: a rose in snow", "0:(0.5), 24:(0.8)", "CFG", "alpha_1",
     "0:(1), 24:(1.05)", "0:(0), 24:(0.02)", "0:(0), 24:(2)",
 }  # fmt: skip
 # What A1111's and Forge's own pages show: theirs to translate (checked by tests/hosts/test_localization.py).
@@ -91,11 +92,13 @@ def page_texts() -> list[str]:
         from itermix.ui.accordion import build_mixing_accordion
         from itermix.ui.plan import COLUMNS
         from itermix.ui.sequence import DRAWN, build_sequence_fields
+        from itermix.ui.upscale import build_upscale_fields
         from itermix.webui import options
 
         file = Path(folder) / "presets.json"
         for tab in ("txt2img", "img2img"):
             build_mixing_accordion(tab, Presets(file, MixingSettings, "mixing"))
+            build_upscale_fields(tab, Presets(file, UpscaleSettings, "upscale"), [])
         build_sequence_fields("txt2img", lambda *values: [], Presets(file, SequenceSettings, "sequence"))
         shown += [DRAWN, *(title for title, _, _ in COLUMNS)]
         options.add()

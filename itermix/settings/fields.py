@@ -98,8 +98,8 @@ def integer(label: str, default: int, minimum: int, maximum: int, help: str) -> 
     return _declare(kind="integer", default=default, label=label, help=help, minimum=minimum, maximum=maximum, step=1)
 
 
-def text(label: str, help: str) -> Any:
-    return _declare(kind="text", default="", label=label, help=help)
+def text(label: str, help: str, default: str = "") -> Any:
+    return _declare(kind="text", default=default, label=label, help=help)
 
 
 def choice(label: str, choices: tuple[str, ...], help: str, default: str = "") -> Any:

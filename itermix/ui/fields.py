@@ -39,7 +39,7 @@ def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
         return gr.Number(field.default, minimum=field.minimum, maximum=field.maximum, precision=0, **common)
     if field.kind in ("number", "integer"):
         return gr.Slider(field.minimum, field.maximum, field.default, step=field.step, **common)
-    if field.kind == "choice":
+    if field.choices:  # a text may have some, too: names that only this WebUI knows
         return gr.Dropdown(list(field.choices), value=field.default, **common)
     is_schedule = field.name.endswith("_schedule")
     placeholder, lines = (MOVES_SHOWN.get(field.name, VALUES_SHOWN), 1) if is_schedule else (PROMPTS_SHOWN, 2)

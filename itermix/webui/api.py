@@ -1,6 +1,6 @@
 """HTTP routes beside the host's own API: the settings as a JSON schema, the curve and the plan for given settings.
 
-`GET /itermix/v1/schema` -> {"mixing": schema, "sequence": schema}
+`GET /itermix/v1/schema` -> {"mixing": schema, "sequence": schema, "upscale": schema}
 `GET /itermix/v1/plan?seed=5&prompt=a cat&settings={"frames":3}` -> {"frames": [{"frame": 0, "seed": 5, ...}, ...],
 "curves": {}, the values of schedules by field, "messages": []}, how prompts were read, what the film will be otherwise
 `GET /itermix/v1/levels?sampler=Euler&scheduler=Karras&steps=20&strength=0.7&of=hires pass` -> {"steps": 20,
@@ -39,7 +39,11 @@ def add_routes(app: Any) -> None:
     from fastapi import HTTPException
 
     def schema() -> dict[str, Any]:
-        return {"mixing": presets.MIXING.schema(), "sequence": presets.SEQUENCE.schema()}
+        return {
+            "mixing": presets.MIXING.schema(),
+            "sequence": presets.SEQUENCE.schema(),
+            "upscale": presets.UPSCALE.schema(),
+        }
 
     def curve(steps: int = 20, settings: str = "{}", sigmas: str = "", flow: bool | None = None) -> dict[str, Any]:
         try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.sequence.settings import SequenceSettings
+from itermix.upscale.settings import UpscaleSettings
 from itermix.webui.compat import callbacks, options
 from itermix.webui.log import log
 
 FILE = options.folder() / "itermix" / "presets.json"
 MIXING = Presets(FILE, MixingSettings, "mixing")
+UPSCALE = Presets(FILE, UpscaleSettings, "upscale")
 SEQUENCE = Presets(FILE, SequenceSettings, "sequence")
 
 
@@ -22,6 +24,6 @@ def register() -> None:
 
 def _report() -> None:
     """One line for each preset, or file of presets, that cannot be used."""
-    for trouble in dict.fromkeys((MIXING.offer().trouble, SEQUENCE.offer().trouble)):
+    for trouble in dict.fromkeys(part.offer().trouble for part in (MIXING, UPSCALE, SEQUENCE)):
         if trouble:
             log.warning(f"your own presets: {trouble}")

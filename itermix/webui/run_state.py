@@ -28,19 +28,23 @@ class Outcome:
 
 @dataclass(frozen=True)
 class RunState:
-    """mixing_axes, sequence_axes: what an X/Y/Z plot's axes say for this cell, by field name; None: no such axis.
+    """mixing_axes, sequence_axes, upscale_axes: what an X/Y/Z plot's axes say for this cell, by field name; None: no
+    such axis.
+    upscaling: of Iterative Upscale, an `upscale.run.Upscaling`.
     longest: frames of the longest sequence of the plot. sequence: the one under way, a `sequence.run.Sequence`.
     outcome: what has come of the batch under way.
     hires: the hires passes of the batch under way, an `upscale.hires.HiresRun`, where they are not the host's own.
-    enlarging: the larger pass under way, an `upscale.enlarging.Enlarging`.
+    enlarging: the larger pass under way, an `upscale.enlarging.Enlarging` or `Enlarged`.
     attachment: what is on the sampler of the pass under way, a `mixing.hook.Attachment`. host_denoise: the host's own
     denoising strength while a hires pass has that of the settings."""
 
     mixing_axes: dict[str, Any] = field(default_factory=dict)
     sequence_axes: dict[str, Any] | None = None
+    upscale_axes: dict[str, Any] | None = None
     longest: int = 0
     sequence: Any = None
     outcome: Outcome | None = None
+    upscaling: Any = None
     hires: Any = None
     enlarging: Any = None
     attachment: Any = None

@@ -1,10 +1,11 @@
-"""X/Y/Z plot axes for the fields of both scripts, "[Iterative Mixing] alpha_1" first.
+"""X/Y/Z plot axes for the fields of all scripts, "[Iterative Mixing] alpha_1" first.
 
 The cells of a plot share their script arguments, so a cell's values travel in the state of its own `p`.
 
 The plot is itself a selectable script, and a host runs one of those at a time: a cell is a plain picture, whatever the
 hidden fields of Latent Sequence say. So a cell with a sequence's axis is given to Latent Sequence in the one place
-where the plot makes a cell, and is the sheet of that sequence's frames. Its other settings are those of the fields.
+where the plot makes a cell, and is the sheet of that sequence's frames; one with an axis of Iterative Upscale is made
+by that. Their other settings are those of the fields.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from typing import Any
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings, SettingsError
+from itermix.upscale.settings import UpscaleSettings
 from itermix.webui import run_state
 from itermix.webui.compat import callbacks, page
 
+# Of each script, the attribute of the run's state that has what the axes say.
+AXES: dict[type[Settings], str] = {
+    MixingSettings: "mixing_axes", SequenceSettings: "sequence_axes", UpscaleSettings: "upscale_axes",
+}  # fmt: skip
 OURS = "itermix_cell_maker"  # on the plot's `process_images`: that it is ours
 FIRST = "alpha_1"
 # A picture has no text; a plot does not go on with an old sequence.
@@ -53,7 +59,7 @@ def _add() -> None:
     if plot is None:
         return
     present = {option.label for option in plot.axis_options}
-    for model, axes in ((MixingSettings, "mixing_axes"), (SequenceSettings, "sequence_axes")):
+    for model, axes in AXES.items():
         for field in fields_with_axis(model):
             label = axis_label(model, field)
             if label not in present:
@@ -118,17 +124,31 @@ def _cell_maker(process_images: Callable) -> Callable:
 
     def make_cell(p: Any) -> Any:
         state = run_state.of(p)
-        if state.sequence_axes is None:
+        if state.sequence_axes is None and state.upscale_axes is None:
             return process_images(p)
-        from itermix.webui.sequence import plot as sequence_cell  # late: a host's start waits for every import
-
         try:
-            return sequence_cell.make(p, state.sequence_axes, state.longest)
+            return _made_by_a_script(p, state)
         except SettingsError as error:  # of values that contradict each other; the other cells are made
-            from itermix.webui.sequence.script import say_refused
-
-            say_refused(p, error)
+            _say_refused(p, state, error)
             return process_images(p)
 
     setattr(make_cell, OURS, True)
     return make_cell
+
+
+def _made_by_a_script(p: Any, state: run_state.RunState) -> Any:
+    if state.sequence_axes is not None:
+        from itermix.webui.sequence import plot as sequence_cell  # late: a host's start waits for every import
+
+        return sequence_cell.make(p, state.sequence_axes, state.longest)
+    from itermix.webui.upscale import plot as upscale_cell
+
+    return upscale_cell.make(p, state.upscale_axes)
+
+
+def _say_refused(p: Any, state: run_state.RunState, error: SettingsError) -> None:
+    if state.sequence_axes is not None:
+        from itermix.webui.sequence.script import say_refused
+    else:
+        from itermix.webui.upscale.script import say_refused
+    say_refused(p, error)

@@ -34,6 +34,7 @@ class FakeHost:
 
         from itermix.webui.mixing.script import IterativeMixing, register
         from itermix.webui.sequence.script import LatentSequence
+        from itermix.webui.upscale.script import IterativeUpscale
 
         register()
         self.probe = _load_probe()
@@ -41,6 +42,8 @@ class FakeHost:
         with gr.Blocks():
             self.defaults = [component.value for component in self.mixing.ui(False)]
             self.sequence_defaults = [component.value for component in self.sequence.ui(False)]
+            self.upscale = IterativeUpscale()
+            self.upscale_defaults = [component.value for component in self.upscale.ui(False)]
         self.others: list[Any] = []  # always-on scripts of other extensions, as far as itermix looks for them
         self.outputs = Path(tempfile.mkdtemp(prefix="itermix-fake-outputs-"))
         self.lines: list[str] = []
@@ -84,15 +87,18 @@ class FakeHost:
         p = self.p = self.processing(tab, mixing, **body)
         shared.state.job_no, shared.state.job_count = 0, -1
         mark = len(self.lines)
-        processed = self._selected(p, script_args) if script else process_images(p)
+        processed = self._selected(p, script, script_args) if script else process_images(p)
         answer = {"images": [as_base64(picture) for picture in processed.images], "info": processed.js()}
         return Generation(answer, self.lines[mark:])
 
-    def _selected(self, p: Processing, given: Any) -> Any:
+    def _selected(self, p: Processing, title: str, given: Any) -> Any:
         """As the API does it: what is given takes the place of the page's values, whatever its length."""
-        script = self.sequence
-        script.args_from, script.args_to = len(p.script_args), len(p.script_args) + len(self.sequence_defaults)
-        args = [*p.script_args, *self.sequence_defaults, "another script's", True]
+        args = list(p.script_args)
+        for other, defaults in ((self.sequence, self.sequence_defaults), (self.upscale, self.upscale_defaults)):
+            other.args_from, other.args_to = len(args), len(args) + len(defaults)
+            args += defaults
+        script = self.upscale if title == self.upscale.title() else self.sequence
+        args += ["another script's", True]
         p.scripts.inputs = list(args)
         args[script.args_from : script.args_to] = given
         p.script_args = args

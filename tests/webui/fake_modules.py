@@ -51,6 +51,7 @@ def install() -> None:
         sd_model=SimpleNamespace(sd_model_hash="fake"),
         prompt_styles=Styles(),
         prepares_twice=False,
+        sd_upscalers=[SimpleNamespace(name=name) for name in ("None", "Lanczos", "Nearest")],
     )
     modules.sd_samplers_common = _module(
         "modules.sd_samplers_common", approximation_indexes={"Full": 0}, images_tensor_to_samples=encode
@@ -58,8 +59,9 @@ def install() -> None:
     modules.sd_vae_approx = _module("modules.sd_vae_approx", cheap_approximation=lambda sample: sample[:, :3])
     modules.images = _module(
         "modules.images", get_font=ImageFont.load_default, save_image=save_image, image_grid=image_grid,
-        resize_image=resize_image,
+        resize_image=resize_image, flatten=flatten, read_info_from_image=read_info_from_image,
     )  # fmt: skip
+    modules.infotext_utils = _module("modules.infotext_utils", parse_generation_parameters=parse_generation_parameters)
     modules.extra_networks = _module(
         "modules.extra_networks", active=None, parse_prompts=parse_prompts, activate=activate
     )
@@ -152,6 +154,23 @@ def resize_image(mode, picture, width, height, upscaler_name=None):
 
 def picture_of(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(text)))
+
+
+def flatten(picture, background):
+    """Without transparency."""
+    return picture.convert("RGB")
+
+
+def read_info_from_image(picture):
+    return picture.info.get("parameters"), {}
+
+
+def parse_generation_parameters(text):
+    """Of a picture without styles and of one line each."""
+    prompt, *rest = text.split("\n")
+    negative = [line.removeprefix("Negative prompt: ") for line in rest if line.startswith("Negative prompt: ")]
+    pairs = re.findall(r'([\w ]+): ("(?:\\.|[^"])*"|[^,]*)(?:, |$)', rest[-1])
+    return {"Prompt": prompt, "Negative prompt": "".join(negative), **dict(pairs)}
 
 
 def image_grid(pictures, batch_size=1, rows=None):

@@ -46,6 +46,7 @@ class Processing:
         self.latent_scale_mode = {"mode": "bilinear"} if self.hr_upscaler.startswith("Latent") else None
         if tab == "img2img":
             self.init_images = [fake_modules.picture_of(text) for text in request["init_images"]]
+            self.image_mask = request.get("mask")
             self.initial_noise_multiplier = self.initial_noise_multiplier or 1.0
 
     @property

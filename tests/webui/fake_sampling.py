@@ -95,13 +95,15 @@ class Sampler:
         image_conditioning: Any = None,
     ) -> torch.Tensor:  # fmt: skip
         self.model_wrap_cfg.init_latent = x
-        kept = int(min(p.denoising_strength, 0.999) * p.steps)
+        total, kept = p.steps, int(min(p.denoising_strength, 0.999) * p.steps)
+        if steps is not None:  # then exactly so many are made
+            total, kept = int(steps / min(p.denoising_strength, 0.999)), steps - 1
         if self.timesteps:
-            timesteps = self.get_timesteps(p, p.steps)
+            timesteps = self.get_timesteps(p, total)
             abar = self.model_wrap_cfg.inner_model.inner_model.alphas_cumprod[timesteps[kept]]
             noised = abar.sqrt() * x + (1 - abar).sqrt() * noise  # one timestep further than it is sampled from
             return self._launch(p, noised, c, uc, timesteps=timesteps[:kept], is_img2img=True)
-        sigmas = self.get_sigmas(p, p.steps)[p.steps - kept - 1 :]
+        sigmas = self.get_sigmas(p, total)[total - kept - 1 :]
         return self._launch(p, x + noise * sigmas[0], c, uc, sigmas=sigmas)
 
     def _launch(self, p: Any, x: torch.Tensor, c: Any, uc: Any, **given: Any) -> torch.Tensor:
@@ -141,20 +143,31 @@ class Denoiser(torch.nn.Module):
     def __init__(self, sampler_name: str):
         super().__init__()
         self.step, self.init_latent, self.nmask = 0, None, None
-        inner = SimpleNamespace(alphas_cumprod=alphas_cumprod().float())
-        object.__setattr__(self, "inner_model", SimpleNamespace(inner_model=inner))
-        self.timesteps = SAMPLERS[sampler_name].__name__ in ("ddim", "plms", "unipc")
+        object.__setattr__(self, "inner_model", Network(SAMPLERS[sampler_name].__name__ in ("ddim", "plms", "unipc")))
 
     def forward(self, x: torch.Tensor, sigma: torch.Tensor, cond: Any = None, uncond: Any = None, cond_scale=1.0):
         self.step += 1
-        level = sigma.view(-1, 1, 1, 1)
         shift = 0.1 + moved_by(cond, uncond, cond_scale, len(x))
+        out = self.inner_model(x, sigma, cond={"c_crossattn": [shift], "c_concat": [torch.zeros_like(x)]})
+        if self.nmask is not None and not self.inner_model.timesteps:
+            out = out * self.nmask + self.init_latent * (1.0 - self.nmask)
+        return out
+
+
+class Network(torch.nn.Module):
+    """The denoiser around the model that the host's own calls: pointwise, told what goes with the latent."""
+
+    def __init__(self, timesteps: bool):
+        super().__init__()
+        self.inner_model = SimpleNamespace(alphas_cumprod=alphas_cumprod().float())
+        self.timesteps = timesteps
+
+    def forward(self, x: torch.Tensor, level: torch.Tensor, cond: Any) -> torch.Tensor:
+        assert cond["c_concat"][0].shape == x.shape
+        (shift,), level = cond["c_crossattn"], level.view(-1, 1, 1, 1)
         if self.timesteps:
             return 0.7 * torch.tanh(x + level / 1000 + shift - 0.1)
-        denoised = torch.tanh(x / (1.0 + level**2) ** 0.5 + shift)
-        if self.nmask is not None:
-            denoised = denoised * self.nmask + self.init_latent * (1.0 - self.nmask)
-        return denoised
+        return torch.tanh(x / (1.0 + level**2) ** 0.5 + shift)
 
 
 def moved_by(cond: Any, uncond: Any, scale: float, batch: int) -> torch.Tensor | float:

@@ -19,6 +19,42 @@ def enlarged(picture: Image.Image, size: tuple[int, int], upscaler: str | None) 
     return images.resize_image(0, picture, width, height, upscaler_name=upscaler)
 
 
+def upscalers() -> list[str]:
+    """The names of the host's upscalers of pictures."""
+    return [upscaler.name for upscaler in shared.sd_upscalers]
+
+
+def parameters_of(picture: Image.Image) -> dict[str, Any]:
+    """What was written into a picture when it was made, by the host's names ("Prompt", "Seed"); empty without."""
+    from modules import images
+
+    try:
+        from modules.infotext_utils import parse_generation_parameters
+    except ImportError:  # older hosts
+        from modules.generation_parameters_copypaste import parse_generation_parameters
+    text, _ = images.read_info_from_image(picture)
+    return {} if not text else dict(parse_generation_parameters(text))
+
+
+def infotext_of(p: Any, index: int) -> str:
+    """Of a picture of the batch under way."""
+    from modules import processing
+
+    return processing.create_infotext(
+        p, p.prompts, p.seeds, p.subseeds, index=index, all_negative_prompts=p.negative_prompts
+    )
+
+
+def save_beside(p: Any, picture: Image.Image, index: int, suffix: str, text: str) -> None:
+    """Saves a picture of the batch as the host saves a finished one, with this at the end of its name."""
+    from modules import images
+
+    images.save_image(
+        picture, p.outpath_samples, "", p.seeds[index], p.prompts[index], shared.opts.samples_format, info=text, p=p,
+        suffix=suffix,
+    )  # fmt: skip
+
+
 def saves_pictures(p: Any) -> bool:
     """Whether the options and the request want pictures on the disk, now."""
     if hasattr(p, "save_samples"):
@@ -48,11 +84,7 @@ def masks_returned(p: Any) -> int:
 
 def infotext_of_batch(p: Any) -> str:
     """Of the picture that the host is finishing."""
-    from modules import processing
-
-    return processing.create_infotext(
-        p, p.prompts, p.seeds, p.subseeds, index=p.batch_index, all_negative_prompts=p.negative_prompts
-    )
+    return infotext_of(p, p.batch_index)
 
 
 def save_frame(p: Any, picture: Image.Image, folder: Path, name: str, text: str) -> Path:

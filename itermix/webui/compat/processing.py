@@ -12,7 +12,9 @@ from torch import Tensor
 
 from itermix.pictures.fit import enlargement as enlargement_of
 from itermix.pictures.masks import WHOLE, Box
+from itermix.webui.compat import options
 
+RESIZE_STRETCH = 0  # img2img's resize mode "just resize"
 RESIZE_LATENT = 3  # img2img's resize mode "just resize (latent upscale)"
 RESIZE_FITS = {1: "crop", 2: "fill"}  # what img2img's resize modes do, by their number; the others stretch
 SEEDS = 2**32
@@ -114,6 +116,28 @@ def enlargement(p: Any) -> tuple[float, float]:
         width, height = p.init_images[0].size
         return enlargement_of((height, width), (p.height, p.width), RESIZE_FITS.get(p.resize_mode, "stretch"))
     return 1.0, 1.0
+
+
+def is_masked(p: Any) -> bool:
+    """Whether img2img's request has a mask."""
+    return getattr(p, "image_mask", None) is not None
+
+
+def init_pictures(p: Any) -> list[Image.Image]:
+    """The pictures of img2img's batch at the size of the pass, as the host encodes them."""
+    from modules import images
+
+    given = p.init_images if len(p.init_images) > 1 else p.init_images * p.batch_size
+    flat = [images.flatten(picture, options.background()) for picture in given]
+    return [images.resize_image(p.resize_mode, picture, p.width, p.height) for picture in flat]
+
+
+@contextmanager
+def sized(p: Any, size: tuple[int, int]) -> Iterator[None]:
+    """The request has this size, (height, width), until the end."""
+    with restored(p, ("width", "height")):
+        p.height, p.width = size
+        yield
 
 
 def rounded(width: int, height: int) -> tuple[int, int]:

@@ -36,8 +36,13 @@ def show_frame(number: int, total: int) -> None:
     shared.state.textinfo = f"Latent Sequence: frame {number} of {total}"
 
 
+def show_phase(name: str, size: tuple[int, int]) -> None:
+    """size: (height, width) of its pictures."""
+    shared.state.textinfo = f"Iterative Upscale: {name}, {size[1]}x{size[0]}"
+
+
 def show_nothing() -> None:
-    """Takes back the text of `show_frame`."""
+    """Takes back the text of what was shown."""
     shared.state.textinfo = None
 
 

@@ -90,6 +90,15 @@ def noise_of(p: Any, like: Tensor) -> tuple[Any, Tensor]:
     return source, noise
 
 
+def scripts_noise(p: Any, noise: Tensor) -> Tensor:
+    """The noise of the pass that is about to start: of Forge's scripts one may have put its own in its place."""
+    other = getattr(p, "modified_noise", None)
+    if other is None:
+        return noise
+    p.modified_noise = None
+    return other
+
+
 def count_from(model: torch.nn.Module, evaluations: int | None) -> None:
     """Sets the host's count of a pass's evaluations, by which prompts change in the middle of it."""
     if evaluations is not None:

@@ -60,7 +60,7 @@ def read(args: tuple, axes: dict[str, Any], handed: Handed) -> MixingRequest | N
     handed: the pictures of the run; they are looked at here, and decoded by who uses them.
     None where mixing is not asked for, whatever else is wrong. Raises SettingsError.
     """
-    if not axes and not _is_enabled(args):
+    if not is_enabled(args, axes):
         return None
     fields = MixingSettings.fields()
     if args and isinstance(args[0], dict):
@@ -80,6 +80,11 @@ def read(args: tuple, axes: dict[str, Any], handed: Handed) -> MixingRequest | N
         return None
     pictures = [None if given[name] is None else uploads.of(given[name]) for name, uploads in handed.of_field.items()]
     return MixingRequest(settings, *pictures)
+
+
+def is_enabled(args: tuple, axes: dict[str, Any]) -> bool:
+    """Whether the arguments, or axes of a plot, ask for mixing."""
+    return bool(axes) or _is_enabled(args)
 
 
 def _check_surplus(args: tuple, fields: tuple[Field, ...]) -> None:

@@ -78,8 +78,10 @@ def detach(p: Any) -> None:
 
 
 def is_expected(p: Any, request: MixingRequest) -> bool:
-    """Whether anybody expects this pass to be mixed: a first pass only with an upload, else the hires pass speaks."""
-    if frame_of(p) is not None or not processing.hires_follows(p):
+    """Whether anybody expects this pass to be mixed: a first pass only with an upload, else the larger pass speaks."""
+    state = run_state.of(p)
+    is_enlarged = state.upscaling is not None and state.enlarging is None
+    if frame_of(p) is not None or not (processing.hires_follows(p) or is_enlarged):
         return True
     return request.upload is not None and request.settings.passes != "hires pass"
 
@@ -88,7 +90,8 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
     """The pass that is about to start from x. Raises NothingToMix where it has nothing to be mixed with."""
     settings, sampler = request.settings, p.sampler.config.name
     if frame_of(p) is None and settings.passes != "all":
-        if (settings.passes == "hires pass") != processing.is_hires_pass(p):
+        is_larger = processing.is_hires_pass(p) or run_state.of(p).enlarging is not None
+        if (settings.passes == "hires pass") != is_larger:
             raise NothingToMix(f"passes is set to {settings.passes}")
     pattern = pattern_of(p.sampler.func)
     if pattern is None:

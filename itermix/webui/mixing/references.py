@@ -29,7 +29,7 @@ def frame_of(p: Any) -> Any | None:
 
 def has_own_reference(p: Any) -> bool:
     """Whether the pass starts from a clean latent."""
-    return processing.is_hires_pass(p) or processing.is_img2img(p)
+    return processing.is_hires_pass(p) or processing.is_img2img(p) or run_state.of(p).enlarging is not None
 
 
 def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) -> Reference:

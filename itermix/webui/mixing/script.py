@@ -79,7 +79,7 @@ class IterativeMixing(scripts.Script):
             p.comment(text)  # shown under the pictures
             p.extra_generation_params[REFUSED_KEY] = str(error)
             return
-        if request is not None:
+        if request is not None and arguments.is_enabled(args, xyz.values_of(p)):
             self.settings_text = request.settings.to_infotext()
             p.extra_generation_params[KEY] = self.settings_text
 
@@ -124,6 +124,8 @@ class IterativeMixing(scripts.Script):
     def _request(self, p, args):
         """What is asked for; None where mixing is not. Raises SettingsError."""
         request = arguments.read(args, xyz.values_of(p), self.handed)
+        if request is None and run_state.of(p).upscaling is not None:  # which mixes by itself, with the defaults
+            request = arguments.MixingRequest(MixingSettings(enabled=True), None)
         if request is not None:
             from itermix.webui.upscale import hires
 

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, as_switch, shown
-from itermix.webui import presets
+from itermix.webui import presets, selected
 
 RETURN_VIDEO = "return_video"
-
-
-def given(p: Any, script: Any, args: tuple) -> tuple:
-    """The arguments that a request gave: those that the host hands over, without what it hands over by mistake.
-
-    It puts a request's list in the place of the page's, so a shorter one draws the next script's values behind it, and
-    what is too much in a longer one is cut off. Raises SettingsError where values were cut off.
-    """
-    inputs = getattr(p.scripts, "inputs", None)
-    if inputs is None or getattr(script, "args_to", None) is None:
-        return args
-    places = script.args_to - script.args_from
-    count = places + len(p.script_args) - len(inputs)
-    if count > places:
-        last = shown(p.script_args[script.args_from + count - 1])
-        raise SettingsError(f"script_args: {count} values are not allowed, up to {last}; it takes {places}")
-    if args and isinstance(args[0], dict) and count > 1:
-        raise SettingsError(f"script_args: {shown(args[1])} is not allowed behind the object of settings; leave it out")
-    return args[:count]
 
 
 def asked_for_video(args: tuple) -> tuple[tuple, bool]:
@@ -50,7 +29,4 @@ def settings_of(args: tuple) -> SequenceSettings:
 
     Raises SettingsError.
     """
-    fields = SequenceSettings.fields()
-    if args and isinstance(args[0], dict):
-        return SequenceSettings.from_dict(presets.SEQUENCE.resolved(args[0]))
-    return SequenceSettings.from_dict({f.name: value for f, value in zip(fields, args)})
+    return selected.settings_of(args, SequenceSettings, presets.SEQUENCE)

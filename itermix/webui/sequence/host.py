@@ -129,8 +129,7 @@ class WebUIHost:
         conditioning = self._image_conditioning(latent)
         if p.scripts is not None:
             p.scripts.process_before_every_sampling(p=p, x=latent, noise=noise, c=c, uc=uc)
-        if getattr(p, "modified_noise", None) is not None:  # Forge: of a script
-            noise, p.modified_noise = p.modified_noise, None
+        noise = sampling.scripts_noise(p, noise)
         if state is not None:
             start_from(p.sampler, state)
         return p.sampler.sample_img2img(p, latent, noise, c, uc, image_conditioning=conditioning)

@@ -13,7 +13,8 @@ from itermix.ui.sequence import build_sequence_fields
 from itermix.ui.unsaved import unsaved
 from itermix.webui import infotext, options, presets
 from itermix.webui.log import log
-from itermix.webui.sequence.arguments import asked_for_video, given, settings_of
+from itermix.webui.selected import given
+from itermix.webui.sequence.arguments import asked_for_video, settings_of
 
 REFUSED_KEY = f"{SequenceSettings.infotext_key} refused"  # nothing reads it back
 

@@ -18,12 +18,18 @@ class Small:
     """The pictures of a batch that are to be enlarged, as latents and as pixels: each made of the other where it is not
     there.
 
-    latent: [B, C, H, W], or None. values: [B, 3, H, W] in [-1, 1] as the host decodes them, or None.
+    latent: [B, C, H, W], or None. values: [B, 3, H, W] in [-1, 1] as the host decodes them, or None. known: the
+    pictures themselves, where they are there.
     """
 
-    def __init__(self, p: Any, latent: Tensor | None = None, values: Tensor | None = None):
-        self.p, self._latent, self._values = p, latent, values
-        self._pictures: list[Image.Image] | None = None
+    def __init__(
+        self,
+        p: Any,
+        latent: Tensor | None = None,
+        values: Tensor | None = None,
+        known: list[Image.Image] | None = None,
+    ):
+        self.p, self._latent, self._values, self._pictures = p, latent, values, known
 
     def latent(self, like: Tensor) -> Tensor:
         """On the device and in the dtype of `like`."""
@@ -31,11 +37,27 @@ class Small:
             self._latent = latents.encode_all(self.p, self.pictures(), like)
         return self._latent.to(like.device, like.dtype)
 
+    def latent_as_known(self) -> Tensor:
+        """Where it is known already."""
+        return self._latent
+
     def pictures(self) -> list[Image.Image]:
         if self._pictures is None:
             is_known = self._values is not None
             self._pictures = latents.pictures_of(self._values) if is_known else latents.decode(self.p, self._latent)
         return self._pictures
+
+
+@dataclass(frozen=True)
+class Enlarged:
+    """A phase of Iterative Upscale. name: in words. made: its reference, which it starts from, too."""
+
+    name: str
+    made: Reference
+
+    def reference(self, x: Tensor) -> Reference:
+        """x: the clean latent of `made`."""
+        return self.made
 
 
 @dataclass

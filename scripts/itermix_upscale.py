@@ -1,0 +1,3 @@
+"""Loads the script "Iterative Upscale"."""
+
+from itermix.webui.upscale.script import IterativeUpscale  # noqa: F401
