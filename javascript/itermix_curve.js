@@ -11,6 +11,8 @@
     const UNTOLD = "the WebUI has not said where its steps are";
     const CUT = "cut (node pack)"; // the window that goes by whole steps
     const UNTOLD_STEPS = 20; // that its curve is drawn for where the run's are not known
+    const SHARES = "shares of the run", PER_CENT = "per cent", STEPS = "steps"; // units of start and stop
+    const LATEST = 2; // what stop may be at most
     const FREQUENCY_BLENDS = ["two bands", "low-pass"];
 
     /**
@@ -20,12 +22,26 @@
      * as evenly spaced in the timestep, u = i/steps.
      */
     function weights(settings, steps, progress) {
+        settings = inShares(settings, steps);
         if (settings.window === CUT) {
             return Array.from({length: steps}, (_, i) => cutWeight(settings, i, steps));
         }
         const byStep = Array.from({length: steps}, (_, i) => i / steps);
         const u = !progress || settings.progress === "step" ? byStep : progress;
         return u.map((at) => weight(settings, at));
+    }
+
+    /** The settings of a run of so many steps with start and stop as shares of it, as `MixingSettings.in_shares`. */
+    function inShares(settings, steps) {
+        if (!settings.unit || settings.unit === SHARES) {
+            return settings;
+        }
+        const whole = settings.unit === PER_CENT ? 100 : steps;
+        let start = settings.start_at / whole, stop = Math.min((settings.stop_at || whole) / whole, LATEST);
+        if (!(start < Math.min(stop, 1))) {
+            [start, stop] = [1, LATEST];
+        }
+        return {...settings, unit: SHARES, start, stop, progress: settings.unit === STEPS ? "step" : settings.progress};
     }
 
     /** c1 at progress u in [0, 1]. */
@@ -47,8 +63,9 @@
 
     /** c1 at progress u of a curve that is to be drawn. steps: of the run, where it is known. */
     function drawn(settings, u, steps) {
-        return settings.window === CUT ? cutWeight(settings, u * (steps || UNTOLD_STEPS), steps || UNTOLD_STEPS)
-            : weight(settings, u);
+        const known = steps || UNTOLD_STEPS;
+        settings = inShares(settings, known);
+        return settings.window === CUT ? cutWeight(settings, u * known, known) : weight(settings, u);
     }
 
     /** The weight of what the reference is too blurred to know, as `curve.high_weight`; only two bands has one. */
@@ -81,6 +98,10 @@
 
     /** Why these settings would be refused, in the words of settings.py; null where they are allowed. */
     function fault(settings) {
+        if (settings.unit && settings.unit !== SHARES) {
+            return settings.stop_at && settings.start_at >= settings.stop_at
+                ? `Start at, ${settings.start_at}, must be below Stop at, which is ${settings.stop_at}.` : null;
+        }
         if (settings.start >= settings.stop) {
             return `Curve start, ${settings.start}, must be below Curve stop, which is ${settings.stop}.`;
         }
@@ -128,7 +149,7 @@
     }
 
     function isByStep(settings) {
-        return settings.progress === "step" || settings.window === CUT;
+        return settings.progress === "step" || settings.window === CUT || settings.unit === STEPS;
     }
 
     /** Whether it is known where each step is on the curve. levels: the route's answer, or null. */

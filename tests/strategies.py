@@ -33,9 +33,13 @@ def values_of(model):
 
 
 def in_order(values):
-    """The same values with start below stop and rewind_min not above rewind_max."""
-    for low, high in (("start", "stop"), ("rewind_min", "rewind_max")):
+    """The same values with start below stop, in each unit, and rewind_min not above rewind_max."""
+    for low, high in (("start", "stop"), ("rewind_min", "rewind_max"), ("start_at", "stop_at")):
         values[low], values[high] = sorted((values[low], values[high]))
+    if values["unit"] == "per cent":  # of the run, and at most to twice its length
+        values["start_at"], values["stop_at"] = values["start_at"] / 10, values["stop_at"] / 5
+    if values["start_at"] == values["stop_at"]:
+        values["stop_at"] = 0.0
     return values
 
 

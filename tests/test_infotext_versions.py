@@ -29,6 +29,7 @@ RECORDED = {
             "mask_bands": "all frequencies", "rewind": False, "rewind_min": 0.5, "rewind_max": 0.8,
             "perlin": "off", "perlin_strength": 0.75, "perlin_scale": 10.0, "perlin_octaves": 4, "perlin_seed": 0,
             "hires_reference": "as upscaled", "hires_phases": 1, "hires_seed": -1,
+            "unit": "shares of the run", "start_at": 0.0, "stop_at": 0.0,
         },
     },
     UpscaleSettings: {

@@ -32,6 +32,7 @@ def weights(settings: MixingSettings, steps: int, progress: Tensor | None = None
     Returns:
         [steps], float64, between minimum and maximum, or 0 from the clamp on.
     """
+    settings = settings.in_shares(steps)
     if settings.window == CUT:
         return cut_weights(settings, steps)
     by_step = torch.arange(steps, dtype=torch.float64) / steps
@@ -43,7 +44,8 @@ def weight(settings: MixingSettings, u: Tensor) -> Tensor:
 
     Before `start` the curve is at its beginning, after `stop` at its end; a stop above 1 cuts the curve off by the end
     of the run. With a maximum below the minimum the weight rises. The logistic curve comes near both ends without
-    reaching them. For the window "fitted"; the other one goes by whole steps (`cut_weights`).
+    reaching them. For the window "fitted", the other one goes by whole steps (`cut_weights`), and for start and stop as
+    shares of the run (`MixingSettings.in_shares`).
 
     Returns:
         Of the shape of u, float64.

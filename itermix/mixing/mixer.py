@@ -87,7 +87,7 @@ class Mixer:
         maps: tuple[Tensor, Tensor] | None = None,
         seeds: Sequence[int] = (),
     ):
-        self.settings = settings
+        self.settings = settings = settings.in_shares(steps)
         self.reference = reference
         self.noise = SharedNoise(noise) if isinstance(noise, Tensor) else noise
         self.steps = steps

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from itermix.mixing.hires import HiresFields
+from itermix.mixing.units import PER_CENT, SHARES, STEPS, UnitFields, shares
 from itermix.settings import Infotext, Settings, SettingsError, choice, image, integer, number, switch
 
 CURVES = ("cosine", "cosine (node pack)", "linear", "logistic")
@@ -144,7 +145,7 @@ class MixingFields(Settings):
 
 
 @dataclass(frozen=True)
-class MixingSettings(HiresFields, MixingFields):
+class MixingSettings(UnitFields, HiresFields, MixingFields):
     """Settings of Iterative Mixing. The fields of the bases come in the order of the positional API arguments: the
     last base's first."""
 
@@ -152,13 +153,31 @@ class MixingSettings(HiresFields, MixingFields):
     infotext_key = "Iterative Mixing"
 
     def check_together(self) -> None:
-        if self.start >= self.stop:
-            raise SettingsError(f"start: {self.start:g} is not allowed; it must be below stop, which is {self.stop:g}")
+        self._check_window()
         if self.rewind and self.rewind_min > self.rewind_max:
             raise SettingsError(
                 f"rewind_min: {self.rewind_min:g} is not allowed; it must not exceed rewind_max, which is "
                 f"{self.rewind_max:g}"
             )
+
+    def _check_window(self) -> None:
+        names = ("start", "stop") if self.unit == SHARES else ("start_at", "stop_at")
+        start, stop = (getattr(self, name) for name in names)
+        is_open = self.unit != SHARES and stop == 0.0  # then it is the end of the run
+        if start >= stop and not is_open:
+            raise SettingsError(f"{names[0]}: {start:g} is not allowed; it must be below {names[1]}, which is {stop:g}")
+        if self.unit == PER_CENT and start > 100.0:
+            raise SettingsError(f"start_at: {start:g} is not allowed in per cent; it takes a number from 0 to 100")
+        if self.unit == PER_CENT and stop > 200.0:
+            raise SettingsError(f"stop_at: {stop:g} is not allowed in per cent; it takes a number from 0 to 200")
+
+    def in_shares(self, steps: int) -> MixingSettings:
+        """The same for a run of so many steps with start and stop as shares of it; steps count by themselves."""
+        if self.unit == SHARES:
+            return self
+        start, stop = shares(self.unit, self.start_at, self.stop_at, steps)
+        progress = "step" if self.unit == STEPS else self.progress
+        return replace(self, unit=SHARES, start=start, stop=stop, progress=progress)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MixingSettings:

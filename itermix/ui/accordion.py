@@ -19,12 +19,14 @@ from itermix.ui.presets import PresetControls
 GROUPS = {
     "Reference": ("reference", "reference_image", "reference_fit", "reference_scale"),
     "Passes": ("passes", "hires_denoise", "hires_reference", "hires_phases", "hires_seed"),
-    "Curve": ("curve", "progress", "start", "stop", "clamp", "minimum", "maximum", "window"),
+    "Curve": (
+        "curve", "progress", "start", "stop", "unit", "start_at", "stop_at", "clamp", "minimum", "maximum", "window",
+    ),
     "Mask": ("mask", "mask_image", "mask_softness", "mask_invert", "mask_bands"),
     "Rewind": ("rewind", "rewind_min", "rewind_max"),
     "Perlin noise": ("perlin", "perlin_strength", "perlin_scale", "perlin_octaves", "perlin_seed"),
     "Blend and noise": ("blend", "high_exponent", "noise", "timing", "normalize"),
-}
+}  # fmt: skip
 # img2img has one pass, at the host's own denoising strength. Nothing on its page sets these: they keep their defaults.
 WITHOUT = {"img2img": GROUPS["Passes"]}
 STRENGTH = "Mixing holds the composition by itself: use a denoising strength of 0.7 to 1 with it."

@@ -15,7 +15,7 @@ from itermix.mixing.settings import MixingSettings
 
 DRAWN_FROM = (
     "enabled", "alpha_1", "curve", "blend", "hires_denoise", "passes", "start", "stop", "clamp", "minimum", "maximum",
-    "progress", "reference", "reference_scale", "high_exponent", "window",
+    "progress", "reference", "reference_scale", "high_exponent", "window", "unit", "start_at", "stop_at",
 )  # fmt: skip
 
 

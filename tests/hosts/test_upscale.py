@@ -43,8 +43,9 @@ def test_four_times_is_two_phases_from_every_reference(enlarged, tab, reference)
     assert all(f"reference: upscaled picture, {reference}, mixed" in line for line in made.log)
 
 
-def test_the_picture_holds_its_shapes(enlarged, picture):
-    """The closed-form network knows nothing of the picture, so what is like it has come from the mixing."""
+def test_the_picture_holds_its_shapes(host, enlarged, picture):
+    """The closed-form denoiser knows nothing of the picture, so what is like it has come from the mixing."""
+    host.arm(denoiser="unit")
     held = enlarged(factor=4, mixing={"enabled": True, "alpha_1": 0.02, "blend": "low-pass"})
     free = enlarged(factor=4, mixing={"enabled": True, "maximum": 0.0, "alpha_1": 0.02}, denoise=1.0)
     original = np.asarray(picture, dtype=float)

@@ -10,6 +10,7 @@ import pytest
 
 from itermix.mixing import curve
 from itermix.mixing.settings import CURVES, FREQUENCY_BLENDS, PROGRESS, WINDOWS, MixingSettings
+from itermix.mixing.units import UNITS
 from tests.browser import NODE, needs_node
 
 SCRIPT = Path(__file__).parents[2] / "javascript" / "itermix_curve.js"
@@ -55,7 +56,19 @@ def random_settings(rng, name):
         maximum=maximum,
         progress=rng.choice(PROGRESS),
         window=rng.choice(WINDOWS),
+        **random_window(rng),
     )
+
+
+def random_window(rng):
+    """Start and stop in steps or per cent, in half of the cases."""
+    if rng.random() < 0.5:
+        return {}
+    start, stop = sorted((rng.randint(0, 99), rng.randint(100, 200)))
+    unit = rng.choice(UNITS[1:])
+    if unit == "steps":
+        start, stop = start // 4, stop // 4
+    return {"unit": unit, "start_at": start, "stop_at": rng.choice([0, stop])}
 
 
 def tolerance(settings):

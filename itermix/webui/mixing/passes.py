@@ -13,6 +13,7 @@ from itermix.mixing.curve import CUT
 from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.reference import Reference
 from itermix.mixing.settings import MixingSettings
+from itermix.mixing.units import STEPS
 from itermix.webui import run_state
 from itermix.webui.compat import processing, progress, sampling
 from itermix.webui.log import log
@@ -98,6 +99,8 @@ def prepared(p: Any, request: MixingRequest, x: Tensor, noise: Tensor, encoded: 
         raise NothingToMix(f'the sampler "{sampler}" is not known to itermix; take Euler, DPM++ 2M or another built-in')
     if settings.window == CUT and not pattern.counts_steps:
         raise NothingToMix(f'the sampler "{sampler}" chooses its own steps, in which the curve window "{CUT}" counts')
+    if settings.unit == STEPS and not pattern.counts_steps:
+        raise NothingToMix(f'the sampler "{sampler}" chooses its own steps, in which start and stop are given')
     if settings.rewind and not pattern.goes_back:
         raise NothingToMix(f'the sampler "{sampler}" cannot rewind; take Euler, DPM++ 2M or another one, or rewind off')
     if settings.rewind and processing.has_refiner(p):
