@@ -114,7 +114,8 @@ def test_what_a_newer_itermix_wrote_is_used_as_far_as_it_is_known_and_said(said)
 @pytest.mark.real_host
 def test_a_pictures_infotext_in_a_request_makes_the_same_picture(host):
     host.arm(network="gaussian")
-    body = {**HIRES, "hr_sampler_name": "Euler"}  # A1111 does not understand its own "Use same sampler" here
+    # A1111 does not understand its own "Use same sampler" here, and Forge Neo adds "Use same scheduler".
+    body = {**HIRES, "hr_sampler_name": "Euler", "hr_scheduler": "Automatic"}
     settings = {"enabled": True, "alpha_1": 0.7, "blend": "slerp", "minimum": 0.1, "hires_denoise": 0.8}
     made = host.generate(mixing=settings, **body)
     again = host.generate(infotext=made.infotexts[0], styles=[], **body)

@@ -11,17 +11,18 @@ pytestmark = pytest.mark.real_host
 
 SETTINGS = {"frames": 3, "video_format": "none", "mixing_reference": "previous frame"}
 STYLE = {"styles": {"oil": ["{prompt}, oil on canvas", ""]}}
-DECIDING = {  # the request's own part, and the host's options; each at another value than its default
-    "noise source": ({}, {"randn_source": "CPU"}),
+# The request's own part, and the host's options with what they may be: Forge Neo has other defaults than the others.
+DECIDING = {
+    "noise source": ({}, {"randn_source": ("CPU", "GPU")}),
     "churn": ({"s_churn": 2.0}, {}),
-    "churn, an option": ({}, {"s_churn": 2.0}),
-    "clip skip": ({}, {"CLIP_stop_at_last_layers": 2}),
+    "churn, an option": ({}, {"s_churn": (2.0,)}),
+    "clip skip": ({}, {"CLIP_stop_at_last_layers": (2, 1)}),
     "tiling": ({"tiling": True}, {}),
     "eta": ({"eta": 0.5}, {}),
     "style": ({"styles": ["oil"]}, {}),
     "variation": ({"subseed": 3, "subseed_strength": 0.1}, {}),
     "steps": ({"steps": 5}, {}),
-    "VAE": ({}, {"sd_vae": "other.safetensors"}),
+    "VAE": ({}, {"sd_vae": ("other.safetensors",)}),
 }
 
 
@@ -55,14 +56,15 @@ def other_vae(host):
 
 @pytest.fixture
 def options(host, request):
-    """Sets options of the host for one test."""
+    """Sets options of the host for one test, each to the first value that is another one."""
     before = {}
 
-    def set_to(wanted):
-        if "sd_vae" in wanted:
+    def set_to(choices):
+        if "sd_vae" in choices:
             request.getfixturevalue("other_vae")
         known = host.get("/sdapi/v1/options")
-        before.update({name: known[name] for name in wanted})
+        before.update({name: known[name] for name in choices})
+        wanted = {name: next(one for one in values if one != known[name]) for name, values in choices.items()}
         host.post("/sdapi/v1/options", wanted)
 
     yield set_to
@@ -86,9 +88,9 @@ def resumed(host, mixing, **body):
 
 @pytest.mark.parametrize("what", DECIDING)
 def test_something_else_that_decides_is_another_sequence(host, picture, options, what):
-    changed, wanted = DECIDING[what]
+    changed, choices = DECIDING[what]
     upload = begun(host, picture)
-    options(wanted)
+    options(choices)
     assert "of another sequence" in resumed(host, upload, **changed)[1]
 
 

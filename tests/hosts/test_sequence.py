@@ -183,6 +183,7 @@ def test_a_camera_at_rest_makes_the_same_frames_and_a_pan_moves_them(host):
     plain = frames_of(sequence(host, quiet))
     rest = {"zoom_schedule": "0:(1), 2:(1.0)", "pan_x_schedule": "0", "rotation_schedule": "0 * t"}
     assert frames_same(plain, frames_of(sequence(host, {**quiet, **rest})))
+    host.arm()  # its own network's latents are rough, and a place is known again; the stand-in's are waves
     made = sequence(host, {**quiet, "pan_x_schedule": "0.25", "border_noise": 0.0, "denoise_seq": 0.0})
     first, _, last = (frame.astype(float) for frame in frames_of(made))
     width = last.shape[1]  # a decoder looks at all of a picture, so what is moved is much like it was, and not the same
