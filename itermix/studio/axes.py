@@ -98,7 +98,8 @@ def _mixes(request: Request) -> bool:
 
 def swept() -> list[str]:
     """The settings that an axis may have, those of mixing first."""
-    names = [field.name for field in MixingSettings.fields()] + [PRESET] + list(_plain())
+    plain = _plain()  # where both have a setting, an axis is of the request
+    names = [field.name for field in MixingSettings.fields() if field.name not in plain] + [PRESET] + list(plain)
     return [name for name in names if name not in NOT_SWEPT]
 
 

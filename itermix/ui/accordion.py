@@ -44,17 +44,22 @@ def plain_switch(value: bool, label: str, elem_id: str) -> Iterator[Any]:
 
 
 def build_mixing_accordion(
-    tab: str, presets: Presets, start: MixingSettings | None = None, switch: Switch = plain_switch
+    tab: str,
+    presets: Presets,
+    start: MixingSettings | None = None,
+    switch: Switch = plain_switch,
+    without: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The accordion's components by field name, in the order of the field list.
 
     tab: prefix of the element ids; start: the settings that the page begins with; switch: the host's own accordion
-    that shows, closed, whether it is on.
+    that shows, closed, whether it is on; without: fields that the page has a place of its own for.
     """
     values = (start or MixingSettings()).to_dict()
     prefix = f"itermix_{tab}"
     fields = {field.name: dataclasses.replace(field, default=values[field.name]) for field in MixingSettings.fields()}
-    without = WITHOUT.get(tab, ())
+    left_out = WITHOUT.get(tab, ())
+    without = (*left_out, *without)
     controls = PresetControls(prefix, "Mixing preset", presets, values, without)
     built: dict[str, Any] = {}
 
@@ -64,7 +69,7 @@ def build_mixing_accordion(
     with switch(values["enabled"], label=MixingSettings.title, elem_id=prefix) as built["enabled"]:
         if switch is not plain_switch:  # which says it beside its checkbox
             build_help(fields["enabled"].help)
-        if without:
+        if left_out:
             build_help(STRENGTH)
         controls.build_choice()
         controls.build_trouble()

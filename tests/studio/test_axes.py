@@ -2,7 +2,7 @@
 
 import pytest
 
-from itermix.studio.axes import axis_of
+from itermix.studio.axes import axis_of, swept
 from itermix.studio.errors import StudioError
 
 
@@ -56,3 +56,12 @@ def test_what_is_not_allowed_is_one_line(text, said):
     with pytest.raises(StudioError) as refused:
         axis_of("x", text)
     assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_every_setting_of_mixing_and_of_a_run_is_offered_once():
+    names = swept()
+    assert len(names) == len(set(names))
+    assert {"hires_phases", "hires_upscaler", "hires_reference", "hires_seed", "unit", "start_at", "stop_at"} <= set(
+        names
+    )
+    assert not axis_of("x", "hires_phases=1,2").is_mixing and axis_of("x", "hires_seed=1,2").is_mixing

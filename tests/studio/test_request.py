@@ -75,3 +75,13 @@ def test_the_denoising_strength_is_the_one_that_is_taken(mixing, strength):
     text = dataclasses.replace(REQUEST, hires=2.0, mixing=mixing).infotext(0, (96, 128))
     assert f"Denoising strength: {strength}, Hires upscale: 2, Hires upscaler: latent, Hires steps: 20" in text
     assert (MixingSettings.infotext_key in text) == mixing.enabled
+
+
+def test_mixings_own_hires_fields_win_where_they_name_something():
+    run = dataclasses.replace(REQUEST, hires=4.0, seed=5, hires_upscaler="pixel", hires_phases=2)
+    own = MixingSettings(enabled=True, hires_reference="both", hires_phases=0, hires_seed=70)
+    found = dataclasses.replace(run, mixing=own)
+    assert (found.effective_upscaler(), found.effective_phases(), found.hires_seed(6)) == ("both", 0, 71)
+    for mixing in (MixingSettings(), MixingSettings(enabled=True), dataclasses.replace(own, passes="first pass")):
+        found = dataclasses.replace(run, mixing=mixing)
+        assert (found.effective_upscaler(), found.effective_phases(), found.hires_seed(6)) == ("pixel", 2, 6)

@@ -19,7 +19,7 @@ from itermix.studio.page.layout import Form
 from itermix.studio.request import Request
 from itermix.studio.source import Source
 
-WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps")
+WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps", "hires_phases")
 PICTURE_FIELDS = tuple(field.name for field in MixingSettings.fields() if field.kind == "image")
 MOST_SEEDS = 2**32
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import gradio as gr
 
+from itermix.mixing.hires import MOST_PHASES
 from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
 from itermix.ui.fields import build_help
 
 TAB = "txt2img"
 LARGEST_SIDE = 2048
+LARGEST_FACTOR = 8
 LEAST_WIDTH = 210  # of a slider, pixels
 
 
@@ -68,7 +70,7 @@ def hires(request: dict[str, Any]) -> Any:
         with gr.Row():
             request["hires"] = slider(
                 1,
-                4,
+                LARGEST_FACTOR,
                 2,
                 step=0.25,
                 label="Upscale by",
@@ -87,6 +89,10 @@ def hires(request: dict[str, Any]) -> Any:
             request["hires_upscaler"] = choice(
                 "Upscaler", UPSCALERS, UPSCALERS[0], f"{TAB}_hr_upscaler", "What enlarges the first pass."
             )
+        request["hires_phases"] = slider(
+            0, MOST_PHASES, default.hires_phases, step=1, label="Phases", elem_id=f"{TAB}_hr_phases",
+            info="Each makes the picture at most twice as large as the one before; 0 takes as many as that needs.",
+        )  # fmt: skip
     return switch
 
 

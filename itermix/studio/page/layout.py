@@ -40,6 +40,8 @@ CSS = """
 footer { display: none !important; }
 """
 
+OF_THE_RUN = ("hires_reference", "hires_phases")  # fields of mixing that the run itself has here
+
 
 @dataclass(frozen=True)
 class Form:
@@ -118,7 +120,7 @@ def build(
                     image, mask = fields.source(request)
                 with gr.Tab("Upscale", render_children=True):
                     uses_hires = fields.hires(request)
-                    mixed = build_mixing_accordion(TAB, mixing, MixingSettings(enabled=True))
+                    mixed = build_mixing_accordion(TAB, mixing, MixingSettings(enabled=True), without=OF_THE_RUN)
                     compares, traced = _more()
                 with gr.Tab("Sequence", render_children=True):
                     frames = build_sequence_fields(TAB, shown_plan, sequence)
