@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from itermix.upscale.settings import UpscaleSettings
 from tests.hosts.plots import plot
 from tests.hosts.sampled import each
-from tools.real_host import as_base64, largest_difference
+from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 KEY = "Iterative Upscale"
@@ -90,12 +90,10 @@ def test_interrupted_in_phase_2_it_keeps_phase_1(host, enlarged, tab, passes, ho
 
 
 def test_a_batch_has_the_pictures_of_its_seeds_alone(enlarged):
-    batch = enlarged("txt2img", factor=4, body={"batch_size": 2})
-    alone = enlarged("txt2img", factor=4, body={"seed": 2})
-    plain = enlarged("txt2img", factor=4, mixing={"enabled": True, "maximum": 0.0}, body={"batch_size": 2})
-    plain_alone = enlarged("txt2img", factor=4, mixing={"enabled": True, "maximum": 0.0}, body={"seed": 2})
-    unmixed = largest_difference(plain.pictures[-1], plain_alone.pictures[0])
-    assert largest_difference(batch.pictures[-1], alone.pictures[0]) <= max(unmixed, 1)
+    """From latents: pixels are rounded to 8 bits between phases, which makes more of a batch's last bits."""
+    batch = enlarged("txt2img", factor=4, reference="latent", body={"batch_size": 2})
+    alone = enlarged("txt2img", factor=4, reference="latent", body={"seed": 2})
+    assert batch.same_as_picture(alone.pictures[0])
 
 
 @pytest.mark.parametrize("sampler", ["Euler", "DDIM", "DPM++ 2M"])
