@@ -203,6 +203,7 @@ MIXING_INFOTEXT = Infotext(
 
 MIXING_PRESETS: dict[str, dict[str, Any]] = {
     "Faithful": {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0},
+    "Close": {"alpha_1": 0.1, "high_exponent": 6.0},
     "Balanced": {},
     "Creative": {"alpha_1": 1.5, "hires_denoise": 1.0},
     "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear", "hires_denoise": 1.0},
