@@ -18,6 +18,7 @@ from torch import Tensor
 from benchmarks.cases import Case
 from benchmarks.evaluations import Counted
 from benchmarks.network_methods import FIELD, Run, sampled
+from itermix.mixing.hires import LATENT
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.pictures import picture_of, tensor_of
 from itermix.studio.pipeline import Result, Studio
@@ -27,7 +28,7 @@ from tools.small_model.artwork import NATIVE
 
 DIRECT, OURS = "direct", "itermix"
 HIRES_STRENGTHS = (0.3, 0.5, 0.7)
-PRESETS = ("Balanced", "Faithful", "Creative")  # the first is the default
+PRESETS = ("Balanced", "Close", "Faithful", "Creative")  # the first is the default
 STEPS = 20
 
 
@@ -62,9 +63,14 @@ def mixed(preset: str) -> MixingSettings:
     return MixingSettings.from_dict({"preset": preset, "enabled": True})
 
 
-def named(name: str, upscaler: str) -> str:
-    """A row's name: the latent upscaler goes without saying."""
-    return name if upscaler == "latent" else f"{name}, {upscaler}"
+def named(name: str, upscaler: str, usual: str = LATENT) -> str:
+    """A row's name: the usual upscaler goes without saying."""
+    return name if upscaler == usual else f"{name}, {upscaler}"
+
+
+def ours(preset: str, upscaler: str, **more) -> Method:
+    name = named(OURS if preset == PRESETS[0] else f"{OURS} {preset}", upscaler, Request().hires_upscaler)
+    return Method(f"{name}, in phases" if more else name, upscaler=upscaler, mixing=mixed(preset), **more)
 
 
 METHODS = (
@@ -72,11 +78,8 @@ METHODS = (
     *(Method(named(f"hires {strength}", upscaler), strength=strength, upscaler=upscaler)
       for upscaler in UPSCALERS for strength in HIRES_STRENGTHS),
     Method("DemoFusion", mixing=mixed("DemoFusion paper")),
-    *(Method(named(OURS if preset == PRESETS[0] else f"{OURS} {preset}", upscaler), upscaler=upscaler,
-             mixing=mixed(preset))
-      for upscaler in UPSCALERS for preset in PRESETS),
-    *(Method(f"{named(OURS, upscaler)}, in phases", upscaler=upscaler, phases=0, mixing=mixed(PRESETS[0]))
-      for upscaler in UPSCALERS),
+    *(ours(preset, upscaler) for upscaler in UPSCALERS for preset in PRESETS),
+    *(ours(PRESETS[0], upscaler, phases=0) for upscaler in UPSCALERS),
     *(Method(name, make=make) for name, make in FIELD.items()),
 )  # fmt: skip
 

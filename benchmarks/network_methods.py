@@ -194,7 +194,7 @@ def tiled(run: Run, strength: float) -> Tensor:
 
 
 def enlarged(run: Run) -> Tensor:
-    """The picture enlarged (Lanczos) and encoded, and nothing else: what a hires pass has to be worth its time over."""
+    """The picture enlarged, sharpened and encoded, and nothing else: what a hires pass has to beat."""
     return run.reference(run.native, run.size, "pixel").latent
 
 

@@ -16,13 +16,14 @@ from itermix.mixing.mixer import Mixer, mixer_for
 from itermix.mixing.noising import VE
 from itermix.mixing.reference import Reference, equalised
 from itermix.mixing.settings import MixingSettings
+from itermix.studio.request import Request
 from itermix.upscale.guidance import guided_by_band
 from itermix.upscale.reference import INTERPOLATION, edges, with_edge_noise
 
 DEFAULTS = MixingSettings(enabled=True)
 LOW_GUIDANCE = 1.0  # HiWave's below the cutoff: the conditional prediction
 EDGE_NOISE = 0.0, 0.3  # on the reference, in deviations of a latent: where it is flat, and at edges
-UPSCALER = "both"
+UPSCALER = Request().hires_upscaler
 
 
 def prediction(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from itermix.mixing.hires import PIXEL
 from itermix.mixing.reference import Reference
 from itermix.pictures.fit import fitted
+from itermix.pictures.sharpen import sharpened
 from itermix.studio import pictures
 from itermix.studio.networks import Network
 from itermix.studio.request import Resolved
@@ -23,11 +25,14 @@ def hires_sizes(request: Resolved, multiple: int) -> list[Size]:
 def enlarged_by(upscaler: str, network: Network, latent: Tensor, size: Size) -> Reference:
     """A clean latent at the size (height, width) of a larger picture, which a pass starts from and is mixed with.
 
-    upscaler: "latent" (interpolated), "pixel" (decoded, Lanczos, encoded), or "both" (`from_source`).
+    upscaler: "latent" (interpolated), "pixel" (decoded, Lanczos, sharpened, encoded), or "both" (`from_source`; the
+    high frequencies of a picture that is not sharpened, as the enlarged latent is rough enough).
     """
 
     def encoded() -> Tensor:
         picture = fitted(pictures.picture_of(network.decode(latent)), size, "stretch")
+        if upscaler == PIXEL:
+            picture = sharpened(picture, size[0] / (latent.shape[-2] * network.reduction))
         return network.encode(pictures.tensor_of(picture))
 
     return from_source(upscaler, lambda: enlarged(latent, tuple(side // network.reduction for side in size)), encoded)

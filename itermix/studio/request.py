@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from itermix.mixing.hires import AS_UPSCALED, MOST_PHASES, SOURCES
+from itermix.mixing.hires import AS_UPSCALED, MOST_PHASES, PIXEL, SOURCES
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures.exif import as_text
 from itermix.settings import SettingsError, unknown
@@ -43,7 +43,7 @@ class Request:
     hires: float = 1.0
     hires_strength: float = 0.7
     hires_steps: int = 0
-    hires_upscaler: str = "latent"
+    hires_upscaler: str = PIXEL
     hires_phases: int = 1
     strength: float = 0.75
     mixing: MixingSettings = field(default_factory=MixingSettings)

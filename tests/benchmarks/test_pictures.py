@@ -51,18 +51,26 @@ def test_a_methods_request_is_the_native_one_enlarged():
     assert by_name["DemoFusion"].effective_hires_strength() == 1.0
 
 
-@pytest.mark.parametrize("upscaler", ["pixel", "both"])
-def test_a_row_with_another_upscaler_differs_from_the_latent_one_in_that_alone(upscaler):
+@pytest.mark.parametrize("usual, upscaler, name", [
+    ("latent", "pixel", "hires 0.5"), ("latent", "both", "hires 0.5"), ("pixel", "latent", "itermix"),
+    ("pixel", "both", "itermix"), ("pixel", "both", "itermix Close"),
+])  # fmt: skip
+def test_a_row_with_another_upscaler_differs_from_the_usual_one_in_that_alone(usual, upscaler, name):
     native, by_name = Request(prompt="a fox", width=128, height=128), {method.name: method for method in METHODS}
-    pairs = [(name, f"{name}, {upscaler}") for name in by_name if f"{name}, {upscaler}" in by_name]
-    assert len(pairs) == 6 and len(by_name) == 2 + 3 * len(pairs) + 3 + len(FIELD)
-    for latent, other in pairs:
-        one, changed = (by_name[name].request(native, 3) for name in (latent, other))
-        assert (one.hires_upscaler, changed.hires_upscaler) == ("latent", upscaler)
-        assert dataclasses.replace(one, hires_upscaler=upscaler) == changed
+    one, changed = (by_name[row].request(native, 3) for row in (name, f"{name}, {upscaler}"))
+    assert (one.hires_upscaler, changed.hires_upscaler) == (usual, upscaler)
+    assert dataclasses.replace(one, hires_upscaler=upscaler) == changed
 
 
-@pytest.mark.parametrize("name", ["itermix", "itermix, pixel", "itermix, both"])
+def test_itermixs_row_is_what_a_request_makes_by_itself():
+    native = Request(prompt="a fox", width=128, height=128)
+    asked = next(method for method in METHODS if method.name == "itermix").request(native, 3)
+    mixing = MixingSettings(enabled=True)
+    assert asked == dataclasses.replace(native, hires=3.0, hires_strength=1.0, mixing=mixing)
+    assert len(METHODS) == len({method.name for method in METHODS}) == 2 + 9 + 12 + 3 + len(FIELD)
+
+
+@pytest.mark.parametrize("name", ["itermix", "itermix, latent", "itermix, both"])
 def test_a_row_in_phases_differs_from_the_one_at_once_in_that_alone(name):
     native, by_name = Request(prompt="a fox", width=128, height=128), {method.name: method for method in METHODS}
     one, phased = (by_name[row].request(native, 4) for row in (name, f"{name}, in phases"))
