@@ -34,6 +34,8 @@ THINGS = ("mixers", "runs", "wrappers", "hooks")  # that must not outlive a gene
 LEFT = (*THINGS, "callbacks")
 
 Reading = dict[str, float]
+# Fields that are allowed or not by each other, and stay at their defaults.
+TOGETHER = ("start", "stop", "start_at", "stop_at", "minimum", "maximum")
 
 
 def settings(draw: random.Random) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def settings(draw: random.Random) -> dict[str, Any]:
     for field in MixingSettings.fields():
         if field.kind == "choice" and field.name != "reference":
             values[field.name] = draw.choice(field.choices)
-        elif field.kind == "number" and field.name not in ("start", "stop", "minimum", "maximum"):
+        elif field.kind == "number" and field.name not in TOGETHER:
             values[field.name] = draw.uniform(field.minimum, field.maximum)
     return {**values, "hires_denoise": draw.uniform(LEAST_DENOISING, 1.0)}
 

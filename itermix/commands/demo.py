@@ -27,15 +27,15 @@ MODEL = Path(__file__).parents[1] / "studio" / "model"
 SHOWN, SHOWN_QUICKLY = 4, 2  # subjects where none are named, with --full and without
 IN_TIME = 90.0  # seconds from the start in which a further subject has to be done, where nobody has asked for it
 SCALE, OTHERS_SCALE = 4, 2  # of the model that comes along, which is small, and of other checkpoints
-STRENGTHS = (0.5, 0.7)
-ALPHAS = (0.1, MixingSettings().alpha_1, 2.0)
+STRENGTHS = (0.3, 0.5, 0.7)
+PRESETS = ("Close", "Balanced", "Creative")
 CELL = 256  # pixels of the sheet: a picture's longer side at most, and that of the part of it
 
 TITLE = "A picture at {} times the size that the model was trained for"
 SENTENCE = (
     "Asked for a large picture directly, a model repeats or breaks things; a plain second pass either stays soft or "
     "changes the picture; iterative mixing keeps the composition of the small picture and lets new detail grow, "
-    "the more freely the larger alpha_1 is. Below each picture the part of it where the small one has the most edges."
+    "how much is the preset's. Below each picture the part of it where the small one has the most edges."
 )
 EXAMPLES = """examples:
   python3 -m itermix demo
@@ -62,7 +62,9 @@ def parser() -> Parser:
     made.add_argument(
         "--out", type=path, default=OUT, help=f".png, .jpg or .webp file for the sheet (default {OUT.as_posix()})"
     )
-    made.add_argument("--full", action="store_true", help="more subjects and more values: some minutes instead of one")
+    made.add_argument(
+        "--full", action="store_true", help="more subjects, strengths and presets: some minutes instead of one"
+    )
     made.add_argument("--no-browser", action="store_true", help="only save the sheet")
     made.add_argument("--subjects", nargs="+", metavar="PROMPT", help="what the pictures show, a row each")
     made.add_argument(
@@ -97,7 +99,7 @@ def demo(options: argparse.Namespace) -> None:
             print(f"the first row is in {options.out.absolute()}", file=sys.stderr, flush=True)
     print(f"the sheet is {options.out.absolute()}")
     if not options.full:
-        print("`python3 -m itermix demo --full` makes more of it: more subjects, and more values of alpha_1")
+        print("`python3 -m itermix demo --full` makes more of it: more subjects, strengths and presets")
 
 
 def is_in_time(options: argparse.Namespace, passed: float, row: float) -> bool:
@@ -166,15 +168,15 @@ def work_of(request: Resolved, is_full: bool, scale: int) -> list[float]:
 def ways(request: Resolved, is_full: bool, scale: int) -> list[tuple[str, str, list[tuple[str, dict[str, Any]]]]]:
     """The ways to the picture, in groups: the group's label and colour, each way's label and what it changes in the
     request. is_full: more than one way of a kind. scale: how many times larger."""
-    strengths, alphas = (STRENGTHS, ALPHAS) if is_full else (STRENGTHS[:1], ALPHAS[1:2])
+    strengths, presets = (STRENGTHS, PRESETS) if is_full else (STRENGTHS[1:2], PRESETS[:1])
     large = f"{request.width * scale} x {request.height * scale}"
     hires = [(f"{large}, denoising strength {s:g}", {"hires": float(scale), "hires_strength": s}) for s in strengths]
     mixed = [
         (
-            f"{large}, alpha_1 = {alpha:g}",
-            {"hires": float(scale), "mixing": MixingSettings(enabled=True, alpha_1=alpha)},
+            f"{large}, preset {preset}",
+            {"hires": float(scale), "mixing": MixingSettings.from_dict({"preset": preset, "enabled": True})},
         )
-        for alpha in alphas
+        for preset in presets
     ]
     direct = {"width": request.width * scale, "height": request.height * scale}
     return [

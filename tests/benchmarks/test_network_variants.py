@@ -38,7 +38,7 @@ def plain(run, upscaler="latent", settings=SETTINGS):
 def test_mixing_as_it_is_is_the_hires_pass(run):
     studio = Studio(run.network)
     latent, _ = studio.hires(run.request, run.seed, run.native)
-    assert_close(plain(run, settings=run.request.mixing), latent)
+    assert_close(plain(run, run.request.effective_upscaler(), run.request.mixing), latent)
 
 
 @pytest.mark.parametrize("is_matched", [False, True])

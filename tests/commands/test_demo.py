@@ -25,15 +25,17 @@ def run(capsys, folders, out, *more):
     return code, captured.out, captured.err
 
 
-def test_the_ways_are_native_direct_two_plain_and_three_mixed():
+def test_the_ways_are_native_direct_three_plain_and_three_mixed():
     ways = demo.ways(Request(width=128, height=128), True, 2)
     changes = [change for _, _, variants in ways for _, change in variants]
     assert [label for label, _, _ in ways] == ["native", "direct", "plain second pass (hires fix)", "iterative mixing"]
-    assert changes[:4] == [
-        {}, {"width": 256, "height": 256}, {"hires": 2.0, "hires_strength": 0.5}, {"hires": 2.0, "hires_strength": 0.7}
-    ]  # fmt: skip
-    assert [change["mixing"].alpha_1 for change in changes[4:]] == [0.1, 0.5, 2.0]
-    assert all(change["mixing"].enabled and change["hires"] == 2.0 for change in changes[4:])
+    assert changes[:2] == [{}, {"width": 256, "height": 256}]
+    assert changes[2:5] == [{"hires": 2.0, "hires_strength": strength} for strength in (0.3, 0.5, 0.7)]
+    presets = [
+        MixingSettings.from_dict({"preset": name, "enabled": True}) for name in ("Close", "Balanced", "Creative")
+    ]
+    assert [change["mixing"] for change in changes[5:]] == presets
+    assert all(change["mixing"].enabled and change["hires"] == 2.0 for change in changes[5:])
 
 
 @pytest.fixture(scope="module")
@@ -72,23 +74,23 @@ def made(folders, tmp_path_factory):
     return out, seen[-1], rows[-2:]
 
 
-def test_the_sheet_has_two_lines_of_seven_for_each_subject(made):
+def test_the_sheet_has_two_lines_of_eight_for_each_subject(made):
     out, (title, sentence, columns, rows, pictures, groups), _ = made
     assert title == "A picture at 2 times the size that the model was trained for"
-    assert rows == ["red apple", "", "duck", ""] and len(columns) == 7 == sum(group.columns for group in groups)
-    assert columns[0] == "64 x 64" and columns[1] == "128 x 128" and columns[6] == "128 x 128, alpha_1 = 2"
-    whole, parts = [(64, 64)] + 6 * [(128, 128)], 7 * [(128, 128)]
+    assert rows == ["red apple", "", "duck", ""] and len(columns) == 8 == sum(group.columns for group in groups)
+    assert columns[0] == "64 x 64" and columns[1] == "128 x 128" and columns[7] == "128 x 128, preset Creative"
+    whole, parts = [(64, 64)] + 7 * [(128, 128)], 8 * [(128, 128)]
     assert [[picture.size for picture in line] for line in pictures] == [whole, parts] * 2
     with Image.open(out) as sheet:
-        assert sheet.width > 7 * 200 and "red apple\nSteps: 2" in sheet.info["parameters"]
+        assert sheet.width > 8 * 200 and "red apple\nSteps: 2" in sheet.info["parameters"]
 
 
 def test_each_picture_is_the_one_that_render_makes(made, folders, tmp_path, capsys):
     _, _, pictures = made
     model = ["--checkpoint", str(folders / "sd15"), "--device", "cpu", "--steps", "2", "--seed", "5"]
     for column, more in (
-        (0, []), (1, ["--width", "128", "--height", "128"]), (2, ["--hires", "2", "--hires-strength", "0.5"]),
-        (5, ["--hires", "2", "--mixing", '{"alpha_1": 0.5}']),
+        (0, []), (1, ["--width", "128", "--height", "128"]), (3, ["--hires", "2", "--hires-strength", "0.5"]),
+        (5, ["--hires", "2", "--mixing", '{"preset": "Close"}']),
     ):  # fmt: skip
         out = tmp_path / f"{column}.png"
         assert main(["render", "red apple", "--out", str(out), *model, *more]) == 0
@@ -105,13 +107,7 @@ def test_the_sheet_of_a_minute_has_the_four_that_tell_most(folders, tmp_path, mo
     code, out, err = run(capsys, folders, tmp_path / "s.png", "--no-browser", "--subjects", "red apple", "duck")
     assert code == 0 and "`python3 -m itermix demo --full` makes more of it" in out
     assert [rows for _, _, _, rows, _, _ in seen] == [["red apple", ""], ["red apple", "", "duck", ""]]
-    alpha = MixingSettings().alpha_1
-    assert seen[-1][2] == [
-        "64 x 64",
-        "128 x 128",
-        "128 x 128, denoising strength 0.5",
-        f"128 x 128, alpha_1 = {alpha:g}",
-    ]
+    assert seen[-1][2] == ["64 x 64", "128 x 128", "128 x 128, denoising strength 0.5", "128 x 128, preset Close"]
     assert f"the first row is in {tmp_path / 's.png'}\n" in err and "8/8 duck: " in err
 
 

@@ -13,10 +13,12 @@ from itermix.mixing.lowpass import LowPass
 from itermix.mixing.reference import equalised
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures import uploads
+from itermix.pictures.sharpen import sharpened
 from itermix.studio import networks
 from itermix.studio.enlarging import enlarged_by
 from itermix.studio.errors import Cancelled, StudioError
 from itermix.studio.networks import packed, unpacked
+from itermix.studio.pictures import picture_of, tensor_of
 from itermix.studio.pipeline import Studio
 from itermix.studio.request import Request
 from itermix.studio.schedules import names
@@ -87,8 +89,10 @@ def test_both_takes_low_frequencies_of_the_latent_and_high_ones_of_the_pixels(st
     size = 16 * network.reduction, 12 * network.reduction
     ways = {name: enlarged_by(name, network, latent, size) for name in ("latent", "pixel", "both")}
     lowpass, low = LowPass((2.0, 2.0)), equalised(ways["latent"].latent, (8, 6), "bicubic")
-    pixels, both = ways["pixel"].latent, ways["both"]
+    picture = picture_of(network.decode(latent)).resize(size[::-1], Image.Resampling.LANCZOS)
+    pixels, both = network.encode(tensor_of(picture)), ways["both"]
     torch.testing.assert_close(both.latent, lowpass.filter_(low.clone()) + pixels - lowpass.filter_(pixels.clone()))
+    torch.testing.assert_close(ways["pixel"].latent, network.encode(tensor_of(sharpened(picture, 2.0))))
     assert both.scale == (2.0, 2.0) and both.interpolation is None and ways["pixel"].interpolation is None
 
 

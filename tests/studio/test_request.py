@@ -73,7 +73,7 @@ def test_a_models_name_that_would_end_the_value_is_quoted():
 ])  # fmt: skip
 def test_the_denoising_strength_is_the_one_that_is_taken(mixing, strength):
     text = dataclasses.replace(REQUEST, hires=2.0, mixing=mixing).infotext(0, (96, 128))
-    assert f"Denoising strength: {strength}, Hires upscale: 2, Hires upscaler: latent, Hires steps: 20" in text
+    assert f"Denoising strength: {strength}, Hires upscale: 2, Hires upscaler: pixel, Hires steps: 20" in text
     assert (MixingSettings.infotext_key in text) == mixing.enabled
 
 
