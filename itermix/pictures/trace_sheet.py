@@ -60,14 +60,15 @@ def _plot(trace: Trace, image: int, part: int, width: int, fonts: sheet.Fonts) -
     lines = {name: _line(trace, name, image, part) for name in ROWS}
     values = [value for line in lines.values() for _, value in line]
     low, high = _range(values)
-    left, top, right, bottom = 4 * LETTERS, 2 * LETTERS, width - LETTERS, PLOT - 2 * LETTERS
+    ticks = [low + tick / TICKS * (high - low) for tick in range(TICKS + 1)]
+    left = max(4 * LETTERS, round(max(font.getlength(f"{value:.3g}") for value in ticks)) + LETTERS)
+    top, right, bottom = 2 * LETTERS, width - LETTERS, PLOT - 2 * LETTERS
     last = max(trace.traced)
 
     def at(step: float, value: float) -> tuple[float, float]:
         return left + step / max(last, 1) * (right - left), bottom - (value - low) / (high - low) * (bottom - top)
 
-    for tick in range(TICKS + 1):
-        value = low + tick / TICKS * (high - low)
+    for value in ticks:
         y = at(0, value)[1]
         draw.line([(left, y), (right, y)], "#dddddd")
         draw.text((left - LETTERS // 2, y), f"{value:.3g}", sheet.FAINT, font, "rm")

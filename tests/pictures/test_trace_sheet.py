@@ -66,6 +66,16 @@ def test_the_plots_have_a_line_for_each_kind_where_its_numbers_lie():
     assert np.diff(tops) == pytest.approx([np.diff(tops)[0]] * 3, abs=2)  # evenly, as the values are
 
 
+def test_the_plots_numbers_are_whole_however_many_digits_they_have():
+    trace = Trace(2, 4)
+    for step in range(4):
+        trace.begin(step, 10.0 - step, 1.0)
+        trace.record(step, STATE, torch.full((1, 4, 8, 8), -0.0096712 - 0.000123 * step))
+    made = np.asarray(trace_sheet._plot(trace, 0, 0, 600, ImageFont.load_default))
+    ink = (made != 255).any(axis=(0, 2)).nonzero()[0]
+    assert 0 < ink.min() < 2 * trace_sheet.LETTERS  # something stands there, and nothing is cut off at the border
+
+
 def test_numbers_that_are_not_finite_are_left_out_of_the_plot():
     trace = looked_at()
     trace.record(2, MIXED, torch.full((2, 4, 8, 8), float("nan")))
