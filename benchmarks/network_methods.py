@@ -105,7 +105,8 @@ def demofusion(run: Run) -> Tensor:
         reference, factor = run.reference(latent, size), size[0] // native[0]
 
         def change(denoise: Denoise, x: Tensor, sigma: float, step: int) -> Tensor:
-            return dataclasses.replace(views, denoise=denoise)(x, sigma)
+            views.denoise = denoise  # of this step; its windows move on from the last
+            return views(x, sigma)
 
         views = dilated.Denoiser(lambda x, sigma: x, VE().progress, native, factor)
         mixing = dataclasses.replace(settings, enabled=True)

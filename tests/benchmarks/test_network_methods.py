@@ -9,9 +9,10 @@ pytest.importorskip("diffusers")
 from benchmarks.cases import cases  # noqa: E402
 from benchmarks.enlargements import METHODS, Native, Store  # noqa: E402
 from benchmarks.evaluations import Counted  # noqa: E402
-from benchmarks.network_methods import FIELD, Run, changed, sampled  # noqa: E402
+from benchmarks.network_methods import FIELD, Run, changed, demofusion, sampled  # noqa: E402
 from itermix.studio.passes import schedule_for  # noqa: E402
 from itermix.studio.pipeline import Studio  # noqa: E402
+from itermix.upscale import dilated  # noqa: E402
 
 STEPS = 4
 
@@ -75,3 +76,10 @@ def test_a_method_comes_to_a_large_picture_in_as_many_calls_as_it_says(native, n
     assert drawn.picture.shape == (1, 3, 128 * scale, 128 * scale) and bool(torch.isfinite(drawn.picture).all())
     assert drawn.pixels / (16 * scale) ** 2 == pytest.approx(calls)
     assert set(FIELD) == {method.name for method in METHODS if method.make}
+
+
+def test_demofusions_windows_move_from_step_to_step(run, monkeypatch):
+    laid, windows = [], dilated.windows
+    monkeypatch.setattr(dilated, "windows", lambda *given: laid.append(windows(*given)) or laid[-1])
+    demofusion(run)
+    assert len(laid) == STEPS and any(parts != laid[0] for parts in laid[1:])
