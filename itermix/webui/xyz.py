@@ -17,7 +17,7 @@ from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field, Settings, SettingsError
 from itermix.upscale.settings import UpscaleSettings
-from itermix.webui import run_state
+from itermix.webui import refusals, run_state
 from itermix.webui.compat import callbacks, page
 
 # Of each script, the attribute of the run's state that has what the axes say.
@@ -129,7 +129,8 @@ def _cell_maker(process_images: Callable) -> Callable:
         try:
             return _made_by_a_script(p, state)
         except SettingsError as error:  # of values that contradict each other; the other cells are made
-            _say_refused(p, state, error)
+            model = UpscaleSettings if state.sequence_axes is None else SequenceSettings
+            refusals.say(p, model, error)
             return process_images(p)
 
     setattr(make_cell, OURS, True)
@@ -144,11 +145,3 @@ def _made_by_a_script(p: Any, state: run_state.RunState) -> Any:
     from itermix.webui.upscale import plot as upscale_cell
 
     return upscale_cell.make(p, state.upscale_axes)
-
-
-def _say_refused(p: Any, state: run_state.RunState, error: SettingsError) -> None:
-    if state.sequence_axes is not None:
-        from itermix.webui.sequence.script import say_refused
-    else:
-        from itermix.webui.upscale.script import say_refused
-    say_refused(p, error)

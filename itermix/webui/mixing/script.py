@@ -8,7 +8,7 @@ from itermix.mixing.settings import MixingSettings
 from itermix.settings import SettingsError
 from itermix.ui.accordion import build_mixing_accordion, pasted, plain_switch
 from itermix.ui.unsaved import unsaved
-from itermix.webui import api, infotext, options, presets, run_state, xyz
+from itermix.webui import api, infotext, options, presets, refusals, run_state, xyz
 from itermix.webui.compat import callbacks, page
 from itermix.webui.compat import options as host_options
 from itermix.webui.log import log
@@ -16,7 +16,8 @@ from itermix.webui.mixing import arguments
 
 # In the infotext, where a client of the API finds them; nothing reads them back.
 KEY = MixingSettings.infotext_key
-REFUSED_KEY, NOT_DONE_KEY = f"{KEY} refused", f"{KEY} not done"  # why the settings, and why no pass, could be used
+# Why the settings, and why no pass, could be used.
+REFUSED_KEY, NOT_DONE_KEY = refusals.key_of(MixingSettings), f"{KEY} not done"
 
 
 def register() -> None:
@@ -74,10 +75,7 @@ class IterativeMixing(scripts.Script):
             if request is not None and request.uses_mask:
                 request.mask.mask()
         except SettingsError as error:
-            text = f"{MixingSettings.title} is off for this run: {error}"
-            log.error(text)
-            p.comment(text)  # shown under the pictures
-            p.extra_generation_params[REFUSED_KEY] = str(error)
+            refusals.say(p, MixingSettings, error)
             return
         if request is not None and arguments.is_enabled(args, xyz.values_of(p)):
             self.settings_text = request.settings.to_infotext()

@@ -11,12 +11,9 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from itermix.ui.sequence import build_sequence_fields
 from itermix.ui.unsaved import unsaved
-from itermix.webui import infotext, options, presets
-from itermix.webui.log import log
+from itermix.webui import infotext, options, presets, refusals
 from itermix.webui.selected import given
 from itermix.webui.sequence.arguments import asked_for_video, settings_of
-
-REFUSED_KEY = f"{SequenceSettings.infotext_key} refused"  # nothing reads it back
 
 
 class LatentSequence(scripts.Script):
@@ -39,16 +36,8 @@ class LatentSequence(scripts.Script):
             args, return_video = asked_for_video(given(p, self, args))
             return request.run(p, settings_of(args), return_video).processed
         except SettingsError as error:
-            say_refused(p, error)
+            refusals.say(p, SequenceSettings, error)
             return request.plain(p)
-
-
-def say_refused(p: Any, error: SettingsError) -> None:
-    """As Iterative Mixing does it: in the log, under the picture, in its infotext and so in the API's answer."""
-    text = f"{SequenceSettings.title} is off for this run: {error}"
-    log.error(text)
-    p.comment(text)
-    p.extra_generation_params[REFUSED_KEY] = str(error)
 
 
 def shown_plan(values: tuple[Any, ...], seed: int, prompt: str, negative: str) -> tuple[dict[str, Any], list[str]]:

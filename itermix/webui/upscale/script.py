@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from modules import scripts
 
 from itermix.settings import SettingsError
 from itermix.ui.unsaved import unsaved
 from itermix.ui.upscale import build_upscale_fields
 from itermix.upscale.settings import UpscaleSettings
-from itermix.webui import infotext, presets
-from itermix.webui.log import log
+from itermix.webui import infotext, presets, refusals
 from itermix.webui.selected import given, settings_of
-
-REFUSED_KEY = f"{UpscaleSettings.infotext_key} refused"  # nothing reads it back
 
 
 class IterativeUpscale(scripts.Script):
@@ -38,13 +33,5 @@ class IterativeUpscale(scripts.Script):
         try:
             return request.run(p, settings_of(given(p, self, args), UpscaleSettings, presets.UPSCALE))
         except SettingsError as error:
-            say_refused(p, error)
+            refusals.say(p, UpscaleSettings, error)
             return request.plain(p)
-
-
-def say_refused(p: Any, error: SettingsError) -> None:
-    """As Iterative Mixing does it: in the log, under the picture, in its infotext and so in the API's answer."""
-    text = f"{UpscaleSettings.title} is off for this run: {error}"
-    log.error(text)
-    p.comment(text)
-    p.extra_generation_params[REFUSED_KEY] = str(error)
