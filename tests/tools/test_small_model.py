@@ -17,6 +17,7 @@ pytest.importorskip("diffusers")
 pytest.importorskip("resvg_py")
 pytest.importorskip("transformers")
 
+from itermix.commands.studio import PROMPT  # noqa: E402
 from tools.small_model import autoencoder, checkpoints, denoiser, export, optimizers, text  # noqa: E402
 from tools.small_model.artwork import (  # noqa: E402
     ALIKE,
@@ -404,6 +405,7 @@ def test_the_export_is_a_diffusers_folder_in_half_precision(small, monkeypatch, 
 
 
 def test_the_demos_prompts_show_each_subject_once_before_what_it_stands_out_from():
+    assert export.prompts()[0] == PROMPT  # what the page begins with
     drawn = [prompt.replace(" an ", " a ").split(" on a ") for prompt in export.prompts()]
     assert len({subject for subject, _ in drawn}) == export.SHOWN
     assert not [1 for subject, ground in drawn if subject in ALIKE[ground.removesuffix(" background")]]

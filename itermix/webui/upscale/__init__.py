@@ -1,1 +1,1 @@
-"""Large pictures on a WebUI: hires fix in phases, what its reference is made from."""
+"""Large pictures on a WebUI: hires fix in phases, Iterative Upscale, and what both make their references from."""
