@@ -16,7 +16,7 @@ from itermix.mixing import curve
 from itermix.mixing.settings import MixingSettings
 from tests.hosts.sampled import ALL, check_response, each, off_by, rescaled, run
 from tests.hosts.test_levels import ROUNDED, done, told
-from tools import flow_checkpoints
+from tools import checkpoints
 from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
@@ -37,7 +37,7 @@ def models(host):
     """The titles of the small models that the host can load, by their short names."""
     if not host.is_forge:
         pytest.skip("the host has no loader for these models")
-    list(flow_checkpoints.write(host.data / "models" / "Stable-diffusion"))
+    list(checkpoints.write(host.data / "models" / "Stable-diffusion"))
     host.post("/sdapi/v1/refresh-checkpoints", {})
     titles = [model["title"] for model in host.get("/sdapi/v1/sd-models")]
     engines = host.tree / "backend" / "diffusion_engine"

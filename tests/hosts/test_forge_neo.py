@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.hosts.sampled import ALL, off_by
-from tools import flow_checkpoints
+from tools import checkpoints
 from tools.real_host import Host, as_base64
 
 pytestmark = pytest.mark.real_host
@@ -51,7 +51,7 @@ def neo(tmp_path_factory):
     data = tmp_path_factory.mktemp("neo")
     running = Host(tree, data, options=SHOWN)
     models = running.data / "models" / "Stable-diffusion"
-    list(flow_checkpoints.write(models))
+    list(checkpoints.write(models))
     shutil.copy(models / f"{FIRST}.safetensors", models / f"{SECOND}.safetensors")
     running.post("/sdapi/v1/refresh-checkpoints", {})
     running.post("/sdapi/v1/options", {"sd_model_checkpoint": title(running, FIRST)})

@@ -1,20 +1,22 @@
-"""Lets Forge and its family load the checkpoints of tools/flow_checkpoints.py, and others with a small autoencoder.
+"""Lets Forge and its family load the checkpoints of tools/checkpoints, and others with a small autoencoder.
 
-A model without a text encoder gets a stand-in, which makes numbers of a prompt's letters; the width of an autoencoder
-is taken from its file, not from the host's own configuration; and Flux.2 Klein may be of any width. The host's own
+A model without a text encoder gets a stand-in, which makes numbers of a prompt's letters; the widths of an autoencoder,
+the layers of a CLIP and what else the host knows by its models' full size are taken from the file. The host's own
 models are loaded as without this file.
 """
 
 import contextlib
 import functools
 import importlib
+import re
 import sys
 import zlib
 
 import torch
 
-TOKENS, TEXT, POOLED = 16, 4096, 768
-ENGINES = ("flux", "flux2", "wan")
+TOKENS, TEXT = 16, 4096
+CLIP_WIDTHS = {"clip_l": 768, "clip_g": 1280}
+ENGINES = ("sdxl", "flux", "flux2", "chroma", "lumina", "zimage", "qwen", "wan")
 LEVELS = (1, 2, 4, 4)
 
 
@@ -29,15 +31,23 @@ class TextEncoder(torch.nn.Module):
 class TextEngine:
     """In the place of what turns prompts into conditionings."""
 
-    def __init__(self, return_pooled):
-        self.return_pooled = return_pooled
+    def __init__(self, width, return_pooled):
+        self.width, self.return_pooled = width, return_pooled
 
     def tokenize(self, texts):
         return [[0] * len(text.split()) for text in texts]
 
+    def process_texts(self, texts):
+        return [], max(len(tokens) for tokens in self.tokenize(texts))
+
+    def get_target_prompt_token_count(self, count):
+        return max(count, TOKENS)
+
     def __call__(self, texts):
-        numbers = torch.stack([self.of(text, TOKENS, TEXT) for text in texts])
-        return (numbers, torch.stack([self.of(text, POOLED) for text in texts])) if self.return_pooled else numbers
+        numbers = torch.stack([self.of(text, TOKENS, self.width) for text in texts])
+        if not self.return_pooled:
+            return numbers
+        return numbers, torch.stack([self.of(text, self.width) for text in texts])
 
     def of(self, text, *shape):
         return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(text.encode())))
@@ -47,7 +57,8 @@ def with_stand_in(engine):
     @functools.wraps(engine)
     def made(*args, **kwargs):
         if isinstance(kwargs.get("text_encoder"), TextEncoder):
-            return TextEngine(kwargs.get("return_pooled", False))
+            width = CLIP_WIDTHS.get(kwargs.get("embedding_key"), TEXT)
+            return TextEngine(width, kwargs.get("return_pooled", False))
         return engine(*args, **kwargs)
 
     return made
@@ -80,27 +91,98 @@ def configured(changes):
         ConfigMixin.load_config = own
 
 
+@contextlib.contextmanager
+def clip_of(layers):
+    """While it lasts, every configuration of a CLIP is of so many layers."""
+    from transformers import CLIPTextConfig
+
+    own = CLIPTextConfig.__dict__.get("from_pretrained")
+
+    def from_pretrained(cls, *args, **kwargs):
+        return super(CLIPTextConfig, cls).from_pretrained(*args, **{**kwargs, "num_hidden_layers": layers})
+
+    CLIPTextConfig.from_pretrained = classmethod(from_pretrained)
+    try:
+        yield
+    finally:
+        if own is None:
+            del CLIPTextConfig.from_pretrained
+        else:
+            CLIPTextConfig.from_pretrained = own
+
+
+def layers_of(state_dict):
+    """How many layers a CLIP has, 0 of any other model."""
+    found = (re.search(r"text_model\.encoder\.layers\.(\d+)\.", key) for key in state_dict)
+    return max((int(one[1]) + 1 for one in found if one), default=0)
+
+
 def component(load, guess, component_name, lib_name, cls_name, repo_path, state_dict):
-    if component_name.startswith("text_encoder") and not state_dict:
+    given = (guess, component_name, lib_name, cls_name, repo_path, state_dict)
+    if component_name.startswith("text_encoder") and len(state_dict or ()) < 2:  # Chroma is not loaded without any
         guess.itermix_has_no_text = True
         return TextEncoder()
     if component_name.startswith("tokenizer") and getattr(guess, "itermix_has_no_text", False):
         return object()  # nobody asks it; to read Wan's takes a minute
+    if component_name.startswith("text_encoder") and layers_of(state_dict):
+        with clip_of(layers_of(state_dict)):
+            return load(*given)
     if component_name == "vae" and state_dict:
         with configured(widths(state_dict)):
-            return load(guess, component_name, lib_name, cls_name, repo_path, state_dict)
-    return load(guess, component_name, lib_name, cls_name, repo_path, state_dict)
+            return load(*given)
+    return load(*given)
+
+
+def small(found, shape_of):
+    """The host's name of a small model and its own configuration, where the host would take it for none or for another.
+
+    found: what the host says of its layers; shape_of: the shape of a tensor of it, by its name.
+    """
+    kind = found.pop("image_model", None)
+    if kind == "flux2" and found["hidden_size"] < 3072:
+        return "Flux2K4B", found
+    if kind == "chroma" and found["hidden_size"] < 3072:
+        hidden = shape_of("distilled_guidance_layer.in_proj.weight")[0]
+        return "Chroma", {**found, "out_dim": found["hidden_size"], "hidden_dim": hidden, "n_layers": 1}
+    if kind == "qwen_image" and (width := shape_of("img_in.weight")[0]) < 3072:
+        return "QwenImage", {
+            **found, "num_attention_heads": width // 128, "joint_attention_dim": shape_of("txt_in.weight")[1]
+        }  # fmt: skip
+    if kind == "lumina2" and found["dim"] < 2304:
+        return lumina(found, shape_of("cap_pad_token"))
+    if kind is None and found.get("model_channels", 320) < 320:
+        return {768: "SD15", 2048: "SDXL"}[found["context_dim"]], found
+    return None, found
+
+
+def lumina(found, filling):
+    """Lumina 2, or Z-Image, which has tokens to fill up with."""
+    if not filling:
+        heads = found["dim"] // 96
+        return "Lumina2", {
+            **found, "n_heads": heads, "n_kv_heads": heads // 3, "axes_dims": [32, 32, 32],
+            "axes_lens": [300, 512, 512], "rope_theta": 10000.0, "ffn_dim_multiplier": 4.0,
+        }  # fmt: skip
+    heads = found["dim"] // 128
+    return "ZImage", {
+        **found, "n_heads": heads, "n_kv_heads": heads, "axes_dims": [32, 48, 48], "axes_lens": [1536, 512, 512],
+        "rope_theta": 256.0, "ffn_dim_multiplier": 8.0 / 3.0, "z_image_modulation": True, "time_scale": 1000.0,
+        "pad_tokens_multiple": 32,
+    }  # fmt: skip
 
 
 def guessed(guess, state_dict):
-    """The host knows Flux.2 Klein by its two widths."""
+    """The host knows some models by the width of their full size."""
     from huggingface_guess import detection, model_list
 
     prefix = detection.unet_prefix_from_state_dict(state_dict)
     found = detection.detect_unet_config(state_dict, prefix)
-    if not found or found.get("image_model") != "flux2" or found["hidden_size"] >= 3072:
+    name, config = (
+        small(dict(found), lambda key: getattr(state_dict.get(prefix + key), "shape", ())) if found else (None, {})
+    )
+    if name is None:
         return guess(state_dict)
-    model = model_list.Flux2K4B({name: value for name, value in found.items() if name != "image_model"})
+    model = getattr(model_list, name)(config)
     model.unet_key_prefix = [prefix]
     return model
 

@@ -1,0 +1,144 @@
+"""Transformers of flow models, of one block each."""
+
+from __future__ import annotations
+
+from tools.checkpoints.layers import TEXT, TIMES, Shapes, layer, norm
+
+WIDTH = 128  # of one attention head
+POOLED = 768  # numbers that Flux.1 gets of a whole prompt
+LATENT = 16  # channels; Flux and its like pack 2 x 2 of them
+FLUX2_LATENT = 32
+LUMINA_HEADS = 3  # of 96 numbers, of which one is of keys and values
+Z_IMAGE_WIDTH = 256  # 2 heads; a noise level has as many numbers
+
+
+def embedder(name: str, into: int, bias: bool = True) -> Shapes:
+    return layer(f"{name}.in_layer", WIDTH, into, bias=bias) | layer(f"{name}.out_layer", WIDTH, WIDTH, bias=bias)
+
+
+def head_norms(name: str) -> Shapes:
+    return {f"{name}.query_norm.scale": (WIDTH,), f"{name}.key_norm.scale": (WIDTH,)}
+
+
+def flux() -> Shapes:
+    """Flux.1: one double block and one single block."""
+    w = WIDTH
+    shapes = layer("img_in", w, 4 * LATENT) | layer("txt_in", w, TEXT)
+    shapes |= embedder("time_in", TIMES) | embedder("vector_in", POOLED) | embedder("guidance_in", TIMES)
+    for part in ("double_blocks.0.img", "double_blocks.0.txt"):
+        shapes |= layer(f"{part}_mod.lin", 6 * w, w) | layer(f"{part}_attn.qkv", 3 * w, w)
+        shapes |= layer(f"{part}_attn.proj", w, w) | head_norms(f"{part}_attn.norm")
+        shapes |= layer(f"{part}_mlp.0", 4 * w, w) | layer(f"{part}_mlp.2", w, 4 * w)
+    shapes |= layer("single_blocks.0.linear1", 7 * w, w) | layer("single_blocks.0.linear2", w, 5 * w)
+    shapes |= layer("single_blocks.0.modulation.lin", 3 * w, w) | head_norms("single_blocks.0.norm")
+    return shapes | layer("final_layer.linear", 4 * LATENT, w) | layer("final_layer.adaLN_modulation.1", 2 * w, w)
+
+
+def klein() -> Shapes:
+    """Flux.2: modulations shared by all blocks, gated layers, no bias."""
+    w, packed = WIDTH, 4 * FLUX2_LATENT
+    wanted = {"img_in": (w, packed), "txt_in": (w, TEXT)}
+    for part in ("double_blocks.0.img", "double_blocks.0.txt"):
+        wanted |= {f"{part}_attn.qkv": (3 * w, w), f"{part}_attn.proj": (w, w)}
+        wanted |= {f"{part}_mlp.0": (6 * w, w), f"{part}_mlp.2": (w, 3 * w)}
+    wanted |= {"single_blocks.0.linear1": (9 * w, w), "single_blocks.0.linear2": (w, 4 * w)}
+    wanted |= {"double_stream_modulation_img.lin": (6 * w, w), "double_stream_modulation_txt.lin": (6 * w, w)}
+    wanted |= {"single_stream_modulation.lin": (3 * w, w)}
+    wanted |= {"final_layer.linear": (packed, w), "final_layer.adaLN_modulation.1": (2 * w, w)}
+    shapes = {f"{name}.weight": shape for name, shape in wanted.items()} | embedder("time_in", TIMES, bias=False)
+    for part in ("double_blocks.0.img_attn", "double_blocks.0.txt_attn", "single_blocks.0"):
+        shapes |= head_norms(f"{part}.norm")
+    return shapes
+
+
+def wan(channels: int = LATENT) -> Shapes:
+    """Wan 2.1. channels: 36 of image-to-video, which is given a mask and a picture beside the state."""
+    w = WIDTH
+    shapes = layer("patch_embedding", w, channels, 1, 2, 2)
+    shapes |= layer("text_embedding.0", w, TEXT) | layer("text_embedding.2", w, w)
+    shapes |= layer("time_embedding.0", w, TIMES) | layer("time_embedding.2", w, w)
+    shapes |= layer("time_projection.1", 6 * w, w)
+    for part in ("blocks.0.self_attn", "blocks.0.cross_attn"):
+        for name in "qkvo":
+            shapes |= layer(f"{part}.{name}", w, w)
+        shapes |= {f"{part}.norm_q.weight": (w,), f"{part}.norm_k.weight": (w,)}
+    shapes |= norm("blocks.0.norm3", w) | layer("blocks.0.ffn.0", 4 * w, w) | layer("blocks.0.ffn.2", w, 4 * w)
+    shapes |= {"blocks.0.modulation": (1, 6, w), "head.modulation": (1, 2, w)}
+    return shapes | layer("head.head", 4 * LATENT, w)
+
+
+def chroma() -> Shapes:
+    """Flux.1 with its modulations from one small network, whose norms are called scales in the files."""
+    w, hidden = WIDTH, 64
+    shapes = layer("img_in", w, 4 * LATENT) | layer("txt_in", w, TEXT) | layer("final_layer.linear", 4 * LATENT, w)
+    for part in ("double_blocks.0.img", "double_blocks.0.txt"):
+        shapes |= layer(f"{part}_attn.qkv", 3 * w, w) | layer(f"{part}_attn.proj", w, w)
+        shapes |= head_norms(f"{part}_attn.norm") | layer(f"{part}_mlp.0", 4 * w, w) | layer(f"{part}_mlp.2", w, 4 * w)
+    shapes |= layer("single_blocks.0.linear1", 7 * w, w) | layer("single_blocks.0.linear2", w, 5 * w)
+    shapes |= head_norms("single_blocks.0.norm")
+    guidance = "distilled_guidance_layer"
+    shapes |= layer(f"{guidance}.in_proj", hidden, 64) | layer(f"{guidance}.out_proj", w, hidden)
+    shapes |= layer(f"{guidance}.layers.0.in_layer", hidden, hidden)
+    shapes |= layer(f"{guidance}.layers.0.out_layer", hidden, hidden)
+    return shapes | {f"{guidance}.norms.0.scale": (hidden,)}
+
+
+def lumina_block(name: str, width: int, qkv: int, head: int, inner: int, level: int = 0) -> Shapes:
+    """level: numbers of a noise level, where the block is modulated by it."""
+    shapes = layer(f"{name}.attention.qkv", qkv, width, bias=False)
+    shapes |= layer(f"{name}.attention.out", width, width, bias=False)
+    shapes |= {f"{name}.attention.q_norm.weight": (head,), f"{name}.attention.k_norm.weight": (head,)}
+    for part, out, into in (("w1", inner, width), ("w2", width, inner), ("w3", inner, width)):
+        shapes |= layer(f"{name}.feed_forward.{part}", out, into, bias=False)
+    for part in ("attention_norm1", "attention_norm2", "ffn_norm1", "ffn_norm2"):
+        shapes[f"{name}.{part}.weight"] = (width,)
+    return shapes
+
+
+def lumina() -> Shapes:
+    """Lumina 2: the host asks for two refiners of each kind."""
+    head = 96
+    width = LUMINA_HEADS * head
+    shapes = layer("x_embedder", width, 4 * LATENT) | layer("cap_embedder.1", width, TEXT)
+    shapes |= {"cap_embedder.0.weight": (TEXT,)}
+    shapes |= layer("t_embedder.mlp.0", width, TIMES) | layer("t_embedder.mlp.2", width, width)
+    modulated = ("noise_refiner.0", "noise_refiner.1", "layers.0")
+    for name in (*modulated, "context_refiner.0", "context_refiner.1"):
+        shapes |= lumina_block(name, width, width + 2 * head, head, 1280)  # 4 widths, to the next 256
+    for name in modulated:
+        shapes |= layer(f"{name}.adaLN_modulation.1", 4 * width, width)
+    return (
+        shapes | layer("final_layer.linear", 4 * LATENT, width) | layer("final_layer.adaLN_modulation.1", width, width)
+    )
+
+
+def z_image() -> Shapes:
+    """Lumina 2's layout with other widths, all heads with keys of their own, and tokens to fill up with."""
+    width = Z_IMAGE_WIDTH
+    shapes = layer("x_embedder", width, 4 * LATENT) | layer("cap_embedder.1", width, TEXT)
+    shapes |= {"cap_embedder.0.weight": (TEXT,), "x_pad_token": (1, width), "cap_pad_token": (1, width)}
+    shapes |= layer("t_embedder.mlp.0", width, TIMES) | layer("t_embedder.mlp.2", TIMES, width)
+    modulated = ("noise_refiner.0", "noise_refiner.1", "layers.0")
+    for name in (*modulated, "context_refiner.0", "context_refiner.1"):
+        shapes |= lumina_block(name, width, 3 * width, WIDTH, 768)  # 8 / 3 widths, to the next 256
+    for name in modulated:
+        shapes |= layer(f"{name}.adaLN_modulation.0", 4 * width, TIMES)
+    return (
+        shapes | layer("final_layer.linear", 4 * LATENT, width) | layer("final_layer.adaLN_modulation.1", width, TIMES)
+    )
+
+
+def qwen() -> Shapes:
+    """Qwen-Image: a stream for the picture and one for the text."""
+    w, block = WIDTH, "transformer_blocks.0"
+    shapes = layer("img_in", w, 4 * LATENT) | layer("txt_in", w, TEXT) | {"txt_norm.weight": (TEXT,)}
+    times = "time_text_embed.timestep_embedder"
+    shapes |= layer(f"{times}.linear_1", w, TIMES) | layer(f"{times}.linear_2", w, w)
+    for part in ("img", "txt"):
+        shapes |= layer(f"{block}.{part}_mod.1", 6 * w, w)
+        shapes |= layer(f"{block}.{part}_mlp.net.0.proj", 4 * w, w) | layer(f"{block}.{part}_mlp.net.2", w, 4 * w)
+    for name in ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj", "to_out.0", "to_add_out"):
+        shapes |= layer(f"{block}.attn.{name}", w, w)
+    for name in ("norm_q", "norm_k", "norm_added_q", "norm_added_k"):
+        shapes[f"{block}.attn.{name}.weight"] = (w,)
+    return shapes | layer("norm_out.linear", 2 * w, w) | layer("proj_out", 4 * LATENT, w)
