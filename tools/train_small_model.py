@@ -11,12 +11,16 @@ depends on the machine's speed and on the minutes given.
 from __future__ import annotations
 
 import argparse
+import copy
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
+from diffusers import AutoencoderDC
+from transformers import CLIPTokenizer
 
-from tools.small_model import autoencoder, denoiser, export, text
+from tools.small_model import autoencoder, denoiser, export, redrawn, text
 from tools.small_model.artwork import NATIVE, Artwork
 from tools.small_model.renders import COUNTS, Renders
 
@@ -29,28 +33,61 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.set_float32_matmul_precision("high")  # TF32 where there is it: bfloat16 is too coarse for the VAE
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    artwork, work, seed, trains = Artwork(options.artwork), Path(options.work), options.seed, not options.export_only
-    rendered = partial(Renders, artwork, work / "renders", processes=options.threads, device=device)
-    renders = {side: rendered(side, each, seed) for side, each in COUNTS.items()}
-    vae_batch, batch = BATCHES[device.type]
-
-    vae = autoencoder.Trainer(work / "vae.pt", renders, device, vae_batch, seed)
-    if trains:
-        vae.train(60.0 * options.vae_minutes)
-    whitened = vae.finished()
-    tokenizer, encoder = text.pretrained(work / "text.pt", options.text_steps, seed)
-    start, is_half = options.start and Path(options.start), options.bfloat16
-    unet = denoiser.Trainer(work / "unet.pt", tokenizer, encoder, device, batch, seed, start, is_half, options.rate)
-    if trains:
-        encoded = partial(denoiser.Latents, whitened.to(device), seed=seed)
-        whole = encoded(rendered(NATIVE, options.places, seed + 1), work / "latents.pt", options.pictures)
-        larger = [encoded(renders[side], work / f"latents-{side}.pt", n) for side, n in denoiser.LARGER.items()]
-        unet.train(denoiser.Mixture(whole, larger), 60.0 * options.unet_minutes)
-    decoder = autoencoder.Trainer(work / "decoder.pt", renders, device, vae_batch, seed + 1, whitened)
-    if trains:
-        decoder.train(60.0 * options.decoder_minutes)
-    export.write(Path(options.out), decoder.finished(), unet.average["text"], tokenizer, unet.average["unet"])
+    rendered = partial(
+        Renders, Artwork(options.artwork), Path(options.work) / "renders", processes=options.threads, device=device
+    )
+    renders = {side: rendered(side, each, options.seed) for side, each in COUNTS.items()}
+    vae = _vae(options, renders, device)
+    encoded = partial(denoiser.Latents, copy.deepcopy(vae).to(device), seed=options.seed)
+    unet, tokenizer = _unet(options, rendered, renders, encoded, device)
+    vae = _decoder(options, renders, encoded, vae, unet, device)
+    export.write(Path(options.out), vae, unet.average["text"], tokenizer, unet.average["unet"])
     print(f"written to {options.out}")
+
+
+def _vae(options: argparse.Namespace, renders: dict[int, Renders], device: torch.device) -> AutoencoderDC:
+    """Trained, or the one to begin with; its latents are white."""
+    if options.start:
+        return AutoencoderDC.from_pretrained(options.start / "vae").requires_grad_(False)
+    trainer = autoencoder.Trainer(Path(options.work) / "vae.pt", renders, device, BATCHES[device.type][0], options.seed)
+    if not options.export_only:
+        trainer.train(60.0 * options.vae_minutes)
+    return trainer.finished()
+
+
+def _unet(
+    options: argparse.Namespace, rendered: Callable[..., Renders], renders: dict[int, Renders],
+    encoded: Callable[..., denoiser.Latents], device: torch.device,
+) -> tuple[denoiser.Trainer, CLIPTokenizer]:  # fmt: skip
+    work = Path(options.work)
+    tokenizer, encoder = text.pretrained(work / "text.pt", options.text_steps, options.seed)
+    trainer = denoiser.Trainer(
+        work / "unet.pt", tokenizer, encoder, device, BATCHES[device.type][1], options.seed, options.start,
+        options.bfloat16, options.rate,
+    )  # fmt: skip
+    if options.unet_minutes and not options.export_only:
+        whole = encoded(rendered(NATIVE, options.places, options.seed + 1), work / "latents.pt", options.pictures)
+        larger = [encoded(renders[side], work / f"latents-{side}.pt", n) for side, n in denoiser.LARGER.items()]
+        trainer.train(denoiser.Mixture(whole, larger), 60.0 * options.unet_minutes)
+    return trainer, tokenizer
+
+
+def _decoder(
+    options: argparse.Namespace, renders: dict[int, Renders], encoded: Callable[..., denoiser.Latents],
+    vae: AutoencoderDC, unet: denoiser.Trainer, device: torch.device,
+) -> AutoencoderDC:  # fmt: skip
+    """The VAE with its decoder trained on, from encoded latents and from such as the UNet draws."""
+    work, trains, drawn = Path(options.work), options.decoder_minutes and not options.export_only, []
+    for side, count in redrawn.COUNTS.items() if trains else ():
+        latents = encoded(renders[side], work / f"latents-decoder-{side}.pt", count)
+        networks = unet.average["unet"], unet.average["text"], unet.ids
+        drawn.append(redrawn.Redrawn(latents, *networks, work / f"redrawn-{side}.pt"))
+    trainer = autoencoder.Trainer(
+        work / "decoder.pt", renders, device, BATCHES[device.type][0], options.seed + 1, vae, drawn
+    )
+    if trains:
+        trainer.train(60.0 * options.decoder_minutes)
+    return trainer.finished()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,7 +103,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--vae-minutes", type=float, default=80.0)
     made.add_argument("--unet-minutes", type=float, default=900.0)
     made.add_argument("--decoder-minutes", type=float, default=60.0)
-    made.add_argument("--start", metavar="FOLDER", help="an exported model whose UNet a new training begins with")
+    made.add_argument(
+        "--start", type=Path, metavar="FOLDER", help="an exported model, whose VAE is kept and whose UNet learns on"
+    )
     made.add_argument("--rate", type=float, default=denoiser.RATE, help="the UNet's learning rate")
     made.add_argument("--bfloat16", action="store_true", help="on a CPU that has it (avx512_bf16); slow elsewhere")
     made.add_argument("--export-only", action="store_true", help="writes what there is, and trains nothing")

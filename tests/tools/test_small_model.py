@@ -18,7 +18,7 @@ pytest.importorskip("resvg_py")
 pytest.importorskip("transformers")
 
 from itermix.commands.studio import PROMPT  # noqa: E402
-from tools.small_model import autoencoder, checkpoints, denoiser, export, optimizers, text  # noqa: E402
+from tools.small_model import autoencoder, checkpoints, denoiser, export, optimizers, redrawn, text  # noqa: E402
 from tools.small_model.artwork import (  # noqa: E402
     ALIKE,
     BACKGROUNDS,
@@ -219,6 +219,79 @@ def test_the_decoders_own_stage_leaves_the_latents_as_they_are(small, renders, t
     for name, values in finished.named_parameters():
         is_same = torch.equal(values, after.get_parameter(name))
         assert is_same == name.startswith("encoder"), name
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize("start", redrawn.STARTS)
+def test_latents_drawn_again_without_a_fault_are_the_real_ones(start, eta):
+    real = torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(0))
+    signal, level = denoiser.alphas()
+    seen = []
+
+    def exact(x, t, **_):
+        seen.append(t)
+        return ((signal[t] * (x - signal[t] * real) / level[t] - level[t] * real),)
+
+    found = redrawn.redrawn(exact, real, None, start, eta, torch.Generator().manual_seed(1))
+    assert seen == list(range(start, 0, -redrawn.STEP))
+    torch.testing.assert_close(found, real, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_latents_on_their_way_have_each_timesteps_noise(eta):
+    """With a network that takes the latent for zero, x_t is noise alone: its deviation is sqrt(1 - abar_t)."""
+    signal, level = denoiser.alphas()
+    found = {}
+
+    def none(x, t, **_):
+        found[t] = float(x.std())
+        return (signal[t] * x / level[t],)
+
+    redrawn.redrawn(none, torch.zeros(4, 16, 64, 64), None, 500, eta, torch.Generator().manual_seed(1))
+    assert found == {t: pytest.approx(float(level[t]), rel=0.01) for t in range(500, 0, -50)}
+
+
+@pytest.fixture
+def told(renders):
+    """Latents of whole pictures whose every value is the mean of the cell it stands for, drawn again or not."""
+    draw = random.Random(0)
+    drawn = [(n, draw.choice(list(BACKGROUNDS)), n % 2 == 1) for n in range(8)]
+    indices, names, mirrored = map(list, zip(*drawn))
+    pictures = renders.pictures(indices, [BACKGROUNDS[name] for name in names], mirrored)
+    values = avg_pool2d(pictures.mean(dim=1, keepdim=True), 8).expand(-1, 16, -1, -1)
+    return SimpleNamespace(renders=renders, drawn=drawn, made=drawn, values=values)
+
+
+def drawn_again(told, path):
+    checkpoints.save(path, dict(latents=told.values.contiguous()))
+    return redrawn.Redrawn(told, None, None, None, path)
+
+
+def test_a_latent_that_was_drawn_again_has_its_own_part_of_the_picture(told, tmp_path):
+    latents, pictures = drawn_again(told, tmp_path / "redrawn.pt").views(random.Random(1), 64, 32)
+    assert latents.shape == (64, 16, 4, 4) and pictures.shape == (64, 3, 32, 32)
+    wanted = avg_pool2d(pictures.mean(dim=1, keepdim=True), 8)
+    torch.testing.assert_close(latents, wanted.expand(-1, 16, -1, -1), rtol=0, atol=1e-5)
+
+
+def test_the_decoder_learns_from_latents_that_were_drawn_again(small, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(autoencoder, "DRAWN", 1.0)
+    again = drawn_again(told, tmp_path / "redrawn.pt")
+    trainer = autoencoder.Trainer(
+        tmp_path / "decoder.pt", {SIDE: told.renders}, CPU, 8, finished=autoencoder.build(), redrawn=[again]
+    )
+    monkeypatch.setattr(trainer.vae, "encode", None)  # nothing is encoded for it
+
+    def error():
+        latents, pictures = again.views(random.Random(5), 32, 32)
+        with torch.no_grad():
+            return float((trainer.vae.decode(latents).sample - pictures).square().mean())
+
+    before = error()
+    trainer.step = 100  # past the steps in which the rate rises
+    for _ in range(20):
+        trainer.advance(0.0)
+    assert error() < 0.7 * before
 
 
 @pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])

@@ -12,8 +12,10 @@ import copy
 import math
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers import AutoencoderDC
@@ -25,11 +27,15 @@ from tools.small_model.artwork import BACKGROUNDS, NATIVE
 from tools.small_model.optimizers import Muon, split
 from tools.small_model.renders import Renders
 
+if TYPE_CHECKING:
+    from tools.small_model.redrawn import Redrawn
+
 CHANNELS = 16
 ENCODER, DECODER = (32, 32, 64, 64), (64, 64, 64, 64)  # widths at 1/1 (unused), 1/2, 1/4, 1/8
 RATE, DECODER_RATE, CROP = 2e-3, 1e-3, 64
 SIZES = {128: 0.45, 192: 0.1, 256: 0.2, 384: 0.1, 512: 0.15}  # pixels a side: share of the crops
 RESIZED = 0.15  # share of steps with a resized latent
+DRAWN = 0.6  # share of the decoder's steps with latents that the UNet has drawn
 NOISE = 0.05  # at most, of a latent's deviation: the sampler's latents are never exact either
 SQUARED = 10.0  # weight of the squared error, which then counts as much as the absolute one at 34 dB
 POWER, PLAIN = 0.05, 5e-5  # weight of the finest level's power; power below which a crop has nothing fine in it
@@ -77,13 +83,15 @@ class Whitening:
 class Trainer:
     """The VAE with its optimizer and its steps made, as kept on disk.
 
-    finished: a VAE whose latents are not to change any more; then only its decoder learns.
+    finished: a VAE whose latents are not to change any more; then only its decoder learns. redrawn: what it learns
+    from in a share of its steps.
     """
 
     def __init__(
         self, state: Path, renders: dict[int, Renders], device: torch.device, batch: int, seed: int = 0,
-        finished: AutoencoderDC | None = None,
+        finished: AutoencoderDC | None = None, redrawn: Sequence[Redrawn] = (),
     ):  # fmt: skip
+        self.redrawn = redrawn
         torch.manual_seed(seed)
         self.state, self.renders, self.device, self.size, self.seed = state, renders, device, batch, seed
         self.vae = (copy.deepcopy(finished) if finished else build()).to(device, memory_format=torch.channels_last)
@@ -119,8 +127,11 @@ class Trainer:
             self._measure(draw)
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.step, share, self.rate)
-        pictures = views(self.renders, draw, self.size).contiguous(memory_format=torch.channels_last)
-        loss, error = losses(self.vae, self.whitening, pictures, draw, generator)
+        if self.redrawn and draw.random() < DRAWN:
+            loss, error = self._loss_of_drawn(draw)
+        else:
+            pictures = views(self.renders, draw, self.size).contiguous(memory_format=torch.channels_last)
+            loss, error = losses(self.vae, self.whitening, pictures, draw, generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
@@ -128,6 +139,11 @@ class Trainer:
         self.step += 1
         if error is not None:
             self.errors.append(error)
+
+    def _loss_of_drawn(self, draw: random.Random) -> tuple[Tensor, None]:
+        latent, target = draw.choice(self.redrawn).views(draw, self.size, CROP)
+        made = self.vae.decode(latent.contiguous(memory_format=torch.channels_last), return_dict=False)[0]
+        return total_loss(made, target), None
 
     def finished(self) -> AutoencoderDC:
         """A copy on the CPU whose latents are white, with the whitening folded in."""
@@ -191,9 +207,11 @@ def losses(
         latent = interpolate(latent, scale_factor=factor, mode="bicubic", antialias=factor < 1.0)
         target = interpolate(pictures, scale_factor=factor, mode="bicubic", antialias=factor < 1.0).clamp(-1.0, 1.0)
     made = vae.decode(latent, return_dict=False)[0]
-    error = mse_loss(made, target)
-    loss = detailed_loss(made, target) + SQUARED * error + POWER * power_loss(made, target)
-    return loss, None if is_resized else error.detach()
+    return total_loss(made, target), None if is_resized else mse_loss(made, target).detach()
+
+
+def total_loss(made: Tensor, target: Tensor) -> Tensor:
+    return detailed_loss(made, target) + SQUARED * mse_loss(made, target) + POWER * power_loss(made, target)
 
 
 def detailed_loss(made: Tensor, target: Tensor) -> Tensor:

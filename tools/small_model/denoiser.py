@@ -64,6 +64,7 @@ class Latents:
         draw = random.Random(f"latents {seed}")
         names = list(BACKGROUNDS)
         self.drawn = [(n % len(renders.made), draw.choice(names), draw.random() < 0.5) for n in range(count)]
+        self.renders = renders
         self.made = [renders.composition(index, name, BACKGROUNDS[name], flip) for index, name, flip in self.drawn]
         self.values = self._encoded(vae, renders, path, say).to(renders.device)
 
