@@ -31,6 +31,7 @@ RECORDED = {
             "hires_reference": "as upscaled", "hires_phases": 1, "hires_seed": -1,
             "unit": "shares of the run", "start_at": 0.0, "stop_at": 0.0,
         },
+        3: {"hires_reference": "automatic"},
     },
     UpscaleSettings: {
         1: {
@@ -68,6 +69,8 @@ WRITTEN = {
          {"alpha_1": 2.4, "curve": "cosine (node pack)", "timing": "end of step (node pack)"}),
         (2, '{"alpha_1": 0.5, "version": 2}', {}),
         (2, '{"alpha_1": 0.3, "high_exponent": 2.0, "version": 2}', {"alpha_1": 0.3, "high_exponent": 2.0}),
+        (3, '{"alpha_1": 0.5, "version": 3}', {}),
+        (3, '{"alpha_1": 0.5, "hires_reference": "both", "version": 3}', {"hires_reference": "both"}),
     ],
     SequenceSettings: [
         (1, '{"frames": 12}', {}),
@@ -177,13 +180,13 @@ def test_of_a_newer_version_what_is_known_is_used_and_the_rest_is_named():
 
 
 def test_a_value_that_is_not_allowed_costs_that_field_alone():
-    settings, messages = MixingSettings.read_infotext('{"alpha_1": 99, "clamp": 0.7, "version": 2}')
+    settings, messages = MixingSettings.read_infotext('{"alpha_1": 99, "clamp": 0.7, "version": 3}')
     assert settings == MixingSettings(enabled=True, clamp=0.7)
     assert messages == ["alpha_1: 99 is not allowed; it takes a number from 0 to 10"]
 
 
 def test_pictures_and_switches_in_the_text_are_not_taken():
-    text = '{"alpha_1": 1, "enabled": false, "reference_image": "aGVsbG8=", "version": 2}'
+    text = '{"alpha_1": 1, "enabled": false, "reference_image": "aGVsbG8=", "version": 3}'
     settings, messages = MixingSettings.read_infotext(text)
     assert settings == MixingSettings(enabled=True, alpha_1=1.0) and len(messages) == 2
     assert SequenceSettings.from_infotext('{"frames": 3, "resume": true, "version": 2}') == SequenceSettings(frames=3)

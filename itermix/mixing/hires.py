@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itermix.settings import Settings, choice, integer
 
 SOURCES = LATENT, PIXEL, BOTH = ("latent", "pixel", "both")  # what a larger picture's reference is made from
-AS_UPSCALED = "as upscaled"
+AUTOMATIC_REFERENCE, AS_UPSCALED = "automatic", "as upscaled"
 MOST_PHASES = 8
 AUTOMATIC = 0  # phases: as many as keep each at 2x
 NO_SEED = -1
-# What a hires pass begins with until somebody chooses: to be changed by what benchmarks/pictures says, together with
+# What a hires pass begins with until somebody chooses, as benchmarks/pictures says: a pixel upscaler's picture is taken
+# as it is; a Latent one's is of less use than the picture itself, enlarged and sharpened. To be changed together with
 # `versions` of the infotext.
-HIRES_REFERENCE, HIRES_PHASES = AS_UPSCALED, 1
+HIRES_REFERENCE, HIRES_PHASES = AUTOMATIC_REFERENCE, 1
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,10 @@ class HiresFields(Settings):
     """What the hires pass starts from and is mixed with."""
 
     hires_reference: str = choice(
-        "Hires reference", (AS_UPSCALED, *SOURCES),
+        "Hires reference", (AUTOMATIC_REFERENCE, AS_UPSCALED, *SOURCES),
         "What the hires pass starts from: as its upscaler makes it, the latent enlarged, the picture enlarged, or "
-        "both, coarse shapes of the latent and fine detail of the picture.",
+        "both, coarse shapes of the latent and fine detail of the picture. Automatic is the picture enlarged, with a "
+        "Latent upscaler, too: it is nearest to what the small picture shows.",
         HIRES_REFERENCE,
     )  # fmt: skip
     hires_phases: int = integer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from itermix.mixing.hires import HiresFields
+from itermix.mixing.hires import AS_UPSCALED, LATENT, HiresFields
 from itermix.mixing.units import PER_CENT, SHARES, STEPS, UnitFields, shares
 from itermix.settings import Infotext, Settings, SettingsError, choice, image, integer, number, switch
 
@@ -198,7 +198,10 @@ class MixingSettings(UnitFields, HiresFields, MixingFields):
 MIXING_INFOTEXT = Infotext(
     always=("alpha_1",),
     never={"enabled": True, "reference_image": None, "mask_image": None},
-    versions={1: {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0}},
+    versions={
+        1: {"alpha_1": 0.02, "blend": "low-pass", "hires_denoise": 1.0},
+        2: {"hires_reference": AS_UPSCALED},
+    },
 )
 
 MIXING_PRESETS: dict[str, dict[str, Any]] = {
@@ -206,10 +209,11 @@ MIXING_PRESETS: dict[str, dict[str, Any]] = {
     "Close": {"alpha_1": 0.1, "high_exponent": 6.0},
     "Balanced": {},
     "Creative": {"alpha_1": 1.5, "hires_denoise": 1.0},
-    "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear", "hires_denoise": 1.0},
+    "DemoFusion paper": {"alpha_1": 3.0, "blend": "linear", "hires_denoise": 1.0, "hires_reference": LATENT},
     "Node pack": {
         "alpha_1": 2.4,
         "hires_denoise": 1.0,
+        "hires_reference": AS_UPSCALED,
         "curve": "cosine (node pack)",
         "blend": "linear",
         "progress": "step",

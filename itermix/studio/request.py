@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from itermix.mixing.hires import AS_UPSCALED, MOST_PHASES, PIXEL, SOURCES
+from itermix.mixing.hires import AS_UPSCALED, AUTOMATIC_REFERENCE, MOST_PHASES, PIXEL, SOURCES
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures.exif import as_text
 from itermix.settings import SettingsError, unknown
@@ -127,7 +127,7 @@ class Request:
 
     def effective_upscaler(self) -> str:
         """What mixing's own hires reference is made from, where it mixes there and names one."""
-        is_set = self._mixes_hires and self.mixing.hires_reference != AS_UPSCALED
+        is_set = self._mixes_hires and self.mixing.hires_reference not in (AUTOMATIC_REFERENCE, AS_UPSCALED)
         return self.mixing.hires_reference if is_set else self.hires_upscaler
 
     def effective_phases(self) -> int:

@@ -19,6 +19,7 @@ from tests.webui import fake_samplers
 from tools.real_host import as_base64
 
 HIRES = dict(enable_hr=True, denoising_strength=0.5)
+AS_UPSCALED = {"hires_reference": "as upscaled"}  # what the pass starts from is then the host's own
 ON = {"enabled": True}
 
 
@@ -65,7 +66,7 @@ def test_a_fault_while_setting_up_makes_the_pass_without_mixing(fake, monkeypatc
         raise RuntimeError("no")
 
     monkeypatch.setattr(passes, "mixer_for", broken)
-    settings = {"enabled": True, "hires_denoise": 0.0}
+    settings = {"enabled": True, "hires_denoise": 0.0, **AS_UPSCALED}
     generation = fake.generate(mixing=settings, **HIRES)
     assert generation.same_as(fake.generate(**HIRES))
     assert any("mixing could not be set up" in line for line in generation.log)
@@ -106,7 +107,7 @@ def test_a_pass_that_cannot_be_mixed_keeps_the_hosts_own_denoising_strength(fake
 
 def test_a_pass_that_fails_too_late_says_which_denoising_strength_it_has(fake, monkeypatch):
     broken_in_the_hires_pass(monkeypatch, "mixer_for")
-    made = fake.generate(mixing={"enabled": True, "hires_denoise": 0.8}, **HIRES)
+    made = fake.generate(mixing={"enabled": True, "hires_denoise": 0.8, **AS_UPSCALED}, **HIRES)
     assert "Denoising strength: 0.8" in made.infotexts[0] and fake.p.denoising_strength == 0.5
     assert any("at the denoising strength that was meant for it, 0.8" in line for line in made.log)
     monkeypatch.undo()
@@ -299,10 +300,17 @@ def test_a_fault_of_ours_anywhere_costs_no_picture(fake, monkeypatch, sampler, b
     holder = dict(progress=progress, sampling=sampling, hook=hook, passes=passes, runs=runs)[module]
     monkeypatch.setattr(getattr(holder, inner[0]) if inner else holder, attribute, raising)
     body = {**HIRES, "sampler_name": sampler}
-    generation = fake.generate(mixing={"enabled": True, "hires_denoise": 0.0}, **body)
+    settings = {"enabled": True, "hires_denoise": 0.0, **AS_UPSCALED}
+    generation = fake.generate(mixing=settings, **body)
+    automatic = fake.generate(mixing={**settings, "hires_reference": "automatic"}, **body)
     monkeypatch.undo()
     assert any(line.startswith(("hires pass", "mixing could not", "mixing stopped")) for line in generation.log)
-    assert generation.same_as(fake.generate(**body))
+    plain = fake.generate(**body)
+    assert generation.same_as(plain)
+    if broken != "passes.find_reference":  # the reference was found: the pass starts from it, and mixes none of it in
+        plain = fake.generate(mixing={"enabled": True, "hires_denoise": 0.0, "maximum": 0.0}, **body)
+        assert not plain.same_as(generation)
+    assert automatic.same_as(plain)
 
 
 def test_a_run_that_cannot_be_reported_is_not_lost(fake, monkeypatch):

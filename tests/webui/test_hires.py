@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch.testing import assert_close
 from itermix.mixing.hires import SOURCES
 from itermix.mixing.lowpass import LowPass
 from itermix.mixing.reference import equalised
+from itermix.pictures.sharpen import sharpened
 from tests.webui import fake_modules
 from tests.webui.fake_sampling import ImageRNG, Sampler
 
@@ -39,11 +42,13 @@ def on(**settings):
     return {"enabled": True, **settings}
 
 
-def picture_made_larger(latent, size, upscaler=None):
+def picture_made_larger(latent, size, upscaler=None, is_sharp=False):
     """What a picture of a latent, made larger by pixels, is as a latent without the encoder's noise."""
     values = fake_modules.decode_latent_batch(None, latent)
     pictures = fake_modules.pictures_of(torch.stack(list(values)))
     large = [one.resize((size, size), FILTERS.get(upscaler, Image.Resampling.LANCZOS)) for one in pictures]
+    if is_sharp:
+        large = [sharpened(one, size / pictures[0].height) for one in large]
     pixels = torch.stack([torch.from_numpy(np.array(one)).permute(2, 0, 1) / 255.0 for one in large])
     small = torch.nn.functional.avg_pool2d(pixels * 2.0 - 1.0, 8)
     return torch.cat([small, small.mean(1, keepdim=True)], dim=1)
@@ -57,7 +62,7 @@ def expected_reference(source, upscaler, small):
     """The three sources by their formulas; where the host has enlarged the picture, by its upscaler."""
     pixel = picture_made_larger(small, 128, None if upscaler == "Latent" else upscaler)
     if source == "pixel":
-        return pixel
+        return picture_made_larger(small, 128, is_sharp=True) if upscaler == "Latent" else pixel
     if source == "latent":
         return interpolated(small, "bilinear" if upscaler == "Latent" else "bicubic")
     lowpass, large = LowPass((2.0, 2.0)), equalised(interpolated(small), (8, 8), "bicubic")
@@ -77,18 +82,41 @@ def test_the_pass_starts_from_the_reference_that_is_asked_for(hires, results, so
 @pytest.mark.parametrize("upscaler", UPSCALERS)
 def test_where_the_host_makes_the_same_reference_the_picture_is_the_same_to_the_bit(hires, upscaler):
     torch.manual_seed(0)
-    own, _ = hires(upscaler, mixing=on())
+    own, _ = hires(upscaler, mixing=on(hires_reference="as upscaled"))
     torch.manual_seed(0)
     named, _ = hires(upscaler, mixing=on(hires_reference="latent" if upscaler == "Latent" else "pixel"))
     assert own.same_as(named)
 
 
-@pytest.mark.parametrize("settings", [None, {"enabled": False, "hires_reference": "both", "hires_phases": 4}, on()])
-def test_the_hosts_own_pass_is_left_alone_where_nothing_else_is_asked_for(fake, hires, settings, monkeypatch):
+@pytest.mark.parametrize("upscaler", UPSCALERS)
+def test_by_itself_the_reference_is_the_enlarged_picture(hires, upscaler):
+    torch.manual_seed(0)
+    automatic, _ = hires(upscaler, mixing=on())
+    torch.manual_seed(0)
+    named, _ = hires(upscaler, mixing=on(hires_reference="pixel"))
+    assert automatic.same_as(named)
+    (line,) = automatic.log
+    assert ("reference: upscaled first pass, pixel, mixed" in line) == (upscaler == "Latent")
+
+
+@pytest.mark.parametrize("x", [torch.randn(1, 16, 3, 8, 8), torch.full((1, 4, 8, 8), torch.nan)], ids=["video", "nan"])
+def test_a_video_and_what_holds_no_numbers_stay_as_the_host_has_enlarged_them(fake, x):
+    from itermix.webui.upscale.enlarging import Enlarging
+
+    p = SimpleNamespace(latent_scale_mode={"mode": "bilinear"})
+    found = Enlarging(p, "hires pass", "pixel", None, (64, 64), (2.0, 2.0)).reference(x)
+    assert found.latent is x and found.interpolation == "bilinear" and found.scale == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("upscaler, settings", [
+    ("Latent", None), ("Latent", {"enabled": False, "hires_reference": "both", "hires_phases": 4}), ("Lanczos", on()),
+    ("Latent", on(hires_reference="as upscaled")),
+])  # fmt: skip
+def test_the_hosts_own_pass_is_left_alone_where_nothing_else_is_asked_for(fake, hires, upscaler, settings, monkeypatch):
     from itermix.webui.upscale import hires as ours
 
     monkeypatch.setattr(ours, "HiresRun", None)  # would fail
-    hires("Latent", mixing=settings)
+    hires(upscaler, mixing=settings)
     assert "sample_hr_pass" not in vars(fake.p)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from itermix.mixing.hires import AS_UPSCALED, LATENT, PIXEL
 from itermix.mixing.reference import Reference
+from itermix.pictures.sharpen import sharpened
 from itermix.upscale.reference import enlarged, from_source
 from itermix.webui.compat import latents, pictures, processing
 
@@ -46,6 +47,12 @@ class Small:
             is_known = self._values is not None
             self._pictures = latents.pictures_of(self._values) if is_known else latents.decode(self.p, self._latent)
         return self._pictures
+
+
+def plainly_enlarged(small: list[Image.Image], size: tuple[int, int], is_sharp: bool) -> list[Image.Image]:
+    """Pictures at a size (height, width), by Lanczos's filter. is_sharp: with edges as sharp as before."""
+    large = [pictures.enlarged(picture, size, None) for picture in small]
+    return [sharpened(one, size[0] / old.height) for one, old in zip(large, small)] if is_sharp else large
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,9 @@ class Enlarging:
         p, interpolation = self.p, processing.hires_interpolation(self.p)
         words = "upscaled first pass"
         is_latent = interpolation is not None
-        if self.source in (AS_UPSCALED, LATENT if is_latent else PIXEL):
+        is_video = x.dim() == 5 and x.shape[2] > 1  # frames that are encoded one at a time are no video
+        is_broken = not bool(x.isfinite().all())  # what holds no numbers must not become a picture
+        if is_video or is_broken or self.source in (AS_UPSCALED, LATENT if is_latent else PIXEL):
             return Reference(x, self.scale, interpolation, words)
         size = tuple(side // latents.reduction_of(p.sd_model) for side in self.size)
 
@@ -97,7 +106,7 @@ class Enlarging:
         def encoded() -> Tensor:
             if not is_latent:  # the host has done so, with the upscaler of the request
                 return x
-            large = [pictures.enlarged(picture, self.size, None) for picture in self.small.pictures()]
+            large = plainly_enlarged(self.small.pictures(), self.size, self.source == PIXEL)
             return processing.hires_cropped(p, latents.encode_all(p, large, x))
 
         return replace(from_source(self.source, known, encoded), source=f"{words}, {self.source}")

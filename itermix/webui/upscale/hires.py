@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from itermix.mixing.hires import AS_UPSCALED
+from itermix.mixing.hires import AS_UPSCALED, AUTOMATIC_REFERENCE, PIXEL
 from itermix.mixing.settings import MixingSettings
 from itermix.settings import SettingsError
 from itermix.upscale.phases import fewest_phases, restored, sizes_to
@@ -26,8 +26,16 @@ METHOD = "sample_hr_pass"  # the host's hires pass
 
 def is_wanted(p: Any, settings: MixingSettings) -> bool:
     """Whether the hires pass is to be another than the host's own."""
-    is_other = settings.hires_reference != AS_UPSCALED or settings.hires_phases != 1 or settings.hires_seed >= 0
+    is_as_upscaled = source_of(p, settings) == AS_UPSCALED
+    is_other = not is_as_upscaled or settings.hires_phases != 1 or settings.hires_seed >= 0
     return is_other and settings.passes != "first pass" and processing.has_hires(p) and hasattr(p, METHOD)
+
+
+def source_of(p: Any, settings: MixingSettings) -> str:
+    """What the hires pass's reference is made from. A pixel upscaler's picture is the host's own, as upscaled."""
+    if settings.hires_reference != AUTOMATIC_REFERENCE:
+        return settings.hires_reference
+    return AS_UPSCALED if processing.hires_interpolation(p) is None else PIXEL
 
 
 def check(p: Any, settings: MixingSettings) -> None:
@@ -83,6 +91,8 @@ class HiresRun:
         small = Small(p, samples if is_known else None, decoded_samples)
         for number, target in enumerate(self.sizes):
             result = self._phase(number, size, small, samples, decoded_samples, args, kwargs)
+            if len(self.sizes) == 1:
+                return result
             if progress.is_interrupted():
                 if made is not None:
                     log.info(f"hires pass: stopped in phase {number + 1} of {len(self.sizes)}; phase {number} is kept")
@@ -105,7 +115,7 @@ class HiresRun:
         name = f"hires pass {number + 1} of {len(self.sizes)}" if len(self.sizes) > 1 else "hires pass"
         scale = tuple(max(new / old, 1.0) for new, old in zip(target, size))
         self._small = small
-        run_state.change(p, enlarging=Enlarging(p, name, settings.hires_reference, small, target, scale))
+        run_state.change(p, enlarging=Enlarging(p, name, source_of(p, settings), small, target, scale))
         seeds = processing.seeded(p, settings.hires_seed) if settings.hires_seed >= 0 else nullcontext()
         try:
             with processing.hires_size(p, target, number == len(self.sizes) - 1), seeds:

@@ -13,13 +13,14 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from itermix.mixing.hires import PIXEL
 from itermix.mixing.reference import Reference
 from itermix.upscale.phases import restored, sizes_to
 from itermix.upscale.reference import enlarged, from_source
 from itermix.upscale.settings import PLAIN_UPSCALER, UpscaleSettings
 from itermix.webui import run_state
 from itermix.webui.compat import latents, networks, pictures, processing, progress, sampling
-from itermix.webui.upscale.enlarging import Enlarged, Small
+from itermix.webui.upscale.enlarging import Enlarged, Small, plainly_enlarged
 from itermix.webui.upscale.results import Results
 from itermix.webui.upscale.windows import wanted
 
@@ -115,13 +116,16 @@ class Upscaling:
         size = tuple(side // latents.reduction_of(p.sd_model) for side in target)
 
         def encoded() -> Tensor:
-            upscaler = None if settings.upscaler == PLAIN_UPSCALER else settings.upscaler
-            large: list[Image.Image] = [pictures.enlarged(picture, target, upscaler) for picture in small.pictures()]
-            return latents.encode_all(p, large, like)
+            return latents.encode_all(p, self._pictures(small, target), like)
 
         made = from_source(settings.reference, lambda: enlarged(like, size), encoded)
         words = f"upscaled picture, {settings.reference}"
         return Reference(made.latent, tuple(max(one, 1.0) for one in made.scale), made.interpolation, words)
+
+    def _pictures(self, small: Small, target: Size) -> list[Image.Image]:
+        if self.settings.upscaler == PLAIN_UPSCALER:
+            return plainly_enlarged(small.pictures(), target, self.settings.reference == PIXEL)
+        return [pictures.enlarged(picture, target, self.settings.upscaler) for picture in small.pictures()]
 
     def _sampled(self, x: Tensor, asked: dict[str, Any]) -> Tensor:
         p, c, uc = self.p, asked["conditioning"], asked["unconditional_conditioning"]
