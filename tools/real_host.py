@@ -23,6 +23,7 @@ from PIL import Image
 
 REPOSITORY = Path(__file__).parents[1]
 PROBE = {"zz_itermix_probe": Path(__file__).parent / "probe"}  # extensions: {name: folder}
+MODELS = {"zz_small_models": Path(__file__).parent / "probe" / "models"}  # in every host, to load a light checkpoint
 START_TIMEOUT = 300  # seconds
 REQUEST_TIMEOUT = 600
 READY = "Startup time"  # the host's last line of its start; a request before it can kill A1111
@@ -61,7 +62,7 @@ class Host:
         self.log_file = data / "host.log"
         if extensions is None:
             extensions = {"itermix": REPOSITORY, **PROBE}
-        self._prepare(extensions, options or {})
+        self._prepare({**MODELS, **extensions}, options or {})
         known = _known(tree, [*COMMON_FLAGS, *FORGE_FLAGS]) if self.is_forge else [*COMMON_FLAGS, *A1111_FLAGS]
         flags = [*known, *extra_flags]
         if self.is_forge:  # with a data folder elsewhere gradio 4 would not hand out the host's own scripts

@@ -1,8 +1,8 @@
-"""Lets Forge and its family load the checkpoints of tools/checkpoints, and others with a small autoencoder.
+"""A WebUI extension for tests alone: lets Forge and its family load the checkpoints of tools/checkpoints.
 
 A model without a text encoder gets a stand-in, which makes numbers of a prompt's letters; the widths of an autoencoder,
-the layers of a CLIP and what else the host knows by its models' full size are taken from the file. The host's own
-models are loaded as without this file.
+the layers of a CLIP and what else the host knows by its models' full size are taken from the file. Other models are
+loaded as without this file.
 """
 
 import contextlib
@@ -120,9 +120,9 @@ def layers_of(state_dict):
 def component(load, guess, component_name, lib_name, cls_name, repo_path, state_dict):
     given = (guess, component_name, lib_name, cls_name, repo_path, state_dict)
     if component_name.startswith("text_encoder") and len(state_dict or ()) < 2:  # Chroma is not loaded without any
-        guess.itermix_has_no_text = True
+        guess.has_no_text = True
         return TextEncoder()
-    if component_name.startswith("tokenizer") and getattr(guess, "itermix_has_no_text", False):
+    if component_name.startswith("tokenizer") and getattr(guess, "has_no_text", False):
         return object()  # nobody asks it; to read Wan's takes a minute
     if component_name.startswith("text_encoder") and layers_of(state_dict):
         with clip_of(layers_of(state_dict)):
