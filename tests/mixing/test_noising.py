@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
+from itermix.mixing.curve import weight
 from itermix.mixing.noising import VE, VP, Flow, alphas_cumprod, noised, timestep_of_sigma
+from itermix.mixing.settings import MixingSettings
 
 
 def abar_of_stable_diffusion():
@@ -93,6 +95,14 @@ def test_timestep_of_sigma_stays_within_the_table():
 def test_progress_of_a_ve_level_is_that_of_its_timestep(t):
     assert VE().progress(SIGMAS[t]) == pytest.approx(1 - t / 1000, abs=1e-9)
     assert VP(alphas_cumprod()).progress(t) == pytest.approx(1 - t / 1000, abs=1e-12)
+
+
+@pytest.mark.parametrize("finest", [0.02916753478348255, 0.029167158151720367, 0.029])
+def test_the_finest_level_of_every_host_is_the_end_of_a_run(finest):
+    """As A1111's table in float32 has it, the exact one, and rounded: so each says of the last step what it does."""
+    assert VE().progress(finest) == 1.0
+    assert Flow().progress(finest / (1 + finest)) == 1.0
+    assert weight(MixingSettings(alpha_1=0.1), torch.tensor(VE().progress(finest))) == 0.0
 
 
 @pytest.mark.parametrize("t", [1, 250, 500, 999])
