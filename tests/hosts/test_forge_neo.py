@@ -1,6 +1,6 @@
 """Beside what Forge Neo itself does to a pass: each of its features once, with the state as it has to be.
 
-On a small flow model, and a host of its own, as some features are shown by an option alone.
+On small models, and a host of its own, as some features are shown by an option alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.real_host
 
 ON = {"enabled": True, **ALL}
 SHOWN = {"show_rescale_cfg": True, "show_mahiro": True}
+SPECTRUM = "spectrum integrated"
 FIRST, SECOND = "zz-flux-small", "zz-flux-other"
 HIRES = dict(
     enable_hr=True, hr_scale=2, hr_upscaler="None", denoising_strength=0.7, steps=3, hr_second_pass_steps=6, hr_cfg=3,
@@ -71,7 +72,8 @@ def mixed(host, tab="txt2img", **body):
     trace = host.trace()
     assert f"mixed {len(trace['levels'])} of {len(trace['levels'])} steps" in made.log[-1], made.log
     for step, (state, level) in enumerate(zip(trace["evaluations"], trace["levels"])):
-        far = off_by(state, (1 - level) * trace["z_ref"] + level * trace["noise"])
+        signal = 1 - level if int(trace["flow"]) else 1.0
+        far = off_by(state, signal * trace["z_ref"] + level * trace["noise"])
         assert far < 1e-3, f"step {step} is off by {far:.2g}"
     return made, trace
 
@@ -110,14 +112,57 @@ def test_img2img_with_a_feature_that_the_host_keeps_out_of_hires_passes(neo, pic
 
 
 def test_skip_early_cfg(neo, plain):
-    """An option: what a request overrides stays overridden here."""
-    neo.post("/sdapi/v1/options", {"skip_early_cond": 0.5})
-    try:
-        made, _ = mixed(neo, **HIRES)
-    finally:
-        neo.post("/sdapi/v1/options", {"skip_early_cond": 0.0})
+    made = with_option(neo, "skip_early_cond", 0.5, 0.0, **HIRES)
     assert "Skip Early CFG: 0.5" in made.infotexts[0]
     assert not made.same_as(plain[0])
+
+
+def with_option(neo, name, value, usual, **body):
+    """A mixed run with an option of the host's: what a request overrides stays overridden here."""
+    neo.post("/sdapi/v1/options", {name: value})
+    try:
+        return mixed(neo, **body)[0]
+    finally:
+        neo.post("/sdapi/v1/options", {name: usual})
+
+
+@pytest.fixture
+def with_model(neo):
+    """Loads another model for one test."""
+    yield lambda name: neo.post("/sdapi/v1/options", {"sd_model_checkpoint": title(neo, name)})
+    neo.post("/sdapi/v1/options", {"sd_model_checkpoint": title(neo, FIRST)})
+    neo.generate(steps=1)
+
+
+def test_epsilon_scaling(neo, with_model):
+    """Of models that predict noise alone."""
+    with_model("zz-sdxl-small")
+    off, _ = mixed(neo, **HIRES)
+    made = with_option(neo, "scaling_factor", 1.05, 1.0, **HIRES)
+    assert "eps_scaling_factor: 1.05" in made.infotexts[0]
+    assert not made.same_as(off)
+
+
+def test_spectrum_at_steps_whose_prediction_it_makes_of_those_before(neo):
+    """Of the hires pass's 6 steps the third, fourth and last."""
+    if SPECTRUM not in neo.get("/sdapi/v1/scripts")["txt2img"]:
+        pytest.skip("the host has no Spectrum")
+    weighting, degree, ridge, window, growth, warm_up, stop = 0.25, 2, 0.5, 3, 0.0, 2, 1.0
+    on = script(SPECTRUM, True, weighting, degree, ridge, window, growth, warm_up, stop)
+    body = {**HIRES, "steps": 6}
+    off, _ = mixed(neo, **body)
+    made, trace = mixed(neo, **body, **on)
+    assert "spec_window_size: 3" in made.infotexts[0] and len(trace["levels"]) == 6
+    assert not made.same_as(off)
+
+
+def test_what_pid_is_given_as_init_latent_is_no_reference(neo, with_model, picture):
+    """It decodes a latent by sampling pixels, and gets noise of the picture's size in the init latent's place."""
+    with_model("zz-pid-small")
+    body = dict(init_images=[as_base64(picture)], denoising_strength=0.3, steps=3, cfg_scale=1)
+    on = neo.generate("img2img", {"enabled": True}, **body)
+    assert "the init latent holds no picture" in on.log[-1] and "PiD" in on.log[-1], on.log
+    assert on.same_as(neo.generate("img2img", **body)) and on.pictures[0].std() > 1
 
 
 def test_another_checkpoint_of_the_hires_pass(neo, plain):

@@ -56,6 +56,7 @@ MODELS: dict[str, Callable[[], Weights]] = {
     "zz-qwen-small": lambda: of(flow.qwen(), autoencoders.of_wan()),
     "zz-wan-small": lambda: of(flow.wan(), autoencoders.of_wan()),
     "zz-wan-i2v-small": lambda: of(flow.wan(36), autoencoders.of_wan()),
+    "zz-pid-small": lambda: of(flow.pid(), autoencoders.of_flux1()),
 }
 
 

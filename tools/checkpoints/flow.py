@@ -142,3 +142,43 @@ def qwen() -> Shapes:
     for name in ("norm_q", "norm_k", "norm_added_q", "norm_added_k"):
         shapes[f"{block}.attn.{name}.weight"] = (w,)
     return shapes | layer("norm_out.linear", 2 * w, w) | layer("proj_out", 4 * LATENT, w)
+
+
+def pid() -> Shapes:
+    """PiD, which decodes a latent to pixels by sampling: patches of 16 x 16, then pixels, of one block each."""
+    w, pixel, patch, inner, head = 64, 16, 16 * 16, 170, 32  # inner: 8 / 3 widths
+    shapes = layer("pixel_embedder.proj", pixel, 3) | layer("s_embedder.proj", w, 3 * patch)
+    shapes |= layer("t_embedder.mlp.0", w, TIMES) | layer("t_embedder.mlp.2", w, w)
+    shapes |= layer("y_embedder.proj", w, TEXT) | {"y_embedder.norm.weight": (w,), "y_pos_embedding": (1, 300, w)}
+    for part, kind in (("x", "img"), ("y", "txt")):
+        name = "patch_blocks.0"
+        shapes |= {f"{name}.norm_{part}{place}.weight": (w,) for place in (1, 2)}
+        shapes |= {f"{name}.attn.{of}_norm_{part}.weight": (head,) for of in "qk"}
+        shapes |= layer(f"{name}.attn.qkv_{part}", 3 * w, w, bias=False) | layer(f"{name}.attn.proj_{part}", w, w)
+        for layer_name, out, into in (("w1", inner, w), ("w2", w, inner), ("w3", inner, w)):
+            shapes |= layer(f"{name}.mlp_{part}.{layer_name}", out, into, bias=False)
+        shapes |= layer(f"{name}.adaLN_modulation_{kind}.0", 6 * w, w)
+    return shapes | pid_pixels(w, pixel, patch, head) | pid_latent(w, LATENT)
+
+
+def pid_pixels(w: int, pixel: int, patch: int, head: int) -> Shapes:
+    name = "pixel_blocks.0"
+    shapes = layer(f"{name}.compress_to_attn", w, patch * pixel) | layer(f"{name}.expand_from_attn", patch * pixel, w)
+    shapes |= {f"{name}.norm1.weight": (pixel,), f"{name}.norm2.weight": (pixel,)}
+    shapes |= layer(f"{name}.attn.qkv", 3 * w, w, bias=False) | layer(f"{name}.attn.proj", w, w)
+    shapes |= {f"{name}.attn.{of}_norm.weight": (head,) for of in "qk"}
+    shapes |= layer(f"{name}.mlp.fc1", 4 * pixel, pixel) | layer(f"{name}.mlp.fc2", pixel, 4 * pixel)
+    for part in ("msa", "mlp"):
+        shapes |= layer(f"{name}.adaLN_modulation_{part}", 3 * pixel * patch, w)
+    return shapes | {"final_layer.norm.weight": (pixel,)} | layer("final_layer.linear", 3, pixel)
+
+
+def pid_latent(w: int, n: int) -> Shapes:
+    """What PiD makes of the latent that it is given."""
+    name = "lq_proj.latent_proj"
+    shapes = layer(f"{name}.0", n, n, 3, 3) | layer(f"{name}.2", n, n, 3, 3)
+    shapes |= norm(f"{name}.3.block.0", n) | layer(f"{name}.3.block.2", n, n, 3, 3)
+    shapes |= norm(f"{name}.3.block.3", n) | layer(f"{name}.3.block.5", n, n, 3, 3)
+    gate = "lq_proj.gate_modules.0"
+    shapes |= layer("lq_proj.output_heads.0", w, n) | layer(f"{gate}.content_proj", w, 2 * w)
+    return shapes | {f"{gate}.log_alpha": ()}

@@ -16,7 +16,7 @@ import torch
 
 TOKENS, TEXT = 16, 4096
 CLIP_WIDTHS = {"clip_l": 768, "clip_g": 1280}
-ENGINES = ("sdxl", "flux", "flux2", "chroma", "lumina", "zimage", "qwen", "wan")
+ENGINES = ("sdxl", "flux", "flux2", "chroma", "lumina", "zimage", "qwen", "wan", "pid")
 LEVELS = (1, 2, 4, 4)
 
 
@@ -150,6 +150,13 @@ def small(found, shape_of):
         }  # fmt: skip
     if kind == "lumina2" and found["dim"] < 2304:
         return lumina(found, shape_of("cap_pad_token"))
+    if kind == "pid" and (width := shape_of("s_embedder.proj.weight")[0]) < 1536:
+        return "PiD", {
+            **found, "hidden_size": width, "num_groups": width // 32, "pixel_attn_hidden_size": width,
+            "pixel_num_groups": width // 32, "patch_depth": 1, "pixel_depth": 1, "lq_interval": 2,
+            "txt_embed_dim": shape_of("y_embedder.proj.weight")[1], "lq_num_res_blocks": 1,
+            "lq_hidden_dim": shape_of("lq_proj.latent_proj.0.weight")[0],
+        }  # fmt: skip
     if kind is None and found.get("model_channels", 320) < 320:
         return {768: "SD15", 2048: "SDXL"}[found["context_dim"]], found
     return None, found
