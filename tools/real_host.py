@@ -150,17 +150,22 @@ class Host:
     def generate(self, tab: str = "txt2img", mixing: Any = None, **body: Any) -> Generation:
         """One API request at 64 x 64 pixels; mixing: the settings object, or the positional list."""
         request = dict(prompt="a cat", seed=1, steps=6, width=64, height=64, sampler_name="Euler", cfg_scale=7)
-        if self.is_forge and body.get("enable_hr"):
-            request.update(hr_additional_modules=["Use same choices"], hr_cfg=7)
         request.update(body)
-        if request.get("hr_upscaler") in BUILT_IN and request["hr_upscaler"] not in self.upscalers:
-            request["hr_upscaler"] = "None"  # a plain resize; all that Forge Neo has without models
+        self.fit(request)
         if mixing is not None:
             args = mixing if isinstance(mixing, list) else [mixing]
             request.setdefault("alwayson_scripts", {})["Iterative Mixing"] = {"args": args}
         mark = len(self.log)
         answer = self.post(f"/sdapi/v1/{tab}", request)
         return Generation(answer, self.lines_since(mark))
+
+    def fit(self, request: dict[str, Any]) -> None:
+        """Fills in what this host wants of a request with hires fix, and takes an upscaler that it has."""
+        if self.is_forge and request.get("enable_hr"):
+            request.setdefault("hr_additional_modules", ["Use same choices"])
+            request.setdefault("hr_cfg", 7)
+        if request.get("hr_upscaler") in BUILT_IN and request["hr_upscaler"] not in self.upscalers:
+            request["hr_upscaler"] = "None"  # a plain resize; all that Forge Neo has without models
 
     def arm(self, **probe: Any) -> None:
         self.post("/itermix-probe/arm", probe)

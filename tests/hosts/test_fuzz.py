@@ -55,8 +55,7 @@ def test_random_requests_are_answered_or_refused_and_nothing_else_happens(host):
     hosts_own = 0
     for number in range(FIRST, FIRST + COUNT):
         tab, body = random_bodies.body(number)
-        if host.is_forge and body.get("enable_hr"):
-            body.update(hr_additional_modules=["Use same choices"], hr_cfg=7)
+        host.fit(body)
         mark, begun = host.log_file.stat().st_size, time.monotonic()
         status, answer = answer_of(host, f"/sdapi/v1/{tab}", json.dumps(body).encode())
         counted[REFUSED if status == 200 and IN_AN_ANSWER in answer else status] += 1
