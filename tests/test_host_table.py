@@ -39,26 +39,31 @@ def test_the_table_shows_who_passed_what():
     ]
 
 
-def test_the_table_shows_how_far_states_are_on_each_model():
+def test_the_table_shows_how_far_states_and_responses_are_on_each_model():
     models = {"flux": {"Euler": "2e-07", "DDIM": "refused"}, "wan": {"Euler": "3e-07", "LCM": "0e+00"}}
-    kept = record("One", tests={"test_a.py": dict(passed=3, failed=0, skipped=1)}, models=models)
-    assert host_table.table([kept]).splitlines()[-5:] == [
-        "| state error on One, weight 1 | flux | wan |",
+    more = {"responses": {"flux": {"Euler": "1e-06"}}, "checks": {"wan": {"off": "bit-identical"}}}
+    kept = record("One", tests={"test_a.py": dict(passed=3, failed=0, skipped=1)}, models=models, **more)
+    assert host_table.table([kept]).splitlines()[-6:] == [
+        "| on One: state error at weight 1, response error | flux | wan |",
         "|---|---|---|",
-        "| Euler | 2e-07 | 3e-07 |",
+        "| Euler | 2e-07, 1e-06 | 3e-07 |",
         "| DDIM | refused |  |",
         "| LCM |  | 0e+00 |",
+        "| off |  | bit-identical |",
     ]
 
 
 def test_the_states_of_a_model_are_kept_beside_those_of_others():
     report = ElementTree.fromstring(
-        '<t><property name="state error: wan" value="DPM++ 2M SDE 1e-07, DDIM refused"/><testcase/></t>'
+        '<t><property name="state error: wan" value="DPM++ 2M SDE 1e-07, DDIM refused"/><testcase/>'
+        '<property name="response error: wan" value="Euler 2e-06"/></t>'
     )
     old = {"tests": {}, "samplers": [], "models": {"flux": {"Euler": "2e-07"}}}
-    assert hosts.updated(old, "test_flow.py", report)["models"] == {
+    new = hosts.updated(old, "test_models.py", report)
+    assert new["models"] == {
         "flux": {"Euler": "2e-07"}, "wan": {"DPM++ 2M SDE": "1e-07", "DDIM": "refused"},
     }  # fmt: skip
+    assert new["responses"] == {"wan": {"Euler": "2e-06"}}
 
 
 def test_a_report_is_counted_and_what_it_says_of_the_host_is_kept():
@@ -118,7 +123,15 @@ def test_what_cannot_be_run_is_named(monkeypatch, capsys, arguments, message):
 def test_a_record_says_what_was_run_and_where_without_a_path_of_a_machine(file):
     text = file.read_text(encoding="utf-8")
     kept = json.loads(text)
-    assert set(kept) - {"models"} == {"host", "revision", "version", "gradio", "python", "samplers", "tests"}
+    assert set(kept) - {"models", "responses", "checks"} == {
+        "host",
+        "revision",
+        "version",
+        "gradio",
+        "python",
+        "samplers",
+        "tests",
+    }
     assert hosts.file_of(kept["host"]) == file and "/" not in text and "\\" not in text
     assert all((hosts.TESTS / name).exists() for name in kept["tests"])
     assert all(tuple(counts) == hosts.OUTCOMES for counts in kept["tests"].values())

@@ -25,7 +25,7 @@ def table(records: list[dict[str, Any]]) -> str:
         _markdown([*FACTS.values(), "samplers"], facts),
         _markdown(["passed", *(record["host"] for record in records)], results),
         _samplers({record["host"]: record["samplers"] for record in records if record["samplers"]}),
-        *(_models(record["host"], record["models"]) for record in records if record.get("models")),
+        *(_models(record) for record in records if record.get("models")),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -57,11 +57,19 @@ def _samplers(by_host: dict[str, list[str]]) -> str:
     return "\n".join(lines)
 
 
-def _models(host: str, errors: dict[str, dict[str, str]]) -> str:
-    """How far a mixed state is from what it should be at most, by sampler and model."""
+def _models(record: dict[str, Any]) -> str:
+    """By sampler and model: how far a mixed state is from what it should be at most, and how far the response to a
+    change is; and what else was found of each model."""
+    errors, responses, checks = (record.get(kept, {}) for kept in hosts.MODELS.values())
     samplers = list(dict.fromkeys(name for of_model in errors.values() for name in of_model))
-    rows = [[name, *(of_model.get(name, "") for of_model in errors.values())] for name in samplers]
-    return _markdown([f"state error on {host}, weight 1", *errors], rows)
+    found = list(dict.fromkeys(name for of_model in checks.values() for name in of_model))
+    rows = [[name, *(_both(errors[model], responses.get(model, {}), name) for model in errors)] for name in samplers]
+    rows += [[name, *(checks.get(model, {}).get(name, "") for model in errors)] for name in found]
+    return _markdown([f"on {record['host']}: state error at weight 1, response error", *errors], rows)
+
+
+def _both(errors: dict[str, str], responses: dict[str, str], name: str) -> str:
+    return ", ".join(found[name] for found in (errors, responses) if name in found)
 
 
 def _joined(names: list[str]) -> str:

@@ -22,7 +22,9 @@ RECORDS = ROOT / "docs" / "hosts"
 VARIABLE = "ITERMIX_HOST"  # of tests/hosts/conftest.py
 FIRST = "test_start.py"  # says what the host is
 FACTS = ("version", "gradio", "python", "samplers")  # that the tests tell, as properties of their report
-MODEL = "state error: "  # before a model's name, of a property that says "Euler 2e-07, DDIM refused"
+# What the tests tell of a model, as properties "state error: NAME" that say "Euler 2e-07, DDIM refused", and where the
+# record keeps it.
+MODELS = {"state error: ": "models", "response error: ": "responses", "check: ": "checks"}
 OUTCOMES = ("passed", "failed", "skipped")
 
 
@@ -55,9 +57,10 @@ def updated(record: dict[str, Any], file: str, report: ElementTree.Element) -> d
     facts: dict[str, Any] = {name: value for name, value in told.items() if name in FACTS}
     if "samplers" in facts:  # a test of all samplers does not say which one failed
         facts["samplers"] = [] if counts["failed"] else facts["samplers"].split(", ")
-    models = {name.removeprefix(MODEL): _errors(value) for name, value in told.items() if name.startswith(MODEL)}
-    if models:
-        facts["models"] = {**record.get("models", {}), **models}
+    for said, kept in MODELS.items():
+        of = {name.removeprefix(said): _errors(value) for name, value in told.items() if name.startswith(said)}
+        if of:
+            facts[kept] = {**record.get(kept, {}), **of}
     return {**record, **facts, "tests": dict(sorted({**record["tests"], file: counts}.items()))}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.hosts.of_models import model, models  # noqa: F401
 from tests.hosts.pages import browser, page  # noqa: F401
 
 VARIABLE = "ITERMIX_HOST"

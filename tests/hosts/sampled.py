@@ -103,7 +103,11 @@ def check_response(host, picture, name, body=None):
     """With a constant denoiser, a change mixed in at step i moves on as the same change of the initial noise does.
 
     All runs mix at step i, two of them by nothing: samplers that are started anew there keep one transition.
+
+    Returns:
+        How far it is off at most, as a share of the change.
     """
+    errors = [0.0]
 
     def changed(step, by=0.0, noise_by=0.0):
         inject = {"step": step, "by": by}
@@ -119,9 +123,11 @@ def check_response(host, picture, name, body=None):
         wanted = 0.25 * own[step:] / own[step] if own[step] else 0.0 * own[step:]
         if name.startswith("LCM"):  # forgets its state at every step: only the change itself is seen
             wanted[0] = 0.25
+        errors.append(float(np.abs(ours[step:] - wanted).max()) / 0.25)
         assert np.allclose(ours[step:], wanted, rtol=5e-3, atol=1e-4), (
             f"step {step}: {np.round(ours[step:], 4)}, wanted {np.round(wanted, 4)}"
         )
+    return max(errors)
 
 
 def response(base, other):

@@ -1,6 +1,6 @@
-"""Flow models on Forge and its family: small ones of the shapes of Flux.1, Flux.2 Klein and Wan, made for the tests.
+"""Every model that the host loads: its own one of the other tests, and small ones of the shapes that people run.
 
-What is the host's own depends on it: Forge knows Flux.1 alone of these, and A1111 none.
+Forge knows some of these, and A1111 none but its own.
 """
 
 from __future__ import annotations
@@ -14,57 +14,35 @@ import torch
 
 from itermix.mixing import curve
 from itermix.mixing.settings import MixingSettings
-from tests.hosts.sampled import ALL, check_response, each, off_by, rescaled, run
+from tests.hosts.of_models import STABLE_DIFFUSION, load
+from tests.hosts.sampled import ALL, TIMESTEP_SAMPLERS, check_response, each, off_by, rescaled, run
 from tests.hosts.test_levels import ROUNDED, done, told
-from tools import checkpoints
 from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 
 ON = {"enabled": True}
-ENGINES = {"flux": "flux", "klein": "flux2", "wan": "wan"}  # the host's file for each
 has_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="Forge Neo writes videos with ffmpeg")
 WRONG_ON_FLOW = {"DDIM", "DDIM CFG++", "PLMS"}  # and UniPC where it is one of them
-PLAIN = {"klein": {"klein_no_reference": True}}  # else it edits the init image, and the one of the run before
+FOR_FLOW = {"DPM++ 2s a RF"}
+REFUSED = ("is wrong for flow models in the WebUI itself", "is for flow models")
 HIRES = dict(
     enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7, steps=4, hr_second_pass_steps=6, hr_cfg=1,
     cfg_scale=1,
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def models(host):
-    """The titles of the small models that the host can load, by their short names."""
-    if not host.is_forge:
-        pytest.skip("the host has no loader for these models")
-    list(checkpoints.write(host.data / "models" / "Stable-diffusion"))
-    host.post("/sdapi/v1/refresh-checkpoints", {})
-    titles = [model["title"] for model in host.get("/sdapi/v1/sd-models")]
-    engines = host.tree / "backend" / "diffusion_engine"
-    names = [name for name, file in ENGINES.items() if (engines / f"{file}.py").exists()]
-    names += ["wan-i2v"] if "wan" in names else []
-    yield {name: next(title for title in titles if f"zz-{name}-small" in title) for name in names}
-    others = [title for title in titles if "zz-" not in title]
-    host.post("/sdapi/v1/options", {"sd_model_checkpoint": others[0], "klein_no_reference": False})
-    host.generate(steps=1)  # with the model of the other tests again
+def refused(host, model):
+    """The names of the samplers that itermix leaves alone on this model."""
+    return FOR_FLOW if model in STABLE_DIFFUSION else WRONG_ON_FLOW | ({"UniPC"} - rescaled(host))
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def model(request, host, models):
-    """One of the models, loaded."""
-    if request.param not in models:
-        pytest.skip(f"the host has no {request.param}")
-    return load(host, models, request.param)
+def noised(trace, z_ref, level):
+    """The reference at a level."""
+    return (1 - level if int(trace["flow"]) else 1.0) * z_ref + level * trace["noise"]
 
 
-def load(host, models, name):
-    host.post("/sdapi/v1/options", {"sd_model_checkpoint": models[name], **PLAIN.get(name, {})})
-    if name != "wan-i2v":  # which makes nothing without a picture
-        host.generate(steps=1, cfg_scale=1)
-    return name
-
-
-def test_mixing_that_is_off_changes_nothing(host, model, picture):
+def test_mixing_that_is_off_changes_nothing(host, model, picture, record_testsuite_property):
     bodies = [("txt2img", dict(steps=4)), ("img2img", dict(init_images=[as_base64(picture)], denoising_strength=0.7))]
     if model != "wan":
         bodies.append(("txt2img", HIRES))
@@ -75,12 +53,22 @@ def test_mixing_that_is_off_changes_nothing(host, model, picture):
     for (tab, body), first in zip(bodies, before):
         assert first.same_as(host.generate(tab, {"enabled": False}, **body)), (tab, body)
         assert first.same_as(host.generate(tab, **body)), (tab, body)
+    checked(record_testsuite_property, model, "off", "bit-identical")
+
+
+CHECKS = {}
+
+
+def checked(record, model, name, found):
+    """Keeps what was found of a model for the record: tools/hosts.py reads it."""
+    CHECKS.setdefault(model, {})[name] = found
+    record(f"check: {model}", ", ".join(f"{name} {found}" for name, found in CHECKS[model].items()))
 
 
 def test_every_sampler_is_mixed_in_its_state_or_refused_by_name(host, model, picture, record_testsuite_property):
-    """With weight 1 the state is (1 - sigma) z_ref + sigma n at the start of every step."""
+    """With weight 1 the state is the noised reference, a(sigma) z_ref + sigma n, at the start of every step."""
     names = [sampler["name"] for sampler in host.get("/sdapi/v1/samplers")]
-    wrong = WRONG_ON_FLOW | ({"UniPC"} - rescaled(host))
+    wrong = refused(host, model)
     errors = dict.fromkeys(names, "refused")
 
     def check(name):
@@ -88,11 +76,13 @@ def test_every_sampler_is_mixed_in_its_state_or_refused_by_name(host, model, pic
         generation, trace = run(host, picture, name, {**ON, **ALL}, body=body, denoiser="gaussian")
         line = generation.log[-1]
         if name in wrong:
-            assert "is wrong for flow models in the WebUI itself" in line, line
+            assert any(reason in line for reason in REFUSED), line
             return
         assert f"mixed {len(trace.states)}" in line, line
-        assert int(trace.arrays["flow"])
+        assert bool(trace.arrays["flow"]) == (model not in STABLE_DIFFUSION)
         far = [off_by(state, trace.reference(level)) for state, level in zip(trace.states, trace.levels)]
+        if trace.name in TIMESTEP_SAMPLERS:  # whose first state is noisier than its timestep says
+            far = far[1:]
         errors[name] = f"{max(far):.0e}"
         assert max(far) < 1e-3, f"step {np.argmax(far)} is off by {max(far):.2g}"
 
@@ -101,18 +91,23 @@ def test_every_sampler_is_mixed_in_its_state_or_refused_by_name(host, model, pic
     record_testsuite_property(f"state error: {model}", told)  # tools/hosts.py keeps it
 
 
-def test_a_change_at_a_step_moves_on_by_the_samplers_own_transition_factors(host, model, picture):
-    """On one model: it is the samplers' arithmetic."""
-    if model != "flux":
-        pytest.skip("as Flux.1's")
-    refused = WRONG_ON_FLOW | ({"UniPC"} - rescaled(host))
-    names = [sampler["name"] for sampler in host.get("/sdapi/v1/samplers") if sampler["name"] not in refused]
-    each(names, lambda name: check_response(host, picture, name, dict(steps=6, cfg_scale=1)))
+def test_a_change_at_a_step_moves_on_by_the_samplers_own_transition_factors(
+    host, model, picture, record_testsuite_property
+):
+    left_out, errors = refused(host, model), {}
+
+    def check(name):
+        errors[name] = f"{check_response(host, picture, name, dict(steps=6, cfg_scale=1)):.0e}"
+
+    names = [sampler["name"] for sampler in host.get("/sdapi/v1/samplers") if sampler["name"] not in left_out]
+    each(names, check)
+    told = ", ".join(f"{name} {error}" for name, error in errors.items())
+    record_testsuite_property(f"response error: {model}", told)
 
 
 def test_weight_0_is_bit_identical(host, model, picture):
     for name in ("Euler", "UniPC", "DPM++ 2s a RF"):
-        if name in {sampler["name"] for sampler in host.get("/sdapi/v1/samplers")}:
+        if name in {sampler["name"] for sampler in host.get("/sdapi/v1/samplers")} - refused(host, model):
             body = dict(steps=4, cfg_scale=1)
             off, _ = run(host, picture, name, body=body, denoiser="gaussian")
             zero, _ = run(host, picture, name, {**ON, "minimum": 0.0, "maximum": 0.0}, body=body, denoiser="gaussian")
@@ -132,7 +127,7 @@ def test_the_page_says_what_the_run_does(host, model, picture, scheduler):
     assert done(made) == pytest.approx(said, abs=ROUNDED)
 
 
-def test_the_curves_route_takes_a_flow_models_sigmas(host, model, picture):
+def test_the_curves_route_takes_the_models_sigmas(host, model, picture):
     """The weights of the run, from the levels that it went through."""
     host.arm(denoiser="gaussian")
     body = dict(init_images=[as_base64(picture)], denoising_strength=0.8, steps=6, cfg_scale=1)
@@ -150,7 +145,7 @@ def test_an_uploaded_reference_is_encoded_at_the_models_own_size(host, model, pi
     z_ref = encoded(host, picture)
     assert z_ref.shape == trace["noise"].shape
     for state, level in zip(trace["evaluations"], trace["levels"]):
-        assert off_by(state, (1 - level) * z_ref + level * trace["noise"]) < 1e-3
+        assert off_by(state, noised(trace, z_ref, level)) < 1e-3
 
 
 @has_ffmpeg
@@ -163,7 +158,7 @@ def test_a_video_is_mixed_as_one_state(host, model, picture):
     assert trace["noise"].shape[2] == 2 and z_ref.shape[2] == 1
     for state, level in zip(trace["evaluations"], trace["levels"]):
         assert state.shape == trace["noise"].shape
-        assert off_by(state, (1 - level) * z_ref + level * trace["noise"]) < 1e-3
+        assert off_by(state, noised(trace, z_ref, level)) < 1e-3
 
 
 def with_upload(host, picture, **body):
@@ -193,16 +188,21 @@ def test_a_start_image_of_wan_is_no_reference(host, models, picture):
     assert mixed.same_as(host.generate("img2img", **body))
 
 
-def test_a_picture_is_the_same_alone_and_in_a_batch(host, model):
+def test_a_picture_is_the_same_alone_and_in_a_batch(host, model, picture, record_testsuite_property):
     if model == "wan":
         pytest.skip("the batch size of Wan is its number of frames")
+    tab, body = "txt2img", HIRES
+    if model == "qwen":  # of a batch the host's hires pass enlarges the first picture alone
+        tab, body = "img2img", dict(init_images=[as_base64(picture)], denoising_strength=0.8, steps=6, cfg_scale=1)
     host.arm(denoiser="gaussian")
-    both = host.generate(mixing=ON, batch_size=2, seed=7, **HIRES)
+    both = host.generate(tab, ON, batch_size=2, seed=7, **body)
     batch = host.trace()["final"]
-    host.generate(mixing=ON, seed=8, **HIRES)
+    host.generate(tab, ON, seed=8, **body)
     assert "mixed" in both.log[-1]
-    assert off_by(host.trace()["final"][0], batch[1]) < 1e-2  # the first pass went through a picture of 8 bits
+    far = off_by(host.trace()["final"][0], batch[1])
+    assert far < 1e-2  # the first pass went through a picture of 8 bits
     assert np.abs(batch[0] - batch[1]).mean() > 0.1
+    checked(record_testsuite_property, model, "a batch's picture less the same alone", f"{far:.0e}")
 
 
 def test_the_defaults_let_go_at_the_end(host, model):
