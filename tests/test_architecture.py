@@ -57,7 +57,7 @@ ROOMS = {
     "upscale": Room(("settings", "mixing"), ("torch",)),
     "sequence": Room(("settings", "files", "mixing"), ("torch",)),
     "pictures": Room(("settings", "files", "mixing", "sequence"), ("torch", "numpy", "PIL", "av", "imageio_ffmpeg")),
-    "ui": Room((*SETTINGS, "sequence.gallery", "presets"), ("gradio",)),
+    "ui": Room((*SETTINGS, "sequence.gallery", "pictures.uploads", "presets"), ("gradio",)),
     "webui": Room(
         ("settings", "files", "presets", "mixing", "upscale", "sequence", "pictures", "ui"),
         ("modules", "torch", "numpy", "PIL", "fastapi"),

@@ -164,7 +164,7 @@ class _TextNodes(HTMLParser):
         self.found: list[str] = []
 
     def handle_data(self, data: str) -> None:
-        if data.strip():
+        if data.strip() and not self.cdata_elem:  # a style is no text
             self.found.append(data.strip())
 
 

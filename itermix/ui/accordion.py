@@ -9,11 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from itermix.mixing.settings import UPLOADED_MASK, MixingSettings
+from itermix.mixing.settings import MixingSettings
 from itermix.presets import Presets
 from itermix.ui.curve import build_curve
-from itermix.ui.events import on_server
 from itermix.ui.fields import build_field, build_help
+from itermix.ui.mask import MaskDrawing
 from itermix.ui.presets import PresetControls
 
 GROUPS = {
@@ -60,11 +60,14 @@ def build_mixing_accordion(
     fields = {field.name: dataclasses.replace(field, default=values[field.name]) for field in MixingSettings.fields()}
     left_out = WITHOUT.get(tab, ())
     without = (*left_out, *without)
-    controls = PresetControls(prefix, "Mixing preset", presets, values, without)
+    controls, drawing = PresetControls(prefix, "Mixing preset", presets, values, without), MaskDrawing(tab)
     built: dict[str, Any] = {}
 
     def build(names: tuple[str, ...]) -> None:
-        built.update({name: build_field(fields[name], prefix, name not in without) for name in names})
+        for name in names:
+            built[name] = build_field(fields[name], prefix, name not in without)
+            if name == "mask_image":
+                drawing.build()
 
     with switch(values["enabled"], label=MixingSettings.title, elem_id=prefix) as built["enabled"]:
         if switch is not plain_switch:  # which says it beside its checkbox
@@ -84,8 +87,7 @@ def build_mixing_accordion(
         controls.build_own()
     components = {name: built[name] for name in fields}
     controls.connect(components)
-    # A mask that is uploaded is meant to be used.
-    on_server(components["mask_image"].upload, lambda: UPLOADED_MASK, [], [components["mask"]])
+    drawing.connect(components)
     return components
 
 
