@@ -7,7 +7,7 @@ import urllib.error
 import numpy as np
 import pytest
 
-from tests.hosts.test_faults_on_a_host import (  # noqa: F401
+from tests.hosts.faults import (  # noqa: F401
     HIRES,
     TEXT,
     break_at,
@@ -15,8 +15,8 @@ from tests.hosts.test_faults_on_a_host import (  # noqa: F401
     disturb,
     nothing_is_left,
     right,
-    second_checkpoint,
 )
+from tests.hosts.test_faults_on_a_host import second_checkpoint  # noqa: F401
 from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host

@@ -202,6 +202,35 @@ def test_interrupted_it_keeps_the_last_finished_phase(hires, monkeypatch, interr
         assert f"stopped in phase {interrupted} of 3; phase {interrupted - 1} is kept" in generation.log[-1]
 
 
+@pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])
+@pytest.mark.parametrize("failed, side", [(2, 128), (3, 256)])
+def test_out_of_memory_in_a_phase_leaves_the_phase_before_it(fake, hires, monkeypatch, upscaler, failed, side):
+    calls = []
+
+    def launch(self, steps, func):
+        calls.append(1)
+        if len(calls) == failed + 1:
+            raise torch.cuda.OutOfMemoryError("too large")
+        return func()
+
+    monkeypatch.setattr(Sampler, "launch_sampling", launch)
+    generation, _ = hires(upscaler, 8.0, on(hires_phases=0))
+    assert len(calls) == failed + 1 and generation.pictures[0].shape == (side, side, 3)
+    told = f"stopped in phase {failed} of 3 by OutOfMemoryError: too large; phase {failed - 1} is kept"
+    assert any(f"phase {failed} of 3 failed; phase {failed - 1} is kept" in line for line in generation.log)
+    assert any(told in comment for comment in fake.p.comments)
+
+
+def test_a_fault_of_ours_behind_a_phase_costs_no_pass(hires, monkeypatch):
+    def broken(*args):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("itermix.webui.upscale.hires.restored", broken)
+    generation, _ = hires("Latent", 4.0, on(hires_phases=0))
+    assert generation.pictures[0].shape == (256, 256, 3)
+    assert sum("could not be given back" in line for line in generation.log) == 2
+
+
 @pytest.mark.parametrize("upscaler", UPSCALERS)
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_gallerys_button_encodes_its_picture_as_no_first_pass_is_run(hires, results, picture, source, upscaler):

@@ -238,6 +238,38 @@ def test_interrupted_it_keeps_the_last_finished_phase(enlarged, monkeypatch, tab
     assert not said or any(said in line for line in made.log)
 
 
+def failing(monkeypatch, number):
+    """The host's sampling number so many, from 0 on, wants more memory than there is."""
+    calls = []
+
+    def launch(self, steps, func):
+        calls.append(1)
+        if len(calls) == number + 1:
+            raise torch.cuda.OutOfMemoryError("too large")
+        return func()
+
+    monkeypatch.setattr(Sampler, "launch_sampling", launch)
+
+
+@pytest.mark.parametrize("tab, number, side, said", [
+    ("img2img", 1, 128, "stopped in phase 2 of 3; phase 1 is kept"),
+    ("img2img", 2, 256, "stopped in phase 3 of 3; phase 2 is kept"),
+    ("txt2img", 1, 64, "stopped in phase 1 of 3; the first pass is kept"),
+    ("txt2img", 3, 256, "stopped in phase 3 of 3; phase 2 is kept"),
+])  # fmt: skip
+def test_out_of_memory_in_a_phase_leaves_the_picture_before_it(enlarged, monkeypatch, tab, number, side, said):
+    failing(monkeypatch, number)
+    made = enlarged(tab, factor=8)
+    assert made.pictures[0].shape == (side, side, 3)
+    assert made.log[-1].endswith(f"{said}: OutOfMemoryError: too large")
+
+
+def test_out_of_memory_before_anything_is_finished_is_the_hosts(enlarged, monkeypatch):
+    failing(monkeypatch, 0)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        enlarged("img2img", factor=8)
+
+
 def evaluated_sizes(monkeypatch):
     """Grows by the size of each evaluation of the network."""
     sizes, own = [], Network.forward

@@ -61,7 +61,7 @@ def asked_hires_size(p: Any) -> tuple[int, int]:
 @contextmanager
 def hires_size(p: Any, size: tuple[int, int], is_last: bool) -> Iterator[None]:
     """The host's hires pass enlarges to this size, (height, width); it crops what it has to in the last one alone."""
-    with restored(p, ("hr_upscale_to_x", "hr_upscale_to_y", "truncate_x", "truncate_y")):
+    with restored(p, ("hr_upscale_to_x", "hr_upscale_to_y", "truncate_x", "truncate_y", "is_hr_pass")):
         p.hr_upscale_to_y, p.hr_upscale_to_x = size
         if not is_last:
             p.truncate_x = p.truncate_y = 0

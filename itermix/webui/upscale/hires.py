@@ -83,14 +83,22 @@ class HiresRun:
     def sample(self, samples: Tensor | None, decoded_samples: Tensor | None, *args: Any, **kwargs: Any) -> Any:
         """As the host's own: from latents or decoded pictures of the first pass to the decoded larger pictures.
 
-        Interrupted or skipped it gives what the last finished phase has made.
+        Interrupted, skipped or failed it gives what the last finished phase has made.
         """
         p, made, size = self.p, None, processing.first_size(self.p)
         is_pixel = processing.hires_interpolation(p) is None
         is_known = samples is not None and not processing.has_hires_checkpoint(p)
         small = Small(p, samples if is_known else None, decoded_samples)
         for number, target in enumerate(self.sizes):
-            result = self._phase(number, size, small, samples, decoded_samples, args, kwargs)
+            try:
+                result = self._phase(number, size, small, samples, decoded_samples, args, kwargs)
+            except Exception as error:  # a larger phase may want more memory than there is
+                if made is None:
+                    raise
+                log.exception(f"hires pass: phase {number + 1} of {len(self.sizes)} failed; phase {number} is kept")
+                text = f"stopped in phase {number + 1} of {len(self.sizes)} by {type(error).__name__}: {error}"
+                p.comment(f"{MixingSettings.title}: the hires pass {text}; phase {number} is kept")
+                return made
             if len(self.sizes) == 1:
                 return result
             if progress.is_interrupted():
@@ -125,8 +133,11 @@ class HiresRun:
 
     def _finished(self, latent: Tensor) -> Tensor:
         if len(self.sizes) > 1:
-            if self._first is None:
-                self._first = self._small.latent(latent)
-            latent = restored(latent, self._first)
+            try:
+                if self._first is None:
+                    self._first = self._small.latent(latent)
+                latent = restored(latent, self._first)
+            except Exception:  # no fault of ours costs the pass
+                log.exception("hires pass: the contrast of the first pass could not be given back")
         self.latent = latent
         return latent

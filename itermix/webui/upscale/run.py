@@ -20,6 +20,7 @@ from itermix.upscale.reference import enlarged, from_source
 from itermix.upscale.settings import PLAIN_UPSCALER, UpscaleSettings
 from itermix.webui import run_state
 from itermix.webui.compat import latents, networks, pictures, processing, progress, sampling
+from itermix.webui.log import log
 from itermix.webui.upscale.enlarging import Enlarged, Small, plainly_enlarged
 from itermix.webui.upscale.results import Results
 from itermix.webui.upscale.windows import wanted
@@ -83,12 +84,20 @@ class Upscaling:
             progress.next_pass()
         first, small, size = latent, Small(p, latent, known=known), self.start
         for number, target in enumerate(self.sizes):
-            made = self._phase(number, small, size, asked)
+            is_kept = number > 0 or not is_image  # a picture that is finished
+            try:
+                made = self._phase(number, small, size, asked)
+                finished = restored(made, first) if len(self.sizes) > 1 else made
+            except Exception as error:  # a larger phase may want more memory than there is
+                if not is_kept:
+                    raise
+                log.exception(f"{name_of(number, self.sizes)} failed; the picture before it is kept")
+                self.results.messages.append(f"{self._stopped(number, is_kept)}: {type(error).__name__}: {error}")
+                return latent
             if progress.is_interrupted():
-                is_kept = number > 0 or not is_image
                 self.results.messages.append(self._stopped(number, is_kept))
                 return latent if is_kept else made
-            latent = restored(made, first) if len(self.sizes) > 1 else made
+            latent = finished
             small, size = Small(p, latent), target
             if number < len(self.sizes) - 1:
                 progress.next_pass()
@@ -98,7 +107,7 @@ class Upscaling:
     def _phase(self, number: int, small: Small, size: Size, asked: dict[str, Any]) -> Tensor:
         """The clean latents of a phase."""
         p, settings, target = self.p, self.settings, self.sizes[number]
-        name = f"phase {number + 1} of {len(self.sizes)}"
+        name = name_of(number, self.sizes)
         progress.show_phase(name, target)
         seeds = processing.seeded(p, settings.seed) if settings.seed >= 0 else nullcontext()
         with processing.sized(p, target), processing.restored(p, ("rng", "denoising_strength")), seeds:
@@ -142,7 +151,12 @@ class Upscaling:
             )
 
     def _stopped(self, number: int, is_kept: bool) -> str:
-        where = f"stopped in phase {number + 1} of {len(self.sizes)}"
+        where = f"stopped in {name_of(number, self.sizes)}"
         if not is_kept:
             return f"{where}; no phase was finished"
         return f"{where}; {f'phase {number}' if number else 'the first pass'} is kept"
+
+
+def name_of(number: int, sizes: list[Size]) -> str:
+    """In words, of a phase counted from 0."""
+    return f"phase {number + 1} of {len(sizes)}"
