@@ -16,10 +16,17 @@ from PIL import Image
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
 from itermix.settings import Field
+from itermix.upscale.settings import UpscaleSettings
 from tools.real_host import as_base64
 
 MOST_FRAMES = 3  # where a number of frames is allowed at all
 MOST_OF_OTHERS = 6  # above the least
+MOST_ENLARGED = 3.0
+# Whether Iterative Mixing has arguments, and which of the selectable scripts is chosen.
+KINDS = (
+    (True, None), (True, None), (False, SequenceSettings), (True, SequenceSettings), (False, UpscaleSettings),
+    (True, UpscaleSettings),
+)  # fmt: skip
 NUMBERS = (
     0,
     -0.0,
@@ -57,11 +64,11 @@ def body(number: int) -> tuple[str, dict[str, Any]]:
         request.update(init_images=[PICTURE], denoising_strength=draw.choice((0.0, 0.5, 1.0)))
     elif draw.random() < 0.5:
         request.update(enable_hr=True, hr_scale=1.5, hr_upscaler="Latent", denoising_strength=0.7)
-    kind = draw.choice((MixingSettings.title, MixingSettings.title, SequenceSettings.title, "both"))
-    if kind != SequenceSettings.title:
+    is_mixed, selected = draw.choice(KINDS)
+    if is_mixed:
         request["alwayson_scripts"] = {MixingSettings.title: {"args": arguments(draw, MixingSettings)}}
-    if kind != MixingSettings.title:
-        request.update(script_name=SequenceSettings.title.lower(), script_args=arguments(draw, SequenceSettings))
+    if selected is not None:
+        request.update(script_name=selected.title.lower(), script_args=arguments(draw, selected))
     return tab, request
 
 
@@ -111,6 +118,10 @@ def arguments(draw: random.Random, model: type) -> list[Any]:
 def allowed(draw: random.Random, field: Field) -> Any:
     if field.name == "frames":
         return draw.randint(1, MOST_FRAMES)
+    if field.name == "factor":
+        return draw.uniform(field.minimum, MOST_ENLARGED)
+    if field.name == "upscaler":
+        return draw.choice(("Lanczos", "Nearest", "None"))
     if field.kind == "switch":
         return draw.random() < 0.5
     if field.kind == "number":
