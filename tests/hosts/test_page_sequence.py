@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from itermix.sequence.gallery import examples
 from tests.hosts.pages import (
     ask_for_little,
     choose,
@@ -77,6 +78,38 @@ def test_a_plan_that_cannot_be_is_refused_with_the_reason(page):
     page.click(f"{PREFIX}_plan")
     page.wait_for_selector(f"{PREFIX}_problem >> text=the last of 3 frames is 2")
     shoot(page, "sequence-refused")
+    assert not page.faults
+
+
+@pytest.mark.parametrize("width", (1280, 800))
+@pytest.mark.parametrize("theme", ("light", "dark"))
+def test_an_example_fills_the_fields_and_its_plan_can_be_read(host, page, theme, width):
+    page.set_viewport_size({"width": width, "height": 3000})
+    load(page, f"{host.url}/?__theme={theme}")
+    choose_the_script(page)
+    for name in ("examples", "values", "camera", "video"):
+        open_accordion(page, f"{PREFIX}_{name}_group")
+    for example in (*examples(), next(one for one in examples() if one.settings.zoom_schedule)):
+        page.click(f"{PREFIX}_example_{example.name}")
+        wait_for_number(page, f"{PREFIX}_frames", example.settings.frames)
+        page.wait_for_function(
+            "([at, text]) => document.querySelector(at).value === text",
+            arg=[f"{PREFIX}_prompts textarea", example.settings.prompts],
+        )
+        assert page.locator(f"{PREFIX}_close_loop input").is_checked() == example.settings.close_loop
+    page.click(f"{PREFIX}_plan")
+    page.wait_for_selector(f"{PREFIX}_table td")
+    page.wait_for_timeout(1000)
+    page.evaluate("window.scrollTo(0, 0)")
+    shoot(page, f"examples_{theme}_{width}")
+    assert len(planned(page)) == example.settings.frames
+    too_wide = page.evaluate(
+        """id => [...document.querySelectorAll(`[id^=${id}]`)]
+            .filter(node => node.clientWidth && node.scrollWidth > node.clientWidth + 1 && !node.closest(".table-wrap"))
+            .map(node => [node.id, node.clientWidth, node.scrollWidth])""",
+        PREFIX[1:],
+    )
+    assert too_wide == []
     assert not page.faults
 
 
