@@ -115,8 +115,12 @@ def switch_mixing(page, on):
 
 
 def wait_for_switch(page, on):
+    wait_for_checked(page, SWITCH, on)
+
+
+def wait_for_checked(page, selector, on):
     page.wait_for_function(
-        "([element, on]) => element.checked === on", arg=[page.locator(SWITCH).first.element_handle(), on]
+        "([element, on]) => element.checked === on", arg=[page.locator(selector).first.element_handle(), on]
     )
 
 

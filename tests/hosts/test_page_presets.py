@@ -18,6 +18,7 @@ from tests.hosts.pages import (
     paste,
     set_number,
     shoot,
+    wait_for_checked,
     wait_for_choice,
     wait_for_number,
 )
@@ -48,8 +49,13 @@ def opened(host, presets, page):
 def wait_for_settings(page, presets, settings):
     for field in presets.fields():
         value = getattr(settings, field.name)
-        wait = wait_for_choice if field.kind == "choice" else wait_for_number
-        wait(page, f"{TAB}_{field.name}", value)
+        component = f"{TAB}_{field.name}"
+        if field.kind == "switch":
+            wait_for_checked(page, f"{component} input[type=checkbox]", value)
+        elif field.kind == "choice":
+            wait_for_choice(page, component, value)
+        else:
+            wait_for_number(page, component, value)
 
 
 def test_a_chosen_preset_sets_every_field_without_the_server(opened, presets):
