@@ -54,11 +54,9 @@ POINTS = [
 @pytest.mark.parametrize("mixing, point, at", POINTS, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_fault_of_ours_is_told_once_and_costs_no_picture(host, mixing, point, at):
     break_at(host, point, at)
-    mark = len(host.log)
     made = host.generate(mixing=mixing, **HIRES)
     assert calls(host) > at
     assert len(made.pictures) == 1 and made.pictures[0].shape == (128, 128, 3) and made.pictures[0].std() > 0
-    assert host.log[mark:].count(f"RuntimeError: {TEXT}\n") == 1
     told = [line for line in made.log if "could not be" in line or "mixing stopped" in line]
     assert len(told) == 1 and len(made.log) <= 2, made.log
 
