@@ -31,7 +31,9 @@ def of(shapes: Shapes, vae: Weights, prefix: str = "vae.") -> Weights:
 
 def sd15() -> Weights:
     text = drawn(unets.clip(), 2)
-    # A mean that is not 0: the host divides by it where a prompt has weights.
+    # So that the mean of a prompt's numbers is its own, and not 0: the host divides by it where a prompt has weights.
+    last = text["final_layer_norm.weight"]
+    last += torch.randn(last.shape, generator=torch.Generator().manual_seed(3))
     text["final_layer_norm.bias"] += 0.05
     tensors = of(unets.sd15(), autoencoders.of_sd(autoencoders.SD_SCALE), "first_stage_model.")
     return tensors | {f"cond_stage_model.transformer.text_model.{key}": value for key, value in text.items()}
