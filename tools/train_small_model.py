@@ -78,10 +78,12 @@ def _decoder(
 ) -> AutoencoderDC:  # fmt: skip
     """The VAE with its decoder trained on, from encoded latents and from such as the UNet draws."""
     work, trains, drawn = Path(options.work), options.decoder_minutes and not options.export_only, []
-    for side, count in redrawn.COUNTS.items() if trains else ():
-        latents = encoded(renders[side], work / f"latents-decoder-{side}.pt", count)
-        networks = unet.average["unet"], unet.average["text"], unet.ids
-        drawn.append(redrawn.Redrawn(latents, *networks, work / f"redrawn-{side}.pt"))
+    kinds = [("near", redrawn.NEAR, redrawn.NEAR_COUNTS), ("far", redrawn.FAR, redrawn.FAR_COUNTS)]
+    for kind, starts, counts in kinds if trains else ():
+        for side, count in counts.items():
+            latents = encoded(renders[side], work / f"latents-{kind}-{side}.pt", count)
+            networks = unet.average["unet"], unet.average["text"], unet.ids
+            drawn.append(redrawn.Redrawn(latents, *networks, work / f"redrawn-{kind}-{side}.pt", starts))
     trainer = autoencoder.Trainer(
         work / "decoder.pt", renders, device, BATCHES[device.type][0], options.seed + 1, vae, drawn
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -24,19 +25,25 @@ from tools.small_model.denoiser import ENCODED, Latents, alphas
 from tools.small_model.text import Ids
 
 STEP = 50  # timesteps: a run of 20 steps has such
-# Where a picture begins again: at most half of the way, so that it stays the picture it was. A latent that is drawn
-# from there differs from the real one by as much as the drawn ones' faults, and hardly in what it shows.
-STARTS = (50, 100, 150, 200, 300, 400, 500)
-COUNTS = {NATIVE: 1536, 256: 288, 512: 48}  # pixels a side: how many pictures
+# Where a picture begins again. From at most half of the way it stays the picture it was: its latent differs from the
+# real one by as much as the drawn ones' faults, and hardly in what it shows. From further up it shows the same subject,
+# with other edges; then the right picture says what edges are like, and no longer where they are.
+NEAR, FAR = (50, 100, 150, 200, 300, 400, 500), (700, 850, 950)
+NEAR_COUNTS, FAR_COUNTS = {NATIVE: 1536, 256: 288, 512: 48}, {NATIVE: 512}  # pixels a side: how many pictures
 CELL = 8  # pixels of the picture that a latent pixel stands for
 
 
 class Redrawn:
-    """Pictures at one size, their latents drawn again by the UNet, [N, 16, H, W], half precision, once."""
+    """Pictures at one size, their latents drawn again by the UNet, [N, 16, H, W], half precision, once.
+
+    starts: the timesteps that they begin again at, one for each batch.
+    """
 
     def __init__(
-        self, latents: Latents, unet: UNet2DConditionModel, text: CLIPTextModel, ids: Ids, path: Path, say=print
-    ):
+        self, latents: Latents, unet: UNet2DConditionModel, text: CLIPTextModel, ids: Ids, path: Path,
+        starts: Sequence[int] = NEAR, say=print,
+    ):  # fmt: skip
+        self.starts = starts
         self.renders, self.drawn, self.made = latents.renders, latents.drawn, latents.made
         saved = checkpoints.load(path)
         self.values = saved["latents"] if saved else self._values(latents, unet, text, ids, say)
@@ -51,7 +58,7 @@ class Redrawn:
             values = latents.values[first : first + at_once].float()
             captions = [made.caption() for made in self.made[first : first + at_once]]
             generator = torch.Generator(values.device).manual_seed(first)
-            start, eta = draw.choice(STARTS), draw.choice((0.0, 1.0))
+            start, eta = draw.choice(self.starts), draw.choice((0.0, 1.0))
             with torch.inference_mode():
                 states = text(ids(captions))[0]
                 found.append(redrawn(unet, values, states, start, eta, generator).half().cpu())
@@ -59,6 +66,11 @@ class Redrawn:
                 said = time.monotonic()
                 say(f"drawn again {first + len(values)} of {len(self.made)} at {self.renders.side} px", flush=True)
         return torch.cat(found)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the edges are no longer where they were."""
+        return min(self.starts) > max(NEAR)
 
     def views(self, draw: random.Random, count: int, crop: int) -> tuple[Tensor, Tensor]:
         """Latents [count, 16, crop / 8, crop / 8] and the pictures to decode them to, [count, 3, crop, crop]."""
