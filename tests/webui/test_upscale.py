@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import sys
 
 import numpy as np
 import pytest
@@ -53,6 +55,16 @@ def restored(latent, like):
 
 def z_ref(fake):
     return torch.from_numpy(fake.trace()["z_ref"])
+
+
+@pytest.mark.parametrize("sides, made", [((16, 24), (64, 64)), ((90, 100), (64, 128))])
+def test_a_picture_of_any_size_is_enlarged_where_the_host_has_multiples_of_64_alone(enlarged, monkeypatch, sides, made):
+    """Forge Neo makes 0 of what is smaller than 32."""
+    of_host = sys.modules["modules"].processing
+    monkeypatch.setattr(of_host, "sRound", lambda side: math.floor(side / 64 + 0.5) * 64, raising=False)
+    small = Image.linear_gradient("L").resize(sides).convert("RGB")
+    large = enlarged(factor=2, body={"init_images": [as_base64(small)]}).pictures[0]
+    assert large.shape == (2 * made[1], 2 * made[0], 3)
 
 
 @pytest.mark.parametrize("tab, sides", [("img2img", [16, 32]), ("txt2img", [8, 16, 32])])

@@ -141,9 +141,14 @@ def sized(p: Any, size: tuple[int, int]) -> Iterator[None]:
 
 
 def rounded(width: int, height: int) -> tuple[int, int]:
-    """The size of the pass that the host makes of this size: Forge Neo has multiples of its option, 64, alone."""
+    """The size of the pass that the host makes of this size: Forge Neo has multiples of its option, 64, alone. Never
+    nothing: it makes 0 of what is smaller than half of one."""
+    return _rounded(width), _rounded(height)
+
+
+def _rounded(side: int) -> int:
     own = getattr(processing, "sRound", round)
-    return int(own(width)), int(own(height))
+    return int(own(side)) or _rounded(2 * max(side, 1))
 
 
 def latent_interpolation(p: Any) -> str | None:
