@@ -34,7 +34,7 @@ BACK = {**ON, "rewind": True}
 PERLINS = {kind: {**ON, "perlin": kind} for kind in ("mixing mask", "latent", "matched noise")}
 PHASES = {**ON, "hires_phases": 2, "hires_reference": "both"}
 FOUR_TIMES = {**HIRES, "hr_scale": 4}
-UPSCALE = "Iterative Upscale"
+UPSCALE, MESSAGES = "Iterative Upscale", "Iterative Upscale messages"
 FEATURES = {"mask": MASKED, "rewind": BACK, **PERLINS, "normalize": {**ON, "normalize": True}}
 
 POINTS = [
@@ -129,9 +129,8 @@ def test_an_error_in_a_phase_leaves_the_picture_before_it(host, enlarged, tab, p
     disturb(host, "error", evaluation, passes)
     made = enlarged(tab)
     assert [picture.shape for picture in made.pictures] == [(side, side, 3)]
-    messages = made.info["extra_generation_params"]["Iterative Upscale messages"]
-    assert len(messages) == 1 and messages[0].startswith("stopped in phase ") and messages[0].endswith(TEXT)
-    assert " is kept: RuntimeError: " in messages[0]
+    (message,) = made.info["extra_generation_params"][MESSAGES]
+    assert message.startswith("stopped in phase ") and message.endswith(f" is kept: RuntimeError: {TEXT}")
 
 
 def test_an_error_before_anything_is_finished_is_the_hosts_answer(host, enlarged):
@@ -154,4 +153,5 @@ def test_a_fault_of_the_scripts_own_leaves_the_picture_before_it(host, enlarged,
     made = enlarged("txt2img")
     assert calls(host) > at
     assert [picture.shape for picture in made.pictures] == [(side, side, 3)] and made.pictures[0].std() > 0
-    assert f"OutOfMemoryError: {TEXT}" in made.infotexts[0]
+    (message,) = made.info["extra_generation_params"][MESSAGES]
+    assert message.endswith(f" is kept: OutOfMemoryError: {TEXT}")
