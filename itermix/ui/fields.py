@@ -19,6 +19,7 @@ MOVES_SHOWN = {
     "rotation_schedule": "0:(0), 24:(2)",
 }  # fmt: skip
 LINES = {"prompts": 3}
+PICTURE_HEIGHT = 240  # pixels, what gradio 3 gives by itself
 SLIDER = "width: 100%; accent-color: var(--primary-600, #ea580c);"  # the colour of the page's own sliders
 AS_INFO = "font-size: var(--text-sm); color: var(--block-info-text-color);"  # as the help of other components
 
@@ -27,7 +28,8 @@ def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
     """prefix: of the element id. The component begins at the field's default."""
     common = {"label": field.label, "elem_id": f"{prefix}_{field.name}", "visible": visible}
     if field.kind == "image":  # the one component that has no help of its own
-        picture = gr.Image(type="pil", image_mode=None, **common)  # all that the file has: alpha, 16 bits
+        # All that the file has: alpha, 16 bits. gradio 4 would show it as wide as the page is.
+        picture = gr.Image(type="pil", image_mode=None, height=PICTURE_HEIGHT, **common)
         build_help(html.escape(field.help))
         return picture
     common["info"] = field.help

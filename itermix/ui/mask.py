@@ -19,10 +19,10 @@ HELP = (
     "draws black. Every stroke is used at once."
 )
 BUTTON = (
-    "padding: 2px 10px; border: 1px solid var(--border-color-primary); border-radius: 4px; "
+    "margin: 0; padding: 2px 10px; border: 1px solid var(--border-color-primary); border-radius: 4px; "
     "background: var(--button-secondary-background-fill); color: var(--button-secondary-text-color);"
 )
-LABEL = "display: flex; gap: 0.5em; align-items: center; color: var(--body-text-color);"
+LABEL = "margin: 0; display: flex; gap: 0.5em; align-items: center; color: var(--body-text-color);"
 BRUSH = 'min="0.01" max="0.5" step="0.01" value="0.12"'  # its width as a share of the shorter side
 # The script puts them up beside the canvas, and both where the first one is.
 TOOLS = f"""

@@ -164,6 +164,7 @@ def test_the_canvas_fits_into_the_page_and_has_the_pictures_shape(host, page, th
     box, around = (page.locator(where).first.bounding_box() for where in (CANVAS, TAB))
     assert box["height"] / box["width"] == pytest.approx(2, rel=0.01) and box["width"] <= around["width"]
     stroke(page, (0.3, 0.4), (0.6, 0.6), brush=0.3)
+    assert page.locator(IN_FIELD).bounding_box()["height"] <= 240  # not as wide as the page is
     page.locator(f"{TAB}_mask_draw").scroll_into_view_if_needed()
     shoot(page, f"mask_{theme}_{width}")
     shades = page.locator(CANVAS).evaluate(

@@ -100,6 +100,12 @@ def test_freedom_has_the_whole_width_and_its_slider_stands_below_it(page):
     assert number.around == slider.around and not {"Row", "Column"} & set(number.around)
 
 
+def test_a_picture_is_shown_240_pixels_high_by_every_gradio(page):
+    _, _, built = page
+    heights = [control.kwargs.get("height") for control in built if control.kind == "Image"]
+    assert all(height == 240 for height in heights)
+
+
 def test_labels_and_helps_are_for_people(page):
     model, _, built = page
     texts = [text for field in model.fields() for text in (field.label, field.help)]
