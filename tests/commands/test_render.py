@@ -43,7 +43,7 @@ def test_a_picture_with_its_parameters(folders, tmp_path, capsys):
     first = "Steps: 2, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 9, Size: 64x64, Model: sd15"
     assert text.startswith(f"red apple\n{first}, Denoising strength: 1, Hires upscale: 2, ")
     assert "Source" not in text
-    written = '{\\"alpha_1\\": 0.3, \\"hires_denoise\\": 1.0, \\"version\\": 2}'
+    written = '{\\"alpha_1\\": 0.3, \\"hires_denoise\\": 1.0, \\"version\\": 3}'
     assert f'Iterative Mixing: "{written}"' in text
     assert "hires pass: mixed 2 steps" in err
 

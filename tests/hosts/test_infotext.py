@@ -120,7 +120,7 @@ def test_a_pictures_infotext_in_a_request_makes_the_same_picture(host):
     made = host.generate(mixing=settings, **body)
     again = host.generate(infotext=made.infotexts[0], styles=[], **body)
     assert again.same_as(made) and again.infotexts == made.infotexts
-    newer = made.infotexts[0].replace('\\"version\\": 2', '\\"tiles\\": 2, \\"version\\": 99')
+    newer = made.infotexts[0].replace('\\"version\\": 3', '\\"tiles\\": 2, \\"version\\": 99')
     assert newer != made.infotexts[0]
     later = host.generate(infotext=newer, styles=[], **body)
     assert later.same_as(made) and json.dumps("tiles").strip('"') in " ".join(later.log)
