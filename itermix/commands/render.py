@@ -121,7 +121,7 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
         for name, report in result.reports.items():
             if report.steps:
                 weights = str(report)
-                say(f"{name}: mixed {report.steps} steps, {weights}")
+                say(f"{name}: mixed {report.steps} step{'s' * (report.steps != 1)}, {weights}")
             if report.trace is not None:
                 print(save_trace(studio, path, name, report))
         if request.mixing.enabled and not result.is_mixed:

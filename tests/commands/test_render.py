@@ -45,7 +45,7 @@ def test_a_picture_with_its_parameters(folders, tmp_path, capsys):
     assert "Source" not in text
     written = '{\\"alpha_1\\": 0.3, \\"hires_denoise\\": 1.0, \\"version\\": 3}'
     assert f'Iterative Mixing: "{written}"' in text
-    assert "hires pass: mixed 2 steps" in err
+    assert "hires pass: mixed 1 step, weight 1.000" in err  # the last begins where the curve ends
 
 
 def test_saved_settings_make_the_same_picture(folders, tmp_path, capsys):

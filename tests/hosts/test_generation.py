@@ -89,7 +89,8 @@ def test_first_pass_of_txt2img_without_a_reference_says_why_nothing_is_mixed(hos
 
 
 def test_a_hires_run_says_what_was_done_in_one_line(host):
-    everywhere = {"hires_denoise": 1.0, "minimum": 0.1}  # by noise level the last step has no weight of its own
+    # By noise level the last step has no weight of its own.
+    everywhere = {"hires_denoise": 1.0, "minimum": 0.1, "hires_reference": "as upscaled"}
     log = host.generate(mixing={**ON, **everywhere}, **HIRES).log
     assert len(log) == 1 and log[0].startswith("hires pass: Euler, reference: upscaled first pass, mixed 6 of 6 steps")
 

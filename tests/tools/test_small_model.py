@@ -18,7 +18,16 @@ pytest.importorskip("resvg_py")
 pytest.importorskip("transformers")
 
 from itermix.commands.studio import PROMPT  # noqa: E402
-from tools.small_model import autoencoder, checkpoints, denoiser, export, optimizers, redrawn, text  # noqa: E402
+from tools.small_model import (  # noqa: E402
+    autoencoder,
+    checkpoints,
+    denoiser,
+    export,
+    losses,
+    optimizers,
+    redrawn,
+    text,
+)
 from tools.small_model.artwork import (  # noqa: E402
     ALIKE,
     BACKGROUNDS,
@@ -148,14 +157,14 @@ def test_the_tokenizer_has_a_token_for_each_word_and_letters_for_the_rest():
 def test_the_detailed_loss_is_the_sum_over_picture_and_two_levels():
     """A checkerboard of +-h has no coarse part: h in the picture, h in the finest level, nothing in the next."""
     board = 0.25 * (-1.0) ** (torch.arange(8)[:, None] + torch.arange(8))
-    loss = autoencoder.detailed_loss(board.expand(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
+    loss = losses.detailed_loss(board.expand(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
     assert float(loss) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("contrast, expected", [(1.0, 0.0), (0.5, 0.75), (2.0, 3.0), (0.0, 1.0)])
 def test_the_power_loss_is_the_share_of_the_finest_power_that_is_wrong(contrast, expected):
     picture = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    loss = autoencoder.power_loss(contrast * picture - 0.3, picture)  # what is plain has no part in it
+    loss = losses.power_loss(contrast * picture - 0.3, picture)  # what is plain has no part in it
     assert float(loss) == pytest.approx(expected, abs=0.01)
 
 
@@ -163,7 +172,7 @@ def test_the_sliced_loss_asks_for_the_right_patches_wherever_they_are():
     pictures = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2.0 - 1.0
 
     def loss(made):
-        return float(autoencoder.sliced_loss(made, pictures, torch.Generator().manual_seed(1)))
+        return float(losses.sliced_loss(made, pictures, torch.Generator().manual_seed(1)))
 
     assert loss(pictures) == 0.0
     assert loss(pictures[[2, 0, 3, 1]]) == pytest.approx(0.0, abs=1e-6)
