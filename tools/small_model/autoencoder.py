@@ -26,7 +26,7 @@ from tools.small_model import checkpoints
 from tools.small_model.artwork import BACKGROUNDS, NATIVE
 from tools.small_model.losses import sliced_loss, total_loss
 from tools.small_model.optimizers import Muon, split
-from tools.small_model.renders import Renders
+from tools.small_model.renders import Renders, corners
 
 if TYPE_CHECKING:
     from tools.small_model.redrawn import Redrawn
@@ -188,13 +188,11 @@ def views(renders: dict[int, Renders], draw: random.Random, count: int, crop: in
 
 def _views(renders: Renders, draw: random.Random, count: int, crop: int) -> Tensor:
     indices = [draw.randrange(len(renders.made)) for _ in range(count)]
-    # Towards the middle, where the subject is; anywhere at times, as borders and plain ground must come out too.
-    room = renders.side - crop
-    corners = [(round(room * draw.triangular(0.0, 1.0)), round(room * draw.triangular(0.0, 1.0))) for _ in indices]
+    starts = corners(draw, count, renders.side - crop)
     names = list(BACKGROUNDS)
     plain = [BACKGROUNDS[draw.choice(names)] for _ in indices]
     colours = [tuple(min(max(value + draw.randint(-JITTER, JITTER), 0), 255) for value in one) for one in plain]
-    return renders.pictures(indices, colours, [draw.random() < 0.5 for _ in indices], corners, crop)
+    return renders.pictures(indices, colours, [draw.random() < 0.5 for _ in indices], starts, crop)
 
 
 def losses(

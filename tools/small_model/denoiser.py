@@ -17,7 +17,7 @@ from tools.small_model import checkpoints
 from tools.small_model.artwork import BACKGROUNDS, NATIVE, Composition
 from tools.small_model.autoencoder import CHANNELS
 from tools.small_model.optimizers import Muon, split
-from tools.small_model.renders import Renders
+from tools.small_model.renders import Renders, corners
 from tools.small_model.text import WIDTH, Ids
 
 TIMESTEPS = 1000
@@ -92,9 +92,7 @@ class Latents:
         chosen = [draw.randrange(len(self.made)) for _ in range(size)]
         span = torch.arange(NATIVE // 8, device=self.values.device)
         room = self.values.shape[-1] - len(span)
-        # Towards the middle, where the subject is.
-        corners = [(round(room * draw.triangular(0.0, 1.0)), round(room * draw.triangular(0.0, 1.0))) for _ in chosen]
-        index, (y, x) = span.new_tensor(chosen), span.new_tensor(corners).T
+        index, (y, x) = span.new_tensor(chosen), span.new_tensor(corners(draw, size, room)).T
         rows, columns = (y[:, None] + span)[:, :, None], (x[:, None] + span)[:, None, :]
         values = self.values[index[:, None, None], :, rows, columns].permute(0, 3, 1, 2).float()
         return values, [self._caption(self.made[index], draw) for index in chosen]

@@ -36,11 +36,7 @@ def sliced_loss(made: Tensor, target: Tensor, generator: torch.Generator) -> Ten
     """
     loss = made.new_zeros(())
     for _ in range(2):
-        smaller, smaller_target = avg_pool2d(made, 2), avg_pool2d(target, 2)
-        fine, fine_target = (
-            one - interpolate(small, scale_factor=2.0, mode="bilinear")
-            for one, small in ((made, smaller), (target, smaller_target))
-        )
+        fine, fine_target = finest(made), finest(target)
         directions = torch.randn(3 * PATCH**2, DIRECTIONS, generator=generator, device=made.device)
         directions = directions / directions.norm(dim=0)
         side = fine.shape[-1] - PATCH + 1
@@ -50,8 +46,13 @@ def sliced_loss(made: Tensor, target: Tensor, generator: torch.Generator) -> Ten
             for one in (fine, fine_target)
         )
         loss = loss + (ours - theirs).abs().mean() / fine_target.std().clamp(min=PLAIN**0.5)
-        made, target = smaller, smaller_target
+        made, target = avg_pool2d(made, 2), avg_pool2d(target, 2)
     return loss
+
+
+def finest(pictures: Tensor) -> Tensor:
+    """The finest level of their Laplacian pyramid, of the same shape."""
+    return pictures - interpolate(avg_pool2d(pictures, 2), scale_factor=2.0, mode="bilinear")
 
 
 def power_loss(made: Tensor, target: Tensor) -> Tensor:
@@ -59,8 +60,5 @@ def power_loss(made: Tensor, target: Tensor) -> Tensor:
 
     The smallest error alone leaves out what a latent does not tell: soft edges. The right power costs 0.1 to 0.2 dB.
     """
-    ours, theirs = (
-        (one - interpolate(avg_pool2d(one, 2), scale_factor=2.0, mode="bilinear")).square().mean(dim=(1, 2, 3))
-        for one in (made, target)
-    )
+    ours, theirs = (finest(one).square().mean(dim=(1, 2, 3)) for one in (made, target))
     return ((ours - theirs).abs() / (theirs + PLAIN)).mean()

@@ -22,6 +22,7 @@ from transformers import CLIPTextModel
 from tools.small_model import checkpoints
 from tools.small_model.artwork import BACKGROUNDS, NATIVE
 from tools.small_model.denoiser import ENCODED, Latents, alphas
+from tools.small_model.renders import corners
 from tools.small_model.text import Ids
 
 STEP = 50  # timesteps: a run of 20 steps has such
@@ -77,13 +78,13 @@ class Redrawn:
         indices = [draw.randrange(len(self.made)) for _ in range(count)]
         cells = crop // CELL
         room = self.values.shape[-1] - cells
-        corners = [(round(room * draw.triangular(0.0, 1.0)), round(room * draw.triangular(0.0, 1.0))) for _ in indices]
+        starts = corners(draw, count, room)
         latents = torch.stack(
-            [self.values[i, :, y : y + cells, x : x + cells] for i, (x, y) in zip(indices, corners)]
+            [self.values[i, :, y : y + cells, x : x + cells] for i, (x, y) in zip(indices, starts)]
         ).float()
         subjects, names, mirrored = zip(*(self.drawn[index] for index in indices))
         # A mirrored render is cut before it is mirrored.
-        places = [(CELL * (room - x if is_mirrored else x), CELL * y) for (x, y), is_mirrored in zip(corners, mirrored)]
+        places = [(CELL * (room - x if is_mirrored else x), CELL * y) for (x, y), is_mirrored in zip(starts, mirrored)]
         colours = [BACKGROUNDS[name] for name in names]
         return latents, self.renders.pictures(list(subjects), colours, list(mirrored), places, crop)
 

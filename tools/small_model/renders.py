@@ -88,5 +88,11 @@ class Renders:
         )
 
 
+def corners(draw: random.Random, count: int, room: int) -> list[tuple[int, int]]:
+    """Where parts of pictures begin, (x, y) from 0 to room: towards the middle, where the subject is, and anywhere at
+    times, as borders and plain ground must come out, too."""
+    return [(round(room * draw.triangular(0.0, 1.0)), round(room * draw.triangular(0.0, 1.0))) for _ in range(count)]
+
+
 def _cutout(artwork: Artwork, made: Composition, side: int) -> np.ndarray:
     return np.asarray(artwork.cutout(made, side))
