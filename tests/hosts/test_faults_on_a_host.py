@@ -49,6 +49,7 @@ def test_a_script_method_that_raises_costs_no_picture(host, method):
     assert len(made.pictures) == 1 and made.pictures[0].shape == (128, 128, 3) and made.pictures[0].std() > 0
 
 
+AS_UPSCALED = "compat.processing.enlargement"  # asked for the reference that is the upscaler's own latent alone
 POINTS = [
     ("Euler", "mixing.passes.prepared", 0), ("Euler", "mixing.passes.find_reference", 0),
     ("Euler", "mixing.passes.mixer_for", 0), ("DDIM", "mixing.passes.first_level", 0),
@@ -56,7 +57,9 @@ POINTS = [
     ("Euler", "mixing.hook.Attachment.__init__", 0), ("Euler", "mixing.hook.pattern_of", 0),
     ("Euler", "mixing.runs.MixedRun.hook_into", 0),
     ("Euler", "compat.sampling.noising_of", 0), ("Euler", "compat.processing.inpaint_mask", 0),
-    ("Euler", "compat.processing.enlargement", 0),
+    ("Euler", AS_UPSCALED, 0),
+    ("Euler", "upscale.enlarging.Enlarging.reference", 0), ("Euler", "upscale.enlarging.plainly_enlarged", 0),
+    ("Euler", "compat.latents.encode_all", 0),
     *(("Euler", "compat.progress.is_interrupted", at) for at in (0, 5)),
     *(
         ("Euler", f"mixing.runs.AtEvaluation.{name}", at)
@@ -75,8 +78,9 @@ def test_a_fault_of_ours_is_one_line_in_the_log_and_costs_no_picture(host, sampl
         pytest.skip(f"the host has no {sampler}")
     if sampler in rescaled(host):
         point = point.replace("runs.AtCallback", "rescaled.AtRescaledCallback")
+    mixing = {**ON, "hires_reference": "as upscaled"} if point == AS_UPSCALED else ON
     break_at(host, f"{WEBUI}.{point}", at)
-    made = host.generate(mixing=ON, **{**HIRES, "sampler_name": sampler})
+    made = host.generate(mixing=mixing, **{**HIRES, "sampler_name": sampler})
     assert calls(host) > at
     assert len(made.pictures) == 1 and made.pictures[0].std() > 0
     told = [line for line in made.log if "could not be" in line or "mixing stopped" in line]
