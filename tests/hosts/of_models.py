@@ -8,7 +8,7 @@ from tools import checkpoints
 
 ENGINES = {  # the host's file for each
     "sd15": "sd15", "sdxl": "sdxl", "flux": "flux", "klein": "flux2", "chroma": "chroma", "lumina": "lumina",
-    "zimage": "zimage", "qwen": "qwen", "wan": "wan",
+    "zimage": "zimage", "qwen": "qwen", "wan": "wan", "anima": "anima", "ernie": "ernie", "krea": "krea",
 }  # fmt: skip
 STABLE_DIFFUSION = {"sd15", "sdxl"}
 PLAIN = {"klein": {"klein_no_reference": True}}  # else it edits the init image, and the one of the run before

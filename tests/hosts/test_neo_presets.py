@@ -16,7 +16,7 @@ pytestmark = pytest.mark.real_host
 
 PRESETS = {  # the host's names; it has none of Chroma's own
     "sd15": "sd", "sdxl": "xl", "flux": "flux", "chroma": "flux", "klein": "klein", "qwen": "qwen", "lumina": "lumina",
-    "zimage": "zit", "wan": "wan",
+    "zimage": "zit", "wan": "wan", "anima": "anima", "ernie": "ernie", "krea": "krea",
 }  # fmt: skip
 SIZE = dict(width=128, height=128)  # of the pass
 LET_GO, ROOM, MORE_ROOM = 0.1, 0.75, 0.6

@@ -58,6 +58,9 @@ MODELS: dict[str, Callable[[], Weights]] = {
     "zz-qwen-small": lambda: of(flow.qwen(), autoencoders.of_wan()),
     "zz-wan-small": lambda: of(flow.wan(), autoencoders.of_wan()),
     "zz-wan-i2v-small": lambda: of(flow.wan(36), autoencoders.of_wan()),
+    "zz-anima-small": lambda: of(flow.anima(), autoencoders.of_wan()),
+    "zz-ernie-small": lambda: of(flow.ernie(), autoencoders.of_flux2()),
+    "zz-krea-small": lambda: of(flow.krea(), autoencoders.of_wan()),
     "zz-pid-small": lambda: of(flow.pid(), autoencoders.of_flux1()),
 }
 

@@ -10,6 +10,7 @@ LATENT = 16  # channels; Flux and its like pack 2 x 2 of them
 FLUX2_LATENT = 32
 LUMINA_HEADS = 3  # of 96 numbers, of which one is of keys and values
 Z_IMAGE_WIDTH = 256  # 2 heads; a noise level has as many numbers
+KREA_TEXT = 256  # of each of the TEXT // KREA_TEXT layers of its text encoder that Krea 2 reads
 
 
 def embedder(name: str, into: int, bias: bool = True) -> Shapes:
@@ -142,6 +143,62 @@ def qwen() -> Shapes:
     for name in ("norm_q", "norm_k", "norm_added_q", "norm_added_k"):
         shapes[f"{block}.attn.{name}.weight"] = (w,)
     return shapes | layer("norm_out.linear", 2 * w, w) | layer("proj_out", 4 * LATENT, w)
+
+
+def anima() -> Shapes:
+    """Anima, of Cosmos: its modulations are products of two narrow layers, and nothing has a bias."""
+    w, narrow, block = WIDTH, 64, "blocks.0"
+    wanted = {"x_embedder.proj.1": (w, 4 * (LATENT + 1))}  # a mask beside the latent
+    wanted |= {"t_embedder.1.linear_1": (w, w), "t_embedder.1.linear_2": (3 * w, w)}
+    for part, text in (("self_attn", w), ("cross_attn", TEXT)):
+        wanted |= {f"{block}.{part}.{name}_proj": (w, into) for name, into in (("q", w), ("k", text), ("v", text))}
+        wanted |= {f"{block}.{part}.output_proj": (w, w)}
+        wanted |= {f"{block}.{part}.{name}_norm": (WIDTH,) for name in "qk"}
+    wanted |= {f"{block}.mlp.layer1": (4 * w, w), f"{block}.mlp.layer2": (w, 4 * w)}
+    modulated = {f"{block}.adaln_modulation_{part}": 3 * w for part in ("self_attn", "cross_attn", "mlp")}
+    for name, out in {**modulated, "final_layer.adaln_modulation": 2 * w}.items():
+        wanted |= {f"{name}.1": (narrow, w), f"{name}.2": (out, narrow)}
+    wanted |= {"final_layer.linear": (4 * LATENT, w), "t_embedding_norm": (w,)}
+    return {f"{name}.weight": shape for name, shape in wanted.items()}
+
+
+def ernie() -> Shapes:
+    """Ernie-Image: one modulation for all blocks, on Flux.2's latents."""
+    w, packed, block = WIDTH, 4 * FLUX2_LATENT, "layers.0"
+    shapes = layer("x_embedder.proj", w, packed, 1, 1) | layer("text_proj", w, TEXT, bias=False)
+    shapes |= layer("time_embedding.linear_1", w, w) | layer("time_embedding.linear_2", w, w)
+    shapes |= layer("adaLN_modulation.1", 6 * w, w)
+    for name in ("to_q", "to_k", "to_v", "to_out.0"):
+        shapes |= layer(f"{block}.self_attention.{name}", w, w, bias=False)
+    shapes |= {f"{block}.self_attention.norm_{name}.weight": (WIDTH,) for name in "qk"}
+    shapes |= {f"{block}.adaLN_{part}_ln.weight": (w,) for part in ("sa", "mlp")}
+    for name, out, into in (("gate_proj", 3 * w, w), ("up_proj", 3 * w, w), ("linear_fc2", w, 3 * w)):
+        shapes |= layer(f"{block}.mlp.{name}", out, into, bias=False)
+    return shapes | layer("final_norm.linear", 2 * w, w) | layer("final_linear", packed, w)
+
+
+def krea() -> Shapes:
+    """Krea 2: gated attention, and a small transformer over several layers of the text encoder."""
+    w, text = WIDTH, KREA_TEXT
+    shapes = layer("first", w, 4 * LATENT) | layer("tmlp.0", w, TIMES) | layer("tmlp.2", w, w)
+    shapes |= krea_block("blocks.0", w) | {"blocks.0.mod.lin": (6 * w,)} | layer("tproj.1", 6 * w, w)
+    for part in ("layerwise_blocks", "refiner_blocks"):
+        for place in range(2):
+            shapes |= krea_block(f"txtfusion.{part}.{place}", text)
+    shapes |= layer("txtfusion.projector", 1, TEXT // text, bias=False)
+    shapes |= {"txtmlp.0.scale": (text,)} | layer("txtmlp.1", w, text) | layer("txtmlp.3", w, w)
+    return shapes | {"last.norm.scale": (w,), "last.modulation.lin": (2, w)} | layer("last.linear", 4 * LATENT, w)
+
+
+def krea_block(name: str, w: int) -> Shapes:
+    inner = -(int(2 * w / 3) * 4 // -128) * 128  # 8 / 3 widths, to the next 128
+    shapes = {f"{name}.prenorm.scale": (w,), f"{name}.postnorm.scale": (w,)}
+    shapes |= {f"{name}.attn.qknorm.{part}norm.scale": (WIDTH,) for part in "qk"}
+    for part in ("wq", "wk", "wv", "gate", "wo"):
+        shapes |= layer(f"{name}.attn.{part}", w, w, bias=False)
+    for part, out, into in (("gate", inner, w), ("up", inner, w), ("down", w, inner)):
+        shapes |= layer(f"{name}.mlp.{part}", out, into, bias=False)
+    return shapes
 
 
 def pid() -> Shapes:

@@ -16,7 +16,10 @@ import torch
 
 TOKENS, TEXT = 16, 4096
 CLIP_WIDTHS = {"clip_l": 768, "clip_g": 1280}
-ENGINES = ("sdxl", "flux", "flux2", "chroma", "lumina", "zimage", "qwen", "wan", "pid")
+ENGINES = (
+    "sdxl", "flux", "flux2", "chroma", "lumina", "zimage", "qwen", "wan", "pid", "anima", "ernie", "krea"
+)  # fmt: skip
+HEAD = 128  # numbers of an attention head, in most of them
 LEVELS = (1, 2, 4, 4)
 
 
@@ -157,9 +160,31 @@ def small(found, shape_of):
             "txt_embed_dim": shape_of("y_embedder.proj.weight")[1], "lq_num_res_blocks": 1,
             "lq_hidden_dim": shape_of("lq_proj.latent_proj.0.weight")[0],
         }  # fmt: skip
+    if kind == "anima" and found["model_channels"] < 2048:
+        return "Anima", {**found, **anima(found["model_channels"], shape_of)}
+    if kind == "ernie" and (width := shape_of("x_embedder.proj.weight")[0]) < 4096:
+        return "ErnieImage", {
+            **found, "hidden_size": width, "num_attention_heads": width // HEAD, "num_layers": 1,
+            "ffn_hidden_size": shape_of("layers.0.mlp.gate_proj.weight")[0],
+            "text_in_dim": shape_of("text_proj.weight")[1],
+        }  # fmt: skip
+    if kind == "krea2" and found["features"] < 6144:
+        heads = found["txtdim"] // HEAD
+        return "Krea2", {**found, "txtheads": heads, "txtkvheads": heads}
     if kind is None and found.get("model_channels", 320) < 320:
         return {768: "SD15", 2048: "SDXL"}[found["context_dim"]], found
     return None, found
+
+
+def anima(width, shape_of):
+    """All that the host says of Anima, of whose layers it tells nothing at another width than 2048."""
+    return {
+        "in_channels": 16, "out_channels": 16, "patch_spatial": 2, "patch_temporal": 1, "concat_padding_mask": True,
+        "crossattn_emb_channels": shape_of("blocks.0.cross_attn.k_proj.weight")[1],
+        "adaln_lora_dim": shape_of("final_layer.adaln_modulation.1.weight")[0], "num_blocks": 1,
+        "num_heads": width // HEAD, "rope_h_extrapolation_ratio": 4.0, "rope_w_extrapolation_ratio": 4.0,
+        "rope_t_extrapolation_ratio": 1.0,
+    }  # fmt: skip
 
 
 def lumina(found, filling):
@@ -178,12 +203,19 @@ def lumina(found, filling):
     }  # fmt: skip
 
 
+def detected(detection, state_dict, prefix):
+    """What the host says of the layers; of Anima, where it insists on the full width, that width."""
+    if (first := state_dict.get(f"{prefix}x_embedder.proj.1.weight")) is not None:
+        return {"image_model": "anima", "model_channels": len(first)}
+    return detection.detect_unet_config(state_dict, prefix)
+
+
 def guessed(guess, state_dict):
     """The host knows some models by the width of their full size."""
     from huggingface_guess import detection, model_list
 
     prefix = detection.unet_prefix_from_state_dict(state_dict)
-    found = detection.detect_unet_config(state_dict, prefix)
+    found = detected(detection, state_dict, prefix)
     name, config = (
         small(dict(found), lambda key: getattr(state_dict.get(prefix + key), "shape", ())) if found else (None, {})
     )
