@@ -57,14 +57,18 @@ def z_ref(fake):
     return torch.from_numpy(fake.trace()["z_ref"])
 
 
-@pytest.mark.parametrize("sides, made", [((16, 24), (64, 64)), ((90, 100), (64, 128))])
-def test_a_picture_of_any_size_is_enlarged_where_the_host_has_multiples_of_64_alone(enlarged, monkeypatch, sides, made):
-    """Forge Neo makes 0 of what is smaller than 32."""
+@pytest.mark.parametrize("sides, multiple, made", [
+    ((16, 24), 64, (64, 64)), ((90, 61), 64, (192, 128)), ((1060, 90), 64, (2112, 192)), ((90, 61), 1, (176, 112)),
+])  # fmt: skip
+def test_a_picture_of_any_size_is_enlarged_to_the_nearest_one_that_the_host_makes(
+    enlarged, results, monkeypatch, sides, multiple, made
+):
+    """Of the picture's own size, in one phase. Forge Neo has multiples of 64 alone, and makes 0 of what is below 32."""
     of_host = sys.modules["modules"].processing
-    monkeypatch.setattr(of_host, "sRound", lambda side: math.floor(side / 64 + 0.5) * 64, raising=False)
+    monkeypatch.setattr(of_host, "sRound", lambda side: math.floor(side / multiple + 0.5) * multiple, raising=False)
     small = Image.linear_gradient("L").resize(sides).convert("RGB")
     large = enlarged(factor=2, body={"init_images": [as_base64(small)]}).pictures[0]
-    assert large.shape == (2 * made[1], 2 * made[0], 3)
+    assert large.shape == (made[1], made[0], 3) and len(results) == 1
 
 
 @pytest.mark.parametrize("tab, sides", [("img2img", [16, 32]), ("txt2img", [8, 16, 32])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -144,6 +145,11 @@ def rounded(width: int, height: int) -> tuple[int, int]:
     """The size of the pass that the host makes of this size: Forge Neo has multiples of its option, 64, alone. Never
     nothing: it makes 0 of what is smaller than half of one."""
     return _rounded(width), _rounded(height)
+
+
+def multiple_of_sizes(reduction: int) -> int:
+    """That the sides of a pass's pictures are divisible by: of the latent's reduction, and of what the host makes."""
+    return math.lcm(reduction, _rounded(1))
 
 
 def _rounded(side: int) -> int:

@@ -22,10 +22,11 @@ def run(p: Any, settings: UpscaleSettings) -> Any:
     if processing.has_hires(p):
         p.enable_hr = False
         messages.append("hires fix is left out; the script enlarges the first pass itself")
+    own_size = p.height, p.width
     if processing.is_img2img(p):
-        _start_from_pictures(p, settings, messages)
+        own_size = _start_from_pictures(p, settings, messages)
     processing.fix_seed(p)
-    return Upscaling(p, settings, messages).run()
+    return Upscaling(p, settings, messages, own_size).run()
 
 
 def plain(p: Any) -> Any:
@@ -43,14 +44,17 @@ def check(p: Any, settings: UpscaleSettings) -> None:
         raise SettingsError("mask: a mask is not allowed; the script enlarges the whole picture, leave it out")
 
 
-def _start_from_pictures(p: Any, settings: UpscaleSettings, messages: list[str]) -> None:
-    """The pass's size becomes that of the picture, and on request its prompt and seed those of the picture."""
-    first, multiple = p.init_images[0], latents.reduction_of(p.sd_model)
-    sides = (max(side // multiple, 1) * multiple for side in first.size)
-    p.width, p.height = processing.rounded(*sides)
+def _start_from_pictures(p: Any, settings: UpscaleSettings, messages: list[str]) -> tuple[int, int]:
+    """The pass's size becomes that of the picture, or the next one up that the host makes, and on request its prompt
+    and seed those of the picture. Gives the picture's own (height, width), cut to whole latents."""
+    reduction = latents.reduction_of(p.sd_model)
+    multiple = processing.multiple_of_sizes(reduction)
+    width, height = (max(side // reduction, 1) * reduction for side in p.init_images[0].size)
+    p.width, p.height = (-(side // -multiple) * multiple for side in (width, height))
     p.resize_mode = processing.RESIZE_STRETCH
     if settings.own_parameters:
         _take_parameters(p, messages)
+    return height, width
 
 
 def _take_parameters(p: Any, messages: list[str]) -> None:

@@ -30,13 +30,17 @@ REPLACED = ("setup_prompts", "sample")  # by ours of these names
 
 
 class Upscaling:
-    """The pictures of one request. p: its own copy of the host's processing object, of the size to start from."""
+    """The pictures of one request. p: its own copy of the host's processing object, of the size to start from.
 
-    def __init__(self, p: Any, settings: UpscaleSettings, messages: list[str]):
+    own_size: (height, width) that the factor is of; the start can be a little larger, as the host has sizes of its own.
+    """
+
+    def __init__(self, p: Any, settings: UpscaleSettings, messages: list[str], own_size: Size):
         self.p, self.settings = p, settings
         self.start: Size = (p.height, p.width)
-        multiple = latents.reduction_of(p.sd_model)
-        target = tuple(round(side * settings.factor / multiple) * multiple for side in self.start)
+        multiple = processing.multiple_of_sizes(latents.reduction_of(p.sd_model))
+        wanted = (round(side * settings.factor / multiple) * multiple for side in own_size)
+        target = tuple(max(sides) for sides in zip(wanted, self.start))
         sizes = sizes_to(self.start, target, multiple, settings.phases)
         self.sizes = [processing.rounded(width, height)[::-1] for height, width in sizes]
         self.results = Results(p, settings, messages)
