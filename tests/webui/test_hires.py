@@ -283,6 +283,13 @@ def test_a_checkpoint_of_the_hires_pass_gets_the_picture_and_no_foreign_latent(h
     assert_close(trace["z_ref"], interpolated(small), **ENCODED)
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_checkpoint_of_the_hires_pass_takes_the_latent_where_the_host_does(hires, results, source):
+    """With a latent upscaler nothing is decoded for it."""
+    _, trace = hires("Latent", mixing=on(hires_reference=source), hr_checkpoint_name="other")
+    assert_close(trace["z_ref"], expected_reference(source, "Latent", results[0]), **ENCODED)
+
+
 def test_an_uploaded_reference_leaves_the_start_to_the_host(fake, hires, results, picture):
     from tools.real_host import as_base64
 

@@ -87,7 +87,8 @@ class HiresRun:
         """
         p, made, size = self.p, None, processing.first_size(self.p)
         is_pixel = processing.hires_interpolation(p) is None
-        is_known = samples is not None and not processing.has_hires_checkpoint(p)
+        # With a hires checkpoint the host goes on from the pictures, but from the latent with a latent upscaler.
+        is_known = decoded_samples is None or not processing.has_hires_checkpoint(p)
         small = Small(p, samples if is_known else None, decoded_samples)
         for number, target in enumerate(self.sizes):
             try:
