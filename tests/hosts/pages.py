@@ -32,13 +32,15 @@ def browser():
 
 
 @pytest.fixture
-def page(host, browser):
-    page = opened(browser, host.url)
+def page(request, host, browser):
+    """A loaded page, of the width and the theme of a test that has such parameters."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    page = opened(browser, host.url, **{name: parameters[name] for name in ("width", "theme") if name in parameters})
     yield page
     page.close()
 
 
-def opened(browser, url, width=1280, height=1600):
+def opened(browser, url, width=1280, height=1600, theme=None):
     """A loaded page; what goes wrong in it is kept in `faults`."""
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(LONG)
@@ -46,7 +48,7 @@ def opened(browser, url, width=1280, height=1600):
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)) if str(error) != HOSTS_OWN_FAULT else None)
     page.on("console", lambda message: page.faults.append(message.text) if is_fault(message) else None)
-    load(page, url)
+    load(page, f"{url}/?__theme={theme}" if theme else url)
     return page
 
 

@@ -241,7 +241,6 @@ def test_the_curve_says_where_there_is_nothing_to_mix(page):
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_the_curve_can_be_read_in_both_themes(host, page, theme, width):
     page.set_viewport_size({"width": width, "height": 1600})
-    load(page, f"{host.url}/?__theme={theme}")
     ready_for_the_curve(page, 20)
     switch_mixing(page, True)
     set_number(page, "#itermix_txt2img_alpha_1", 1)
@@ -260,7 +259,6 @@ def test_the_curve_can_be_read_in_both_themes(host, page, theme, width):
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_all_groups_open_fit_into_the_page(host, page, theme, width):
     page.set_viewport_size({"width": width, "height": 3200})
-    load(page, f"{host.url}/?__theme={theme}")
     open_accordion(page, TAB)
     for name in ("reference", "passes", "curve", "mask", "rewind", "perlin", "blend", "presets"):
         open_accordion(page, f"{TAB}_{name}_group")

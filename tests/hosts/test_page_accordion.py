@@ -11,9 +11,9 @@ from tests.hosts.pages import (
     TAB,
     ask_for_little,
     generate,
-    load,
     open_accordion,
     open_hires,
+    opened,
     set_number,
     shoot,
     switch_mixing,
@@ -28,13 +28,13 @@ PARTS = ("", "_alpha_1", "_alpha_1_slider")
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (800, "light"), (800, "dark")], ids=str)
-def shown(request, host, page):
+def shown(request, host, browser):
     """The page, in every width and theme."""
     width, theme = request.param
-    page.set_viewport_size({"width": width, "height": 1200})
-    load(page, f"{host.url}/?__theme={theme}")
+    page = opened(browser, host.url, width, 1200, theme)
     page.look = f"{theme}_{width}"
-    return page
+    yield page
+    page.close()
 
 
 def test_closed_it_shows_whether_it_is_on(shown):

@@ -152,7 +152,6 @@ def test_strokes_are_undone_and_an_uploaded_mask_is_drawn_on(drawing):
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_the_canvas_fits_into_the_page_and_has_the_pictures_shape(host, page, theme, width):
     page.set_viewport_size({"width": width, "height": 1600})
-    load(page, f"{host.url}/?__theme={theme}")
     ask_for_little(page)
     page.locator("#txt2img_height input[type=number]").first.fill("128")
     page.locator("#txt2img_height input[type=number]").first.press("Tab")

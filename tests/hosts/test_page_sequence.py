@@ -85,7 +85,6 @@ def test_a_plan_that_cannot_be_is_refused_with_the_reason(page):
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_an_example_fills_the_fields_and_its_plan_can_be_read(host, page, theme, width):
     page.set_viewport_size({"width": width, "height": 3000})
-    load(page, f"{host.url}/?__theme={theme}")
     choose_the_script(page)
     for name in ("examples", "values", "camera", "video"):
         open_accordion(page, f"{PREFIX}_{name}_group")

@@ -14,7 +14,6 @@ from tests.hosts.pages import (
     choose,
     gallery,
     generate,
-    load,
     open_accordion,
     open_hires,
     set_number,
@@ -35,7 +34,6 @@ PARAMETERS = "a blue fish\nSteps: 4, Sampler: Euler, CFG scale: 7, Seed: {seed},
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_all_groups_open_fit_into_the_page(host, page, theme, width):
     page.set_viewport_size({"width": width, "height": 3600})
-    load(page, f"{host.url}/?__theme={theme}")
     open_accordion(page, TAB)
     for name in ("passes", "curve"):
         open_accordion(page, f"{TAB}_{name}_group")
