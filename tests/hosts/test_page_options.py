@@ -86,6 +86,7 @@ def test_the_options_are_on_the_settings_page_and_stay_after_a_reload_of_the_pag
     for name in OPTIONS:
         page.wait_for_selector(f"#setting_{name}", state="visible")
     wait_for_choice(page, "#setting_itermix_preset", "Creative")
+    page.locator("#setting_itermix_preset").scroll_into_view_if_needed()  # the list of pages can be a long one
     shoot(page, "options")
     assert not page.faults
     page.close()
