@@ -253,11 +253,26 @@ def test_latents_drawn_again_without_a_fault_are_the_real_ones(start, eta):
 
     def exact(x, t, **_):
         seen.append(t)
-        return ((signal[t] * (x - signal[t] * real) / level[t] - level[t] * real),)
+        both = torch.cat([real, real])
+        return ((signal[t] * (x - signal[t] * both) / level[t] - level[t] * both),)
 
     found = redrawn.redrawn(exact, real, None, start, eta, torch.Generator().manual_seed(1))
     assert seen == list(range(start, 0, -redrawn.STEP))
     torch.testing.assert_close(found, real, rtol=0, atol=1e-4)
+
+
+def test_latents_are_drawn_again_with_guidance():
+    """One step from t = 50 to the end: x0 = sqrt(abar) x - sqrt(1 - abar) (uncond + guidance (cond - uncond))."""
+    signal, level = denoiser.alphas()
+    real = torch.zeros(2, 16, 4, 4)
+
+    def told(x, t, encoder_hidden_states, **_):
+        return (signal[t] * x / level[t] + encoder_hidden_states[:, :, None, None],)
+
+    states = torch.tensor([[2.0], [2.0], [1.0], [1.0]])
+    found = redrawn.redrawn(told, real, states, 50, 0.0, torch.Generator().manual_seed(1))
+    wanted = -level[50] * (1.0 + export.GUIDANCE)  # of noise alone the prediction is 0
+    torch.testing.assert_close(found, wanted.expand_as(found), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])

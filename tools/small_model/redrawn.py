@@ -5,6 +5,8 @@ encoded ones alone shows it. So real latents are noised to a timestep t and deno
 there are its own faults, and the picture that they come from is the one to decode to.
 
     x_t = sqrt(abar_t) z + sqrt(1 - abar_t) n,   then DDIM (Song et al., arXiv 2010.02502, eq. 12), eta 0 or 1, to t = 0
+
+with the guidance that pictures are drawn with: what guidance does to a latent is one of its faults, too.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from transformers import CLIPTextModel
 from tools.small_model import checkpoints
 from tools.small_model.artwork import BACKGROUNDS, NATIVE
 from tools.small_model.denoiser import ENCODED, Latents, alphas
+from tools.small_model.export import GUIDANCE
 from tools.small_model.renders import corners
 from tools.small_model.text import Ids
 
@@ -30,7 +33,7 @@ STEP = 50  # timesteps: a run of 20 steps has such
 # real one by as much as the drawn ones' faults, and hardly in what it shows. From further up it shows the same subject,
 # with other edges; then the right picture says what edges are like, and no longer where they are.
 NEAR, FAR = (50, 100, 150, 200, 300, 400, 500), (700, 850, 950)
-NEAR_COUNTS, FAR_COUNTS = {NATIVE: 1536, 256: 288, 512: 48}, {NATIVE: 512}  # pixels a side: how many pictures
+NEAR_COUNTS, FAR_COUNTS = {NATIVE: 2048, 256: 288, 512: 48}, {NATIVE: 512}  # pixels a side: how many pictures
 CELL = 8  # pixels of the picture that a latent pixel stands for
 
 
@@ -61,7 +64,7 @@ class Redrawn:
             generator = torch.Generator(values.device).manual_seed(first)
             start, eta = draw.choice(self.starts), draw.choice((0.0, 1.0))
             with torch.inference_mode():
-                states = text(ids(captions))[0]
+                states = text(ids(captions + [""] * len(captions)))[0]
                 found.append(redrawn(unet, values, states, start, eta, generator).half().cpu())
             if time.monotonic() - said > checkpoints.SAYING or first + at_once >= len(self.made):
                 said = time.monotonic()
@@ -92,11 +95,15 @@ class Redrawn:
 def redrawn(
     unet: UNet2DConditionModel, latents: Tensor, states: Tensor, start: int, eta: float, generator: torch.Generator
 ) -> Tensor:
-    """Latents [B, 16, H, W] noised to timestep `start` and denoised again in steps of STEP. states: of the captions."""
+    """Latents [B, 16, H, W] noised to timestep `start` and denoised again in steps of STEP.
+
+    states: of the captions and of as many empty ones, [2 B, L, C].
+    """
     signal, noise_level = (values.to(latents.device) for values in alphas())
     x = signal[start] * latents + noise_level[start] * _noise(latents, generator)
     for t in range(start, 0, -STEP):
-        v = unet(x, t, encoder_hidden_states=states, return_dict=False)[0]
+        cond, uncond = unet(torch.cat([x, x]), t, encoder_hidden_states=states, return_dict=False)[0].chunk(2)
+        v = uncond + GUIDANCE * (cond - uncond)
         denoised, noise = signal[t] * x - noise_level[t] * v, noise_level[t] * x + signal[t] * v
         after = max(t - STEP, 0)
         if not after:
