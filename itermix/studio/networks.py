@@ -39,7 +39,9 @@ class Network:
         for name, part in components.items():
             if isinstance(part, torch.nn.Module):
                 # A VAE in half precision overflows (SDXL's is known for it), and costs little in full.
-                part.eval().requires_grad_(False).to(device, torch.float32 if name == "vae" else dtype)
+                kind = torch.float32 if name == "vae" else dtype
+                # Channels last: a UNet's convolutions take a third less of a processor's time so.
+                part.eval().requires_grad_(False).to(device, kind, memory_format=torch.channels_last)
         self.vae = components["vae"]
         defaults = components.get("defaults", {})
         self.guidance = defaults.get("guidance", type(self).guidance)
