@@ -35,11 +35,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Finished:
-    """A picture is done. other: what it is to be compared with, and what that is, in words."""
+    """A picture is done."""
 
     result: Result
     infotext: str
-    other: Image.Image | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the picture done last is to be compared with. label: what that is, in words."""
+
+    picture: Image.Image
     label: str
 
 
@@ -99,7 +105,7 @@ class Background:
 
 
 class BackgroundRun(Background):
-    """The pictures of one request: Step, Preview and Finished as they come."""
+    """The pictures of one request: Step, Preview, Finished and Compared as they come."""
 
     def __init__(self, studio: Studio, request: Resolved, source: Source, model: str, compares: bool):
         super().__init__(studio, self._make)
@@ -110,12 +116,9 @@ class BackgroundRun(Background):
     def _make(self, say: Callable[[Any], None], is_cancelled: IsCancelled) -> None:
         results = results_of(self.studio, self.request, self.source, self.model, self._progress_of_next, is_cancelled)
         for number, (result, infotext) in enumerate(results, 1):
-            try:
-                other, label = self._counterpart(result, number)
-            except Cancelled:  # the picture itself is finished
-                say(Finished(result, infotext, None, ""))
-                raise
-            say(Finished(result, infotext, other, label))
+            say(Finished(result, infotext))  # before the run to compare with, which takes as long again
+            if (other := self._counterpart(result, number)) is not None:
+                say(other)
             self.next = number + 1
 
     def _progress_of_next(self, name: str, done: int, steps: int) -> None:
@@ -124,16 +127,16 @@ class BackgroundRun(Background):
     def _comparing(self, picture: int) -> OnProgress:
         return lambda name, done, steps: self._said.put(Step(name, done, steps, picture, True))
 
-    def _counterpart(self, result: Result, number: int) -> tuple[Image.Image | None, str]:
+    def _counterpart(self, result: Result, number: int) -> Compared | None:
         """What the picture is compared with: the same run without mixing, or its own first pass enlarged."""
         if self.compares and self.request.mixing.enabled:
-            return without_mixing(
-                self.studio, self.request, self.source, result, self._comparing(number), self._cancelled.is_set
-            ), "without mixing"
+            progress, is_cancelled = self._comparing(number), self._cancelled.is_set
+            plain = without_mixing(self.studio, self.request, self.source, result, progress, is_cancelled)
+            return Compared(plain, "without mixing")
         if result.native is not None:
             first = pictures.picture_of(self.studio.network.decode(result.native))
-            return first.resize(result.picture.size, Image.Resampling.LANCZOS), "first pass, enlarged"
-        return None, ""
+            return Compared(first.resize(result.picture.size, Image.Resampling.LANCZOS), "first pass, enlarged")
+        return None
 
 
 def without_mixing(

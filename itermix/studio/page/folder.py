@@ -6,23 +6,23 @@ from pathlib import Path
 
 from itermix.studio import pictures
 from itermix.studio.errors import StudioError
-from itermix.studio.runner import Finished
+from itermix.studio.runner import Compared, Finished
 
 
-def keep(folder: Path, finished: Finished) -> tuple[str, str | None]:
-    """Writes a picture with its parameters, and what it is compared with, under the next free number.
-
-    Returns their paths. Raises StudioError where they cannot be written.
-    """
+def keep(folder: Path, finished: Finished) -> Path:
+    """Writes a picture with its parameters under the next free number. Raises StudioError where it cannot."""
     taken = (file.name.split("-")[0] for file in folder.glob("[0-9]*-*.png"))
     number = 1 + max((int(name) for name in taken if name.isdigit()), default=0)
     path = folder / f"{number:05}-{finished.result.seed}.png"
     pictures.write(path, finished.result.picture, finished.infotext)
-    if finished.other is None:
-        return str(path), None
-    other = folder / f"compared-{number:05}.png"
-    pictures.write(other, finished.other, "")
-    return str(path), str(other)
+    return path
+
+
+def keep_beside(path: Path, compared: Compared) -> Path:
+    """Writes what a kept picture is compared with, under its number. Raises StudioError where it cannot be written."""
+    other = path.with_name(f"compared-{path.name.split('-')[0]}.png")
+    pictures.write(other, compared.picture, "")
+    return other
 
 
 def new_folder(parent: Path, name: str) -> Path:

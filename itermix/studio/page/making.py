@@ -16,9 +16,9 @@ from itermix.settings import SettingsError
 from itermix.studio.errors import StudioError, one_line
 from itermix.studio.page import words, works
 from itermix.studio.page.asked import Asked
-from itermix.studio.page.folder import keep, new_folder
+from itermix.studio.page.folder import keep, keep_beside, new_folder
 from itermix.studio.page.layout import Form
-from itermix.studio.runner import Background, BackgroundRun, Finished, Preview, Step
+from itermix.studio.runner import Background, BackgroundRun, Compared, Finished, Preview, Step
 from itermix.studio.traces import save_trace
 
 PAUSE = 0.2  # seconds between two updates of the status: a page that gets one per quick step answers no click
@@ -75,22 +75,29 @@ class Maker:
         self.studio.traced_steps = asked.traced_steps
         run = BackgroundRun(self.studio, request, source, self.model, asked.compares)
         made: list[tuple[str, str]] = []
+        paths: list[Path] = []
         said: list[str] = []
 
-        def finished(event: Finished) -> Updates:
-            path, other = keep(self.folder, event)
+        def event(event: Finished | Compared) -> Updates:
+            if isinstance(event, Compared):
+                path = paths[-1]
+                slider = gr.update(
+                    value=(str(keep_beside(path, event)), str(path)), label=f"Left: {event.label}; right: the picture"
+                )
+                return updates(self.status("Compared", 1.0), None, slider)
+            path = keep(self.folder, event)
+            paths.append(path)
             self.seed = event.result.seed
-            made.append((path, f"seed {event.result.seed}"))
+            made.append((str(path), f"seed {event.result.seed}"))
             for name, report in event.result.reports.items():
                 if report.trace is not None:
-                    made.append((str(save_trace(self.studio, Path(path), name, report)), f"trace, {name}"))
+                    made.append((str(save_trace(self.studio, path, name, report)), f"trace, {name}"))
             said[:] = [words.mixed(event.result, request, source)]
-            label = f"Left: {event.label}; right: the picture" if other else "The picture"
-            slider = gr.update(value=(other or path, path), label=label)
+            slider = gr.update(value=(str(path),) * 2, label="The picture")
             return updates(self.status("Decoded", 1.0), list(made), slider, "", event.infotext)
 
-        yield from self._followed(run, finished, request.count)
-        count = sum("trace" not in caption for _, caption in made)
+        yield from self._followed(run, event, request.count)
+        count = len(paths)
         ended = "Interrupted" if run.was_cancelled and count < request.count else "Done"
         yield updates(self.status(". ".join([f"{ended}: {count} of {request.count} pictures", *filter(None, said)])))
 
