@@ -165,6 +165,7 @@ def test_generate_gives_a_picture_with_its_parameters_and_one_to_compare(page, s
     page.locator("#itermix_slider img").nth(1).wait_for(state="attached")  # it fills after the gallery
     assert page.locator("#itermix_slider img").count() == 2
     assert "without mixing" in page.inner_text("#itermix_slider")
+    assert page.locator("#itermix_film").count() == 1 and not page.locator("#itermix_film").is_visible()
     other = path.with_name(f"compared-{path.name.split('-')[0]}.png")
     assert pixels(other) != pixels(path)
     shoot(page, "studio-done")

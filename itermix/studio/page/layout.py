@@ -35,6 +35,7 @@ CSS = """
 #itermix_status progress { width: 100%; height: 6px; accent-color: var(--primary-600); }
 #itermix_status p { margin: 0 0 4px; color: var(--body-text-color); }
 #itermix_status img, #itermix_film video, #itermix_film img { max-width: 100%; max-height: 420px; border-radius: 6px; }
+#itermix_film:not(:has(video)):not(:has(img)) { display: none; } /* no comma: gradio would put its prefix after it */
 #itermix_title h1 { font-size: 1.3rem; margin: 0.2em 0; }
 #itermix_slider label { max-width: calc(100% - 90px); white-space: normal; } /* beside it are the slider's buttons */
 footer { display: none !important; }
