@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from itermix.mixing.lowpass import LowPass
+from itermix.mixing.lowpass import SHARP, SOFT, LowPass
 
 # Latents at an angle this close to opposite (in radians) fade from slerp to cosine interpolation: slerp of unequal
 # lengths grows beyond both there, as one over this angle.
@@ -56,7 +56,12 @@ def blend(
         raise ValueError(f"x of shape {tuple(x.shape)} and z of shape {tuple(z.shape)} cannot be blended")
     work = z.to(working_dtype(x), copy=True)
     share = weight.to(work.dtype) if isinstance(weight, Tensor) else weight
-    return BLENDS[name](x, work, share, LowPass.of_cutoff(cutoff), rest).to(x.dtype)
+    return BLENDS[name](x, work, share, LowPass.of_cutoff(cutoff, edge_of(name)), rest).to(x.dtype)
+
+
+def edge_of(name: str) -> tuple[float, float]:
+    """The low-pass's edge for a blend: sharp where the low frequencies are all that is held, and are held to the end."""
+    return SHARP if name == "low-pass" else SOFT
 
 
 def working_dtype(x: Tensor) -> torch.dtype:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 NYQUIST = 0.5  # cycles per sample: the highest frequency that a latent holds
-# Mixed in full up to PASS times the cutoff and not at all from STOP times the cutoff on. In the octave below the cutoff
-# an enlarged picture is what its interpolation made of it, and a soft edge rings less; a little short of the cutoff,
-# so that at a picture's borders, too, nothing above it is touched.
-PASS, STOP = 0.5, 0.9
+# Edges: mixed in full up to the first times the cutoff and not at all from the second times the cutoff on. In the octave
+# below the cutoff an enlarged picture is what its interpolation made of it, and a soft edge rings less; a little short
+# of the cutoff, so that at a picture's borders, too, nothing above it is touched. A sharp one holds more of that octave.
+SOFT, SHARP = (0.5, 0.9), (0.8, 1.0)
 # Enlarged by less than this a reference has lost little, so the edge comes in from above Nyquist with the scale: a
 # picture that had to be fitted by a pixel is mixed as one that fits.
 WHOLE_SPLIT = 1.25
@@ -28,17 +28,23 @@ class LowPass:
     scale: how many times the reference was enlarged, (height, width). What it was enlarged from knew frequencies up
     to the cutoff, 1 / (2 scale) cycles per sample. The bases are brought to the device once for each size.
     maps: weight maps of what lies below and of what lies above the cutoff, each [1, 1, H, W], or None for 1 everywhere.
+    edge: SOFT or SHARP.
     """
 
-    def __init__(self, scale: tuple[float, float], maps: tuple[Tensor, Tensor] | None = None):
-        self.maps = maps
+    def __init__(
+        self,
+        scale: tuple[float, float],
+        maps: tuple[Tensor, Tensor] | None = None,
+        edge: tuple[float, float] = SOFT,
+    ):
+        self.maps, self.edge = maps, edge
         self.cutoff = tuple(NYQUIST / max(factor, 1.0) for factor in scale)
         self._bases: dict[tuple, Tensor] = {}
 
     @classmethod
-    def of_cutoff(cls, cutoff: tuple[float, float]) -> LowPass:
+    def of_cutoff(cls, cutoff: tuple[float, float], edge: tuple[float, float] = SOFT) -> LowPass:
         """cutoff: (height, width), in cycles per sample; 0.5 passes all."""
-        return cls(tuple(NYQUIST / share for share in cutoff))
+        return cls(tuple(NYQUIST / share for share in cutoff), edge=edge)
 
     def filter_(self, d: Tensor, rest: float = 0.0) -> Tensor:
         """(L + rest (1 - L)) d, in place; with maps m, n (m L + rest n (1 - L)) d.
@@ -85,21 +91,22 @@ class LowPass:
     def _basis(self, *key: Any) -> Tensor:
         if key not in self._bases:
             size, cutoff, dtype, device = key
-            self._bases[key] = _basis(size, cutoff).to(dtype).to(device)  # in this order: not all have float64
+            self._bases[key] = _basis(size, cutoff, self.edge).to(dtype).to(device)  # in this order: not all have float64
         return self._bases[key]
 
 
-def gain(frequency: Tensor, cutoff: float) -> Tensor:
-    """1 up to PASS * cutoff, 0 from STOP * cutoff on, half a cosine between. A cutoff of 0.5 passes all.
+def gain(frequency: Tensor, cutoff: float, edge: tuple[float, float] = SOFT) -> Tensor:
+    """1 up to edge[0] * cutoff, 0 from edge[1] * cutoff on, half a cosine between. A cutoff of 0.5 passes all.
 
-    With s = 0.5 / cutoff below WHOLE_SPLIT both edges lie higher, by PASS (WHOLE_SPLIT - s) / (WHOLE_SPLIT - 1) of
-    the cutoff: continuous in s, down to s = 1 where the edge begins at Nyquist.
+    With s = 0.5 / cutoff below WHOLE_SPLIT both ends lie higher, by (1 - edge[0]) (WHOLE_SPLIT - s) / (WHOLE_SPLIT - 1)
+    of the cutoff: continuous in s, down to s = 1 where the edge begins at Nyquist.
     """
     if cutoff >= NYQUIST:
         return torch.ones_like(frequency)
-    raised = PASS * max((WHOLE_SPLIT - NYQUIST / cutoff) / (WHOLE_SPLIT - 1.0), 0.0)
-    edge = ((STOP + raised) * cutoff - frequency) / ((STOP - PASS) * cutoff)
-    return 0.5 - 0.5 * torch.cos(torch.pi * edge.clamp(0.0, 1.0))
+    passes, stops = edge
+    raised = (1.0 - passes) * max((WHOLE_SPLIT - NYQUIST / cutoff) / (WHOLE_SPLIT - 1.0), 0.0)
+    below = ((stops + raised) * cutoff - frequency) / ((stops - passes) * cutoff)
+    return 0.5 - 0.5 * torch.cos(torch.pi * below.clamp(0.0, 1.0))
 
 
 def cosine_basis(size: int, count: int | None = None) -> Tensor:
@@ -111,9 +118,9 @@ def cosine_basis(size: int, count: int | None = None) -> Tensor:
     return basis
 
 
-def _basis(size: int, cutoff: float) -> Tensor:
+def _basis(size: int, cutoff: float, edge: tuple[float, float]) -> Tensor:
     """[K, size], float64: the K cosines below the cutoff, each times the root of its gain; B^T B is the low-pass."""
     frequency = torch.arange(size, dtype=torch.float64) / (2 * size)  # cycles per sample
-    share = gain(frequency, cutoff)
+    share = gain(frequency, cutoff, edge)
     kept = int((share > 0.0).sum())
     return share[:kept, None].sqrt() * cosine_basis(size, kept)

@@ -92,7 +92,7 @@ class Mixer:
         self.noise = SharedNoise(noise) if isinstance(noise, Tensor) else noise
         self.steps = steps
         self.noising = noising or VE()
-        self.lowpass = LowPass(scale, maps)
+        self.lowpass = LowPass(scale, maps, blend.edge_of(settings.blend))
         self.mask = mask
         self._is_blank = mask is not None and not bool(mask.any())  # asked once: a device has to be waited for
         self.first_level = first_level

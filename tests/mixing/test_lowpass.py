@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from itermix.mixing.blend import blend
-from itermix.mixing.lowpass import LowPass, gain
+from itermix.mixing.blend import BLENDS, blend, edge_of, low_pass
+from itermix.mixing.lowpass import SHARP, SOFT, LowPass, gain
 
 
 def cosine(frequency, size=32):
@@ -92,13 +92,24 @@ def test_two_bands_give_each_its_own_weight(weight, high):
 
 def test_two_bands_go_from_lowpass_to_linear():
     x, z = random(seed=0), random(seed=1)
-    assert_close(blend("two bands", x, z, 0.3, rest=0.0), blend("low-pass", x, z, 0.3))
+    soft = low_pass(x, z.clone(), 0.3, LowPass.of_cutoff((0.25, 0.25), SOFT))
+    assert_close(blend("two bands", x, z, 0.3, rest=0.0), soft)
     assert_close(blend("two bands", x, z, 0.3, rest=1.0), blend("linear", x, z, 0.3))
 
 
 def test_gain_falls_from_1_at_half_the_cutoff_to_0_a_little_below_it():
     frequency = torch.tensor([0.0, 0.1, 0.125, 0.175, 0.225, 0.25, 0.5])
     assert_close(gain(frequency, 0.25), torch.tensor([1.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]))
+
+
+def test_the_low_passs_own_edge_is_sharp():
+    """It holds what is below .8 of the cutoff to the end, where two bands let go from half of it on."""
+    frequency = torch.tensor([0.0, 0.125, 0.2, 0.225, 0.25, 0.5])
+    assert_close(gain(frequency, 0.25, edge_of("low-pass")), torch.tensor([1.0, 1.0, 1.0, 0.5, 0.0, 0.0]))
+    x, z = random(seed=0), random(seed=1)
+    sharp = low_pass(x, z.clone(), 0.3, LowPass((2.0, 2.0), edge=SHARP))
+    assert_close(blend("low-pass", x, z, 0.3, (0.25, 0.25)), sharp)
+    assert [edge_of(name) for name in BLENDS if name != "low-pass"] == [SOFT] * (len(BLENDS) - 1)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from itermix.mixing.blend import BLENDS, Pair, blend
+from itermix.mixing.blend import BLENDS, Pair, blend, edge_of
 from itermix.mixing.lowpass import LowPass
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.parts import blend_parts
@@ -32,7 +32,8 @@ def weights(shape):
 @pytest.mark.parametrize("kind", ["number", "mask", "mask of each image"])
 @pytest.mark.parametrize("name", BLENDS)
 def test_planes_give_what_all_at_once_gives_rounded(name, kind, dtype, shape):
-    x, z, lowpass, weight = random(shape).to(dtype), random(shape, 1), LowPass((2.0, 2.0)), weights(shape)[kind]
+    x, z, weight = random(shape).to(dtype), random(shape, 1), weights(shape)[kind]
+    lowpass = LowPass((2.0, 2.0), edge=edge_of(name))
     expected = blend(name, x.float(), z, weight, lowpass.cutoff, 0.3)
     found = blend_parts(name, x, lambda index: z[index].clone(), weight, lowpass, 0.3)
     assert found.dtype == dtype
