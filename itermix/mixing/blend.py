@@ -60,7 +60,7 @@ def blend(
 
 
 def edge_of(name: str) -> tuple[float, float]:
-    """The low-pass's edge for a blend: sharp where the low frequencies are all that is held, and are held to the end."""
+    """The low-pass's edge for a blend: sharp where the low frequencies are all that is held."""
     return SHARP if name == "low-pass" else SOFT
 
 

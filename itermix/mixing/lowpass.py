@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 NYQUIST = 0.5  # cycles per sample: the highest frequency that a latent holds
-# Edges: mixed in full up to the first times the cutoff and not at all from the second times the cutoff on. In the octave
-# below the cutoff an enlarged picture is what its interpolation made of it, and a soft edge rings less; a little short
-# of the cutoff, so that at a picture's borders, too, nothing above it is touched. A sharp one holds more of that octave.
+# Edges: mixed in full up to the first times the cutoff and not at all from the second times it on. In the octave below
+# the cutoff an enlarged picture is what its interpolation made of it, and a soft edge rings less; a little short of the
+# cutoff, so that at a picture's borders, too, nothing above it is touched. A sharp one holds more of that octave.
 SOFT, SHARP = (0.5, 0.9), (0.8, 1.0)
 # Enlarged by less than this a reference has lost little, so the edge comes in from above Nyquist with the scale: a
 # picture that had to be fitted by a pixel is mixed as one that fits.
@@ -91,7 +91,8 @@ class LowPass:
     def _basis(self, *key: Any) -> Tensor:
         if key not in self._bases:
             size, cutoff, dtype, device = key
-            self._bases[key] = _basis(size, cutoff, self.edge).to(dtype).to(device)  # in this order: not all have float64
+            basis = _basis(size, cutoff, self.edge)
+            self._bases[key] = basis.to(dtype).to(device)  # in this order: not all have float64
         return self._bases[key]
 
 
