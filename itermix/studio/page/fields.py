@@ -87,7 +87,7 @@ def hires(request: dict[str, Any]) -> Any:
                 elem_id=f"{TAB}_hires_steps",
             )  # fmt: skip
             request["hires_upscaler"] = choice(
-                "Upscaler", UPSCALERS, UPSCALERS[0], f"{TAB}_hr_upscaler", "What enlarges the first pass."
+                "Upscaler", UPSCALERS, default.hires_upscaler, f"{TAB}_hr_upscaler", "What enlarges the first pass."
             )
         request["hires_phases"] = slider(
             0, MOST_PHASES, default.hires_phases, step=1, label="Phases", elem_id=f"{TAB}_hr_phases",
