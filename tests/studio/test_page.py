@@ -467,14 +467,16 @@ def test_a_kept_picture_is_never_written_over(tmp_path):
 
     from PIL import Image
 
-    from itermix.studio.page.folder import keep
+    from itermix.studio.page.folder import keep, keep_beside
 
-    event = SimpleNamespace(
-        result=SimpleNamespace(seed=7, picture=Image.new("RGB", (8, 8))), infotext="", other=None
-    )  # fmt: skip
-    first, second = (Path(keep(tmp_path, event)[0]) for _ in range(2))
+    picture = Image.new("RGB", (8, 8))
+    event = SimpleNamespace(result=SimpleNamespace(seed=7, picture=picture), infotext="")
+    first, second = (keep(tmp_path, event) for _ in range(2))
     first.unlink()
-    assert Path(keep(tmp_path, event)[0]) not in (first, second)
+    third = keep(tmp_path, event)
+    assert third not in (first, second)
+    other = keep_beside(third, SimpleNamespace(picture=picture))
+    assert other.name == "compared-00003.png" and other.is_file()
 
 
 def test_a_page_that_is_closed_gives_up_its_run(page, server, browser):
