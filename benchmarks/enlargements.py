@@ -80,6 +80,7 @@ METHODS = (
     Method("DemoFusion", mixing=mixed("DemoFusion paper")),
     *(ours(preset, upscaler) for upscaler in UPSCALERS for preset in PRESETS),
     *(ours(PRESETS[0], upscaler, phases=0) for upscaler in UPSCALERS),
+    ours("Close", Request().hires_upscaler, phases=0),
     *(Method(name, make=make) for name, make in FIELD.items()),
 )  # fmt: skip
 

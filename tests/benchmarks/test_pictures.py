@@ -67,10 +67,10 @@ def test_itermixs_row_is_what_a_request_makes_by_itself():
     asked = next(method for method in METHODS if method.name == "itermix").request(native, 3)
     mixing = MixingSettings(enabled=True)
     assert asked == dataclasses.replace(native, hires=3.0, hires_strength=1.0, mixing=mixing)
-    assert len(METHODS) == len({method.name for method in METHODS}) == 2 + 9 + 12 + 3 + len(FIELD)
+    assert len(METHODS) == len({method.name for method in METHODS}) == 2 + 9 + 12 + 4 + len(FIELD)
 
 
-@pytest.mark.parametrize("name", ["itermix", "itermix, latent", "itermix, both"])
+@pytest.mark.parametrize("name", ["itermix", "itermix, latent", "itermix, both", "itermix Close"])
 def test_a_row_in_phases_differs_from_the_one_at_once_in_that_alone(name):
     native, by_name = Request(prompt="a fox", width=128, height=128), {method.name: method for method in METHODS}
     one, phased = (by_name[row].request(native, 4) for row in (name, f"{name}, in phases"))
