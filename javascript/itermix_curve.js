@@ -180,7 +180,7 @@
         }
         const [from, to] = [mixed[0], mixed[mixed.length - 1]].map((c1) => c1.toFixed(3));
         const again = levels.repeats ? " The sampler makes some steps again." : "";
-        return `${run.name}: ${mixed.length} of ${levels.steps} steps mixed, weight ${from} to ${to}.${again}`;
+        return `${run.name}: ${mixed.length} of ${levels.steps} ${levels.steps === 1 ? "step" : "steps"} mixed, weight ${from} to ${to}.${again}`;
     }
 
     /** Where the frequencies are split. scale: how many times the reference is enlarged, null where not known yet. */

@@ -120,8 +120,7 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
             say(line)
         for name, report in result.reports.items():
             if report.steps:
-                weights = str(report)
-                say(f"{name}: mixed {report.steps} step{'s' * (report.steps != 1)}, {weights}")
+                say(f"{name}: mixed {report.counted()}, {report}")
             if report.trace is not None:
                 print(save_trace(studio, path, name, report))
         if request.mixing.enabled and not result.is_mixed:

@@ -42,6 +42,11 @@ class MixingReport:
     def last(self) -> float:
         return self.weights[max(self.weights)]
 
+    def counted(self, of: int | None = None) -> str:
+        """How many steps were mixed, in words: "1 step", "3 steps", or "1 of 3 steps" of so many."""
+        total = f" of {of}" if of else ""
+        return f"{self.steps}{total} step{'s' * ((of or self.steps) != 1)}"
+
     def __str__(self) -> str:
         """The weights, and where the pass has gone back to, in words."""
         back = f", then again from step {', '.join(map(str, self.rewinds))}" if self.rewinds else ""

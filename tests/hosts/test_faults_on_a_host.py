@@ -93,7 +93,8 @@ def test_out_of_memory_in_a_blend_ends_the_mixing_and_not_the_picture(host, poin
     made = host.generate(mixing=ON, **HIRES)
     assert len(made.pictures) == 1 and made.pictures[0].std() > 0
     mixed = STEPS if point.endswith("end") else at
-    assert f"stopped after {mixed} mixed steps by OutOfMemoryError: {TEXT}" in made.log[-1]
+    of = f"{mixed} step{'s' * (mixed != 1)}"
+    assert f"mixed {of}, then stopped by OutOfMemoryError: {TEXT}" in made.log[-1]
 
 
 def test_out_of_memory_inside_of_the_blending_function(host):

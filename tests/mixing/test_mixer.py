@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from itermix.mixing.blend import blend
-from itermix.mixing.mixer import Mixer
+from itermix.mixing.mixer import Mixer, MixingReport
 from itermix.mixing.noising import VP, Flow, alphas_cumprod, timestep_of_sigma
 from itermix.mixing.reference import FreshNoise
 from itermix.mixing.settings import BLENDS, MixingSettings
@@ -176,3 +176,11 @@ def test_nothing_is_kept_as_steps_go(x, reference, noise, source, timing):
         return sum(issubclass(type(kept), torch.Tensor) for kept in gc.get_objects())
 
     assert tensors_after(range(3, 40)) == tensors_after(range(3))
+
+
+def test_the_report_counts_its_steps_in_words():
+    reports = [MixingReport(dict.fromkeys(range(steps), 0.5)) for steps in (0, 1, 3)]
+    assert [report.counted() for report in reports] == ["0 steps", "1 step", "3 steps"]
+    assert [report.counted(of) for report, of in zip(reports, (1, 1, 4), strict=True)] == [
+        "0 of 1 step", "1 of 1 step", "3 of 4 steps"
+    ]  # fmt: skip

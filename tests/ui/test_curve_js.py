@@ -151,7 +151,9 @@ def test_the_summary_says_no_more_than_is_known():
         text = told(MixingSettings(), levels)
         assert text == f"hires pass: the weight goes along this curve; {reason}."
     counted = {**unknown, "steps": 7, "why": "the sampler chooses its own noise levels"}
-    assert told(MixingSettings(curve="linear", progress="step"), counted).startswith("hires pass: 7 of 7 steps mixed")
+    by_step = MixingSettings(curve="linear", progress="step")
+    assert told(by_step, counted).startswith("hires pass: 7 of 7 steps mixed")
+    assert told(by_step, {**counted, "steps": 1}).startswith("hires pass: 1 of 1 step mixed, weight 1.000")
     assert "noise levels" in told(MixingSettings(), counted)
     assert told(MixingSettings(), LEVELS | {"repeats": True}).endswith("The sampler makes some steps again.")
 

@@ -196,7 +196,7 @@ def test_a_sampler_that_does_not_behave_as_measured_is_left_alone_from_there_on(
     monkeypatch.setitem(fake_samplers.SAMPLERS, "Heun", sample_heun)
     generation = fake.generate(mixing=ON, sampler_name="Heun", **HIRES)
     assert len(generation.pictures) == 1
-    assert "stopped after 1 mixed steps" in generation.log[-1] and "was not its first" in generation.log[-1]
+    assert "mixed 1 step, then stopped by" in generation.log[-1] and "was not its first" in generation.log[-1]
 
 
 def test_an_interrupted_run_is_not_mixed_further(fake, monkeypatch):

@@ -53,7 +53,7 @@ def mixed(result: Result, request: Resolved, source: Source) -> str:
     """What was mixed, or why nothing was."""
     if not request.mixing.enabled:
         return ""
-    done = [f"{name}: {report.steps} steps mixed, {report}" for name, report in result.reports.items() if report.steps]
+    done = [f"{name}: {report.counted()} mixed, {report}" for name, report in result.reports.items() if report.steps]
     if done:
         return "; ".join(done)
     return here(f"Nothing was mixed: {why_unmixed(request, source)}")

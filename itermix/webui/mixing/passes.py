@@ -233,8 +233,7 @@ def summary(
     report = mixer.report
     head = f"{name}: {sampler}, reference: {source}, "
     if fault:
-        return f"{head}stopped after {report.steps} mixed steps by {fault}"
+        return f"{head}mixed {report.counted()}, then stopped by {fault}"
     if nothing is not None:
         return f"{head}nothing mixed: {nothing}"
-    of = f" of {steps}" if steps else ""
-    return f"{head}mixed {report.steps}{of} steps, {report}"
+    return f"{head}mixed {report.counted(steps)}, {report}"
