@@ -319,3 +319,44 @@ def test_what_pip_says_goes_into_a_file_and_is_shown_where_it_fails(tmp_path, ca
         assert log.read_text().splitlines() == [f"line {n}" for n in range(200)]
         out, err = capsys.readouterr()
         assert not out and err.splitlines() == ([*shown, f"all of it is in {log}"] if shown else [])
+
+
+PIP = """\
+import pathlib, sys, time
+packages = pathlib.Path(sys.argv[1], "lib", "python3.11", "site-packages")
+(packages / "pip-25.0.dist-info").mkdir(parents=True)
+print("Collecting torch==2.13.0 (from -r requirements.txt (line 3))")
+print("  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (190.1 MB)", flush=True)
+time.sleep(1)
+print("Processing /wheels/numpy-2.4.6.whl")
+print("Installing collected packages: numpy, torch, sympy", flush=True)
+time.sleep(1)
+(packages / "numpy-2.4.6.dist-info").mkdir()
+time.sleep(1)
+"""
+
+
+def test_the_set_up_tells_what_it_does_while_pip_is_silent_too(tmp_path, capsys, monkeypatch):
+    from itermix.commands import installing
+
+    monkeypatch.setattr(installing, "SELDOM", 0.4)
+    code = installing.run([sys.executable, "-c", PIP, str(tmp_path)], tmp_path / "log", tmp_path, dict(os.environ))
+    out, err = capsys.readouterr()
+    told = [re.fullmatch(r"itermix: \d s, (.+)", line)[1] for line in err.splitlines()]
+    assert code == 0 and not out
+    assert list(dict.fromkeys(told)) == [
+        "1 package found, getting torch (190.1 MB)", "0 of 3 packages installed", "1 of 3 packages installed"
+    ]  # fmt: skip
+    assert len(told) >= 5  # in three seconds
+
+
+def test_a_set_up_that_is_watched_has_one_line(tmp_path, capsys, monkeypatch):
+    from itermix.commands import installing
+
+    monkeypatch.setattr(installing, "OFTEN", 0.4)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    installing.run([sys.executable, "-c", PIP, str(tmp_path)], tmp_path / "log", tmp_path, dict(os.environ))
+    err = capsys.readouterr().err
+    lines = err.split("\r")[1:]
+    assert "\n" not in err and {len(line) for line in lines[:-1]} == {79}
+    assert lines[-1] == "" and not lines[-2].strip() and "1 of 3 packages installed" in lines[-3]
