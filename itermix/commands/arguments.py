@@ -118,7 +118,8 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def open_studio(options: argparse.Namespace) -> Studio:
-    """The checkpoint that the options of `add_model` name. Raises StudioError."""
+    """The checkpoint that the options of `add_model` name; says that it takes its time. Raises StudioError."""
+    say(f"loading {loading.name_of(options.checkpoint)}")
     from itermix.studio.pipeline import Studio
 
     return Studio.open(options.checkpoint, options.device, options.config)

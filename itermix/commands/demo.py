@@ -83,7 +83,6 @@ def demo(options: argparse.Namespace) -> None:
     requests, scale = requests_of(options), scale_of(options)
     command_line.require_writable(options.out)
     command_line.require_model(options)
-    print("loading the model", file=sys.stderr, flush=True)
     studio = command_line.open_studio(options)
     resolved = [studio.network.resolved(request) for request in requests]
     bar = Bar([work for request in resolved for work in work_of(request, options.full, scale)])

@@ -25,10 +25,12 @@ def tiny(folders, out, *more):
     return ["red apple", *where, "--width", "64", "--height", "64", "--steps", "2", *more]
 
 
-def refused(capsys, match, *arguments):
+def refused(capsys, match, *arguments, loading=None):
+    """loading: the name of the model that is only found to be wrong while it is loaded; that it is loaded is told."""
     code, out, err = run(capsys, *arguments)
     assert code == 2 and not out
-    assert err.count("\n") == 1 and match in err, err
+    *before, last = err.splitlines()
+    assert match in f"{last}\n" and before == ([f"loading {loading}"] if loading else []), err
 
 
 def test_a_picture_with_its_parameters(folders, tmp_path, capsys):
@@ -156,7 +158,7 @@ def damaged(folders, tmp_path, name, change):
 @pytest.mark.parametrize("change", [lambda data: data[: len(data) // 2], lambda data: b"x" * 1000], ids=["cut", "junk"])
 def test_corrupted_weights_are_one_line(name, change, folders, tmp_path, capsys):
     folder = damaged(folders, tmp_path, name, change)
-    refused(capsys, "damaged", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder))
+    refused(capsys, "weights", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder), loading="damaged")
 
 
 def test_weights_that_are_not_numbers_are_one_line(folders, tmp_path, capsys):
@@ -167,14 +169,16 @@ def test_weights_that_are_not_numbers_are_one_line(folders, tmp_path, capsys):
 
     folder = damaged(folders, tmp_path, "unet", spoilt)
     refused(capsys, "not finite", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder), "--width", "64",
-            "--height", "64", "--steps", "2", "--device", "cpu")  # fmt: skip
+            "--height", "64", "--steps", "2", "--device", "cpu", loading="damaged")  # fmt: skip
 
 
 def test_lacking_weights_are_one_line(folders, tmp_path, capsys):
     from safetensors.torch import load, save
 
     folder = damaged(folders, tmp_path, "unet", lambda data: save(dict(list(load(data).items())[3:])))
-    refused(capsys, "lacks 3 tensors", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder))
+    refused(
+        capsys, "lacks 3 tensors", "a", "--out", str(tmp_path / "a.png"), "--checkpoint", str(folder), loading="damaged"
+    )
 
 
 def test_wrong_checkpoints_are_one_line(tmp_path, capsys):
