@@ -22,6 +22,7 @@ FIRST_PRESET = Presets("there is none", MixingSettings, "mixing").offer().name_o
 # The copy of Forge Neo that was run loads every new visitor's page again after 2 s, which would take along what a test
 # has done until then (or, on a busy machine, the page before it is built); it asks the browser's session about it.
 LOADED_ONCE = "try { sessionStorage.setItem('physton_icon_refreshed', '1') } catch (error) {}"
+QUIET, AT_ONCE = 500, 100  # ms without a question of the page's, and between two looks
 LONG = 120_000  # ms, on a slow machine with other work
 GENERATION = 200_000  # ms
 
@@ -45,7 +46,10 @@ def opened(browser, url, width=1280, height=1600, theme=None):
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(LONG)
     page.add_init_script(LOADED_ONCE)
-    page.faults = []
+    page.faults, page.asked = [], set()
+    page.on("request", lambda request: page.asked.add(request) if request.method == "POST" else None)
+    for ended in ("requestfinished", "requestfailed"):
+        page.on(ended, page.asked.discard)
     page.on("pageerror", lambda error: page.faults.append(str(error)) if str(error) != HOSTS_OWN_FAULT else None)
     page.on("console", lambda message: page.faults.append(message.text) if is_fault(message) else None)
     load(page, f"{url}/?__theme={theme}" if theme else url)
@@ -56,6 +60,10 @@ def load(page, url):
     page.goto(url, wait_until="load")
     page.wait_for_selector("#txt2img_generate", state="visible")
     page.wait_for_selector(SWITCH, state="attached")  # the host's script makes it; a click before would miss it
+    quiet = 0
+    while quiet < QUIET:  # Forge Neo answers its page with its preset's steps, which would replace what a test has set
+        page.wait_for_timeout(AT_ONCE)
+        quiet = 0 if page.asked else quiet + AT_ONCE
 
 
 def is_fault(message):
