@@ -20,7 +20,7 @@ MOVES_SHOWN = {
 }  # fmt: skip
 LINES = {"prompts": 3}
 PICTURE_HEIGHT = 240  # pixels, what gradio 3 gives by itself
-SLIDER = "width: 100%; accent-color: var(--primary-600, #ea580c);"  # the colour of the page's own sliders
+SLIDER = "width: 100%; accent-color: var(--slider-color, auto);"  # the colour of the page's own sliders
 AS_INFO = "font-size: var(--text-sm); color: var(--block-info-text-color);"  # as the help of other components
 
 

@@ -56,7 +56,15 @@ def test_closed_it_shows_whether_it_is_on(shown):
     accordion, number, slider = (page.locator(f"{TAB}{part}").first.bounding_box() for part in PARTS)
     assert min(number["width"], slider["width"]) > 0.9 * accordion["width"], "label and help have room"
     assert slider["y"] >= number["y"] + number["height"] - 1
+    colours = {colour_of(page, "#txt2img_steps"), colour_of(page, f"{TAB}_alpha_1_slider")}
+    assert len(colours) == 1, f"the host's slider and ours: {colours}"
     assert not page.faults
+
+
+def colour_of(page, container):
+    """A slider's colour, as the browser has it."""
+    slider = page.locator(f"{container} input[type=range]").first
+    return slider.evaluate("element => getComputedStyle(element).accentColor")
 
 
 def test_switched_on_and_closed_it_mixes(host, page):
