@@ -1,11 +1,34 @@
-"""The user's Ctrl+C as a question that a run asks between two steps, so that what is finished can be put in order."""
+"""The user's Ctrl+C, and what else ends a run, so that what is finished can be put in order."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
+
+ENDS = ("SIGTERM", "SIGHUP")  # the system's wish to end, and a closed terminal; Windows lacks the latter
+
+
+@contextlib.contextmanager
+def as_interrupts() -> Iterator[None]:
+    """What else ends a command ends it as Ctrl+C does, so that temporary folders are cleared away.
+
+    Signals that are ignored (nohup) or have a handler are left as they are.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # elsewhere there are no signals
+        asked = [getattr(signal, name) for name in ENDS if hasattr(signal, name)]
+        for number in asked:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Interrupts:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from itermix.commands.interrupts import as_interrupts
 from itermix.pictures.exif import as_text
 from itermix.settings import SettingsError, shown
 from itermix.settings.fields import has_surrogate
@@ -82,12 +83,13 @@ def number(text: str) -> float:
 def run(command: str, parser: Parser, arguments: list[str], action: Callable[[argparse.Namespace], None]) -> int:
     """The exit code of a command: 0, 2 for bad input, 130 where it was interrupted."""
     try:
-        action(parser.parse_args(arguments))
+        with as_interrupts():
+            action(parser.parse_args(arguments))
     except (StudioError, SettingsError) as error:
         say(f"itermix {command}: {as_option(' '.join(str(error).split()))}")
         return 2
     except (Cancelled, KeyboardInterrupt) as interrupt:
-        print(f"\nitermix {command}: {interrupt or 'interrupted'}", file=sys.stderr)
+        print(f"\nitermix {command}: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
     except RuntimeError as error:
         if "out of memory" not in str(error):

@@ -45,7 +45,8 @@ class FakeHost:
             self.upscale = IterativeUpscale()
             self.upscale_defaults = [component.value for component in self.upscale.ui(False)]
         self.others: list[Any] = []  # always-on scripts of other extensions, as far as itermix looks for them
-        self.outputs = Path(tempfile.mkdtemp(prefix="itermix-fake-outputs-"))
+        self.folder = tempfile.TemporaryDirectory(prefix="itermix-fake-outputs-")  # goes with this object
+        self.outputs = Path(self.folder.name)
         self.lines: list[str] = []
         handler = logging.Handler()
         handler.emit = lambda record: self.lines.append(record.getMessage())

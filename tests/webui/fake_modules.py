@@ -26,6 +26,7 @@ OPTIONS = dict(
     CLIP_stop_at_last_layers=1, randn_source="GPU", grid_only_if_multiple=True,
 )  # fmt: skip
 saved = []  # callbacks for saved pictures
+DATA = tempfile.TemporaryDirectory(prefix="itermix-fake-")  # goes when Python ends
 
 
 def install() -> None:
@@ -39,7 +40,7 @@ def install() -> None:
     modules.script_callbacks = _module(
         "modules.script_callbacks", **ignore, on_image_saved=saved.append, ImageSaveParams=SimpleNamespace
     )
-    modules.paths = _module("modules.paths", data_path=tempfile.mkdtemp(prefix="itermix-fake-"))
+    modules.paths = _module("modules.paths", data_path=DATA.name)
     modules.devices = _module(
         "modules.devices", dtype_vae=torch.float32, cpu=torch.device("cpu"), autocast=contextlib.nullcontext
     )
