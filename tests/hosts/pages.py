@@ -49,7 +49,7 @@ def opened(browser, url, width=1280, height=1600, theme=None):
     page.faults, page.asked = [], set()
     page.on("request", lambda request: page.asked.add(request) if request.method == "POST" else None)
     for ended in ("requestfinished", "requestfailed"):
-        page.on(ended, page.asked.discard)
+        page.on(ended, lambda request: page.asked.discard(request))
     page.on("pageerror", lambda error: page.faults.append(str(error)) if str(error) != HOSTS_OWN_FAULT else None)
     page.on("console", lambda message: page.faults.append(message.text) if is_fault(message) else None)
     load(page, f"{url}/?__theme={theme}" if theme else url)

@@ -1,12 +1,13 @@
 """A WebUI extension for tests alone: what the loading of each script, and the building of its fields, has cost.
 
 GET /itermix-probe/start -> {"path of a script": processor seconds}
-GET /itermix-probe/page -> the same, of the fields on both tabs of the page
+GET /itermix-probe/page -> {"path of a script": [processor seconds, components]}, of the fields on both tabs of the page
 """
 
 import functools
 import time
 
+from gradio.context import Context
 from modules import script_callbacks, script_loading, scripts
 
 page = {}
@@ -15,12 +16,15 @@ call = scripts.wrap_call
 
 @functools.wraps(call)
 def timed(function, filename, name, *args, **more):
-    start = time.thread_time()
+    if name != "ui":
+        return call(function, filename, name, *args, **more)
+    start, before = time.thread_time(), len(Context.root_block.blocks)
     try:
         return call(function, filename, name, *args, **more)
     finally:
-        if name == "ui":
-            page[str(filename)] = page.get(str(filename), 0.0) + time.thread_time() - start
+        seconds, components = page.get(str(filename), (0.0, 0))
+        seconds += time.thread_time() - start
+        page[str(filename)] = seconds, components + len(Context.root_block.blocks) - before
 
 
 def add_routes(demo, app):
