@@ -22,6 +22,7 @@ from itermix.pictures.reel import Reel, Timing
 
 Encode = Callable[[Path, Reel, str], None]
 BY_PILLOW = {"webp": webp, "gif": gif}
+INSTEAD = "a webp is made instead"
 
 
 def save_film(
@@ -46,7 +47,7 @@ def save_film(
         target = Path(f"{path}.{name}")
         tried = attempted(target, partial(_write, target, encode, Reel(readable, timing), as_text(infotext)))
         written.files += tried.files
-        written.messages += tried.messages
+        written.messages += [line for line in tried.messages if line not in written.messages]  # of two encoders
         if tried.files:
             written.messages += limits.of_speed(name, timing.fps)
             return written
@@ -63,7 +64,7 @@ def _encoders(format: str, written: Written) -> Iterator[tuple[str, Encode]]:
     program = mp4.ffmpeg()
     if program is not None:
         yield "mp4", partial(mp4.write_by_ffmpeg, program)
-    written.messages.append(limits.NO_ENCODER)
+    written.messages.append(INSTEAD if mp4.has_encoder() else limits.NO_ENCODER)
     yield from ((name, encoder.write) for name, encoder in BY_PILLOW.items())
 
 

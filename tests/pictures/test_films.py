@@ -195,3 +195,15 @@ class Full:
 
     def __exit__(self, *error):
         self.stream.close()
+
+
+def test_what_is_said_where_an_encoder_is_there_and_the_film_cannot_be(pictures, tmp_path):
+    """Not that an encoder is missing; and what both of two complain of is said once."""
+    if not mp4.has_encoder():
+        pytest.skip("there is no encoder here")
+    (tmp_path / "film.mp4").mkdir()
+    written = save_film(pictures, tmp_path / "film", "mp4", Timing())
+    assert written.files == [tmp_path / "film.webp"]
+    assert written.messages == [
+        f"{tmp_path / 'film.mp4'} could not be written: Is a directory", "a webp is made instead"
+    ]  # fmt: skip
