@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from itermix.commands.interrupts import as_interrupts
 from itermix.pictures.exif import as_text
 from itermix.settings import SettingsError, shown
 from itermix.settings.fields import has_surrogate
-from itermix.studio.errors import Cancelled, StudioError
+from itermix.studio.errors import Cancelled, StudioError, is_out_of_memory
 
 MAY_BE_EMPTY = ("prompt", "negative")
 # The beginning of argparse's own messages about one option: "argument --steps: ..."
@@ -72,6 +73,13 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def file(text: str) -> Path:
+    """The path of a file that is to be written, from an option's text."""
+    if text.endswith(tuple(filter(None, (os.sep, os.altsep)))):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is a folder; add the name of a file")
+    return path(text)
+
+
 def number(text: str) -> float:
     """A number from an option's text."""
     try:
@@ -91,10 +99,10 @@ def run(command: str, parser: Parser, arguments: list[str], action: Callable[[ar
     except (Cancelled, KeyboardInterrupt) as interrupt:
         print(f"\nitermix {command}: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
-    except RuntimeError as error:
-        if "out of memory" not in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
             raise
-        say(f"itermix {command}: out of memory; take a smaller size, or --device cpu")
+        say(f"itermix {command}: out of memory; take a smaller size, or another --device")
         return 2
     return 0
 

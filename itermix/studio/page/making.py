@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from itermix.settings import SettingsError
-from itermix.studio.errors import StudioError, one_line
+from itermix.studio.errors import StudioError, is_out_of_memory, one_line
 from itermix.studio.page import words, works
 from itermix.studio.page.asked import Asked
 from itermix.studio.page.folder import keep, keep_beside, new_folder
@@ -167,6 +167,10 @@ class Maker:
             yield updates(self.status(words.here(str(error))))
             raise message(words.here(one_line(error, 400))) from None
         except Exception as error:
+            if is_out_of_memory(error):
+                text = "Out of memory; take a smaller size"
+                yield updates(self.status(text))
+                raise message(text) from None
             traceback.print_exc()  # for the terminal; the page gets one line
             yield updates(self.status(f"That failed: {one_line(error)}"))
             raise message(f"That failed: {one_line(error)}") from None
