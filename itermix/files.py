@@ -30,9 +30,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     A link is written through. Raises OSError.
     """
-    problem = name_problem(Path(path).name)
-    if problem:
-        raise OSError(problem)
+    _require_name(path)
     path = Path(os.path.realpath(path))
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(NO_FILE)
@@ -56,8 +54,12 @@ def write_whole(path: str | Path, data: bytes) -> None:
 
 
 def make_folder_of(path: str | Path) -> None:
-    """Makes the folder that a file is to lie in, and no other on the way through `..`. Raises OSError."""
-    Path(os.path.realpath(Path(path).parent)).mkdir(parents=True, exist_ok=True)
+    """Makes the folder that a file is to lie in: where its link leads, and none on the way through `..`.
+
+    Raises OSError.
+    """
+    _require_name(path)
+    Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True)
 
 
 def write_json(path: str | Path, values: Any, indent: int = 2) -> None:
@@ -73,10 +75,22 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
     longest_addition: the longest text that names made from this one have beyond it.
     """
     path = Path(path)
-    problem = name_problem(path.name, longest_addition)
-    if problem:
-        raise OSError(problem)
+    _require_name(path, longest_addition)
     _require_links(path.absolute())
+    require_replaceable(path)
+    path = Path(os.path.realpath(path))
+    there = next(folder for folder in path.parents if folder.exists())
+    if not os.access(there, os.W_OK):
+        raise OSError("no permission")
+    for folder in path.parents[:-1]:
+        problem = None if folder.exists() else name_problem(folder.name)
+        if problem:
+            raise OSError(problem)
+    _try_in(there)
+
+
+def require_replaceable(path: str | Path) -> None:
+    """Raises OSError where something lies in a file's place, or in its folder's, that a file cannot take."""
     path = Path(os.path.realpath(path))
     there = next(folder for folder in path.parents if folder.exists())
     if not there.is_dir():
@@ -85,13 +99,6 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
         raise OSError("it is a folder")
     if path.exists() and not path.is_file():
         raise OSError(NO_FILE)
-    if not os.access(there, os.W_OK):
-        raise OSError("no permission")
-    for folder in path.parents[:-1]:
-        problem = None if folder.exists() else name_problem(folder.name)
-        if problem:
-            raise OSError(problem)
-    _try_in(there)
 
 
 def _try_in(folder: Path) -> None:
@@ -135,6 +142,12 @@ def name_problem(name: str, longest_addition: str = "", on_windows: bool = os.na
     if name.split(".")[0].rstrip().upper() in WINDOWS_NAMES:
         return f"on Windows {name.split('.')[0]} is the name of a device"
     return "on Windows a name ends neither with a dot nor with a blank" if name.endswith((".", " ")) else None
+
+
+def _require_name(path: str | Path, longest_addition: str = "") -> None:
+    problem = name_problem(Path(path).name, longest_addition)
+    if problem:
+        raise OSError(problem)
 
 
 def reason_of(error: OSError) -> str:

@@ -150,8 +150,11 @@ def require_writable(path: Path, longest_addition: str = "", name: str = "out") 
 
 def require_json_writable(path: str | Path | None, name: str) -> None:
     """The same check for a JSON file. Raises StudioError."""
-    if path is not None:
-        _require_place(Path(path), name)
+    if path is None:
+        return
+    if Path(path).suffix.lower() != ".json":
+        raise StudioError(f"{name}: {str(path)!r} names no JSON file; take .json")
+    _require_place(Path(path), name)
 
 
 def _require_place(path: Path, name: str, longest_addition: str = "") -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itermix.commands import arguments as command_line
-from itermix.commands.parser import Parser, number, path, run, say, whole
+from itermix.commands.parser import Parser, file, number, run, say, whole
 from itermix.commands.progress import Bar
 from itermix.mixing.settings import MixingSettings
 from itermix.studio.errors import StudioError
@@ -60,7 +60,7 @@ def parser() -> Parser:
         EXAMPLES,
     )
     made.add_argument(
-        "--out", type=path, default=OUT, help=f".png, .jpg or .webp file for the sheet (default {OUT.as_posix()})"
+        "--out", type=file, default=OUT, help=f".png, .jpg or .webp file for the sheet (default {OUT.as_posix()})"
     )
     made.add_argument(
         "--full", action="store_true", help="more subjects, strengths and presets: some minutes instead of one"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from itermix.commands.beside import frame_file, state_file
 from itermix.commands.interrupts import Interrupts
 from itermix.commands.parser import say
 from itermix.commands.progress import show
@@ -61,16 +62,6 @@ def require_suitable(request: Request, settings: SequenceSettings, options: argp
     state = state_file(Path(options.out))
     if settings.resume and not state.is_file():
         raise StudioError(f"resume: there is no sequence to resume: {state} is not there")
-
-
-def frame_file(out: Path, index: int) -> Path:
-    """Where a frame is written: beside --out, with its number."""
-    return out.with_name(f"{out.stem}-{index:05}{out.suffix or '.png'}")
-
-
-def state_file(out: Path) -> Path:
-    """Where what an interrupted sequence needs is kept until it is finished."""
-    return out.with_suffix(".state")
 
 
 def render(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
-from itermix.commands import frames
-from itermix.commands.parser import Parser, run, say, whole
+from itermix.commands import beside, frames
+from itermix.commands.parser import Parser, file, run, say, whole
 from itermix.commands.progress import show
 from itermix.mixing.settings import MOST_TRACED
 from itermix.sequence import gallery
@@ -49,7 +49,10 @@ def parser() -> Parser:
     )
     made.add_argument("prompt", nargs="?", help="what the picture shows; a --sequence may have prompts of its own")
     made.add_argument(
-        "--out", required=True, help="file to write, .png, .jpg or .webp; with --count above 1 its name gets the seed"
+        "--out",
+        required=True,
+        type=file,
+        help="file to write, .png, .jpg or .webp; with --count above 1 its name gets the seed",
     )
     command_line.add_model(made)
     command_line.add_request(made)
@@ -98,12 +101,23 @@ def checked(options: argparse.Namespace) -> tuple[Request, SequenceSettings | No
     if sequence is not None:
         frames.require_suitable(request, sequence, options)
     command_line.require_size(options.out, request)
-    command_line.require_writable(Path(options.out), longest_addition(options, request))
+    require_files(options, request, sequence)
+    return request, sequence
+
+
+def require_files(options: argparse.Namespace, request: Request, sequence: SequenceSettings | None) -> None:
+    """Refuses files that the run could not write, or would write over. Raises StudioError and SettingsError."""
+    out = Path(options.out)
+    command_line.require_writable(out, longest_addition(options, request))
     command_line.require_json_writable(options.save_settings, "save-settings")
     if options.save_settings:
         others = ("out", "image", "mask", "sequence", "checkpoint")
         command_line.require_own_file(options, "save-settings", Path(options.save_settings), others)
-    return request, sequence
+    if sequence is None:
+        beside.require(options, beside.of_pictures(options, request))
+    else:
+        beside.require(options, beside.of_sequence(out, sequence))
+        beside.require_own_state(out)
 
 
 def render_pictures(studio: Studio, request: Resolved, source: Source, options: argparse.Namespace) -> None:
@@ -115,7 +129,7 @@ def render_pictures(studio: Studio, request: Resolved, source: Source, options: 
     for result, infotext in results_of(studio, request, source, loading.name_of(options.checkpoint), show):
         path = Path(options.out)
         if request.count > 1:
-            path = path.with_name(f"{path.stem}-{result.seed}{path.suffix}")
+            path = beside.picture_file(path, result.seed)
         for line in pictures.write(path, result.picture, infotext):
             say(line)
         for name, report in result.reports.items():

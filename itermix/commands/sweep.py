@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from itermix.commands import arguments as command_line
-from itermix.commands.parser import Parser, path, run, say
+from itermix.commands import beside
+from itermix.commands.parser import Parser, file, run, say
 from itermix.commands.progress import Bar
 from itermix.studio.axes import Axis, axis_of, cells_of, sentence, shown
+from itermix.studio.errors import StudioError
 from itermix.studio.request import Request
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from itermix.studio.source import Source
 
+ANSWER_TIME = 2.0  # seconds that a cluster has
 EXAMPLES = """examples:
   python3 -m itermix sweep "fox" --hires 2 --x alpha_1=0.02,0.3,1,3 --out grid.png
   python3 -m itermix sweep "fox" --hires 2 --x "alpha_1=0.5-3 [6]" --y curve=cosine,linear --out grid.png
@@ -45,7 +49,7 @@ def parser() -> Parser:
     made.add_argument("prompt", help="what the pictures show")
     made.add_argument("--x", required=True, help="setting along the columns: NAME=VALUE,VALUE,... or NAME=LOW-HIGH [N]")
     made.add_argument("--y", help="setting along the rows")
-    made.add_argument("--out", required=True, type=path, help=".png, .jpg or .webp file to write the grid to")
+    made.add_argument("--out", required=True, type=file, help=".png, .jpg or .webp file to write the grid to")
     made.add_argument("--ray", metavar="ADDRESS", help="make the cells on a Ray cluster; local starts one")
     command_line.add_model(made)
     command_line.add_request(made, without=("count",))
@@ -57,7 +61,9 @@ def sweep(options: argparse.Namespace) -> None:
     x, y = axis_of("x", options.x), axis_of("y", options.y) if options.y else None
     requests = cells_of(command_line.values_of(options), x, y, options.image is not None)
     command_line.require_writable(options.out, "-cells")
-    command_line.require_own_file(options, "out", options.out.with_suffix(".json"), ("settings",))
+    beside.require(options, beside.of_sweep(options.out, len(x.values), len(y.values) if y else 1))
+    if options.ray is not None:
+        require_cluster(options.ray)
     from itermix.studio.source import Source
 
     source = Source.read(options.image, options.mask)
@@ -67,11 +73,10 @@ def sweep(options: argparse.Namespace) -> None:
 
     rows = y.labels if y else [""]
     names = [f"{row}, {column}".removeprefix(", ") for row in rows for column in x.labels]
-    folder = options.out.with_name(f"{options.out.stem}-cells")
     bar, made, files = Bar([1.0] * len(requests)), [], []
     bar.begin(names[0])
     for number, (picture, infotext) in enumerate(_made(options, requests, source, bar)):
-        files.append(folder / f"{number // len(x.values) + 1}-{number % len(x.values) + 1}.png")
+        files.append(beside.cell_file(options.out, *divmod(number, len(x.values))))
         pictures.write(files[-1], picture, infotext)
         made.append(picture)
         bar.end()
@@ -90,8 +95,19 @@ def sweep(options: argparse.Namespace) -> None:
             for file, request in zip(files, requests)
         ],
     }
-    command_line.write_json("out", options.out.with_suffix(".json"), record)
+    command_line.write_json("out", beside.record_file(options.out), record)
     print(options.out)
+
+
+def require_cluster(address: str) -> None:
+    """Refuses the address of a machine that does not answer, which Ray tries for a minute. Raises StudioError."""
+    host, colon, port = address.rpartition(":")
+    if not colon or "://" in address or not port.isdecimal():
+        return  # a word of Ray's own
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_TIME).close()
+    except (OSError, OverflowError) as error:
+        raise StudioError(f"ray: {address} cannot be reached: {error}; is the cluster up?") from None
 
 
 def _made(

@@ -51,6 +51,11 @@ def left_out(path: str | Path, infotext: str) -> list[str]:
     return [f"{path} has no parameters in it: a JPEG has room for 32,000 characters of them; take a .png or .webp"]
 
 
+def trace_file(picture: Path, of: str) -> Path:
+    """Where the trace of a pass is written: beside its picture."""
+    return picture.with_name(f"{picture.stem}-trace-{of.replace(' ', '-')}.png")
+
+
 def fitting(path: str | Path, picture: Image.Image) -> Image.Image:
     """The picture, made smaller where the file's format cannot hold one of its size."""
     most = limits.LARGEST_SIDE.get(format_of(path), max(picture.size))

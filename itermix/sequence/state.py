@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from itermix.files import reason_of, write_whole
+from itermix.sequence.magic import MAGIC
 
-MAGIC = b"itermix sequence\n"
 VERSION = 3
 LARGEST_HEADER = 2**20  # bytes
 LARGEST_TENSORS = 2**32  # bytes

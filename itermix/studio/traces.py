@@ -9,6 +9,7 @@ from torch import Tensor
 
 from itermix.mixing.mixer import MixingReport
 from itermix.pictures import trace_sheet
+from itermix.pictures.saving import trace_file
 from itermix.studio import pictures
 from itermix.studio.pipeline import Studio
 
@@ -21,6 +22,6 @@ def save_trace(studio: Studio, path: Path, name: str, report: MixingReport) -> P
 
     title, fonts = f"{path.name}, {name}", ImageFont.load_default
     strip = trace_sheet.picture(report.trace, report.weights, 0, title, decode, fonts)
-    file = path.with_name(f"{path.stem}-trace-{name.replace(' ', '-')}.png")
+    file = trace_file(path, name)
     pictures.write(file, strip, "")
     return file
