@@ -121,12 +121,14 @@ class Decoded(list):
 
 def parse_prompts(prompts):
     """The prompts without <lora:...>, and the first one's networks."""
-    network = re.search(r"<lora:[^>]*>", prompts[0])
-    return [re.sub(r"<lora:[^>]*>", "", prompt) for prompt in prompts], network and network[0]
+    found = [SimpleNamespace(items=items.split(":")) for items in re.findall(r"<lora:([^>]*)>", prompts[0])]
+    return [re.sub(r"<lora:[^>]*>", "", prompt) for prompt in prompts], {"lora": found} if found else {}
 
 
-def activate(p, network):
-    sys.modules["modules.extra_networks"].active = network
+def activate(p, networks):
+    """What is active is known by its tag."""
+    tags = [f"<lora:{':'.join(network.items)}>" for network in networks.get("lora", ())]
+    sys.modules["modules.extra_networks"].active = tags[0] if tags else None
 
 
 def encode(image: torch.Tensor, method: int | None = None, model: object = None) -> torch.Tensor:

@@ -73,6 +73,14 @@ class Additions(Extension):
         prompts[:] = [f"{text}, detailed" for text in prompts]
 
 
+class LateAdditions(Extension):
+    """An extension's, when the host has taken the tags of networks out of the prompts already."""
+
+    def process_batch(self, p, batch_number, **more):
+        p.prompts[:] = [f"{text}, detailed" for text in p.prompts]
+        p.negative_prompts = [f"{text} blurry" for text in p.negative_prompts]
+
+
 class OtherSeeds(Extension):
     def process(self, p):
         p.all_seeds = [seed + 100 for seed in p.all_seeds]
@@ -89,6 +97,7 @@ PREPARED = {
     "comments": ({"prompt": "a cat # on a mat"}, [Comments()]),
     "wildcards": ({"prompt": "a __colour__ cat"}, [Wildcards()]),
     "by batch": ({}, [Additions()]),
+    "late": ({"prompt": "a cat <lora:tiny:1>"}, [LateAdditions()]),
     "seeds": ({}, [OtherSeeds()]),
     "size": ({}, [OtherSize()]),
     "variation": ({"subseed": 7, "subseed_strength": 0.4, "batch_size": 2}, []),
@@ -155,6 +164,22 @@ def test_a_resumed_sequence_has_the_wildcards_of_the_frames_before(fake, monkeyp
     rest = sequence(fake, {**settings, "resume": True})
     assert same(frames_of(rest), frames_of(whole)[2:])
     assert texts_of(rest)[-1].partition("\n")[0] == texts_of(whole)[-1].partition("\n")[0]
+
+
+def test_a_picture_that_a_sequence_begins_from_is_replaced_as_far_as_its_infotext_says(fake):
+    """By the sequence's own denoise, which the page's does not change; the console says that it is another."""
+    image = {"init_images": [as_base64(Image.new("RGB", (64, 64), (200, 40, 90)))]}
+    made = sequence(fake, {**QUIET, "frames": 2, "denoise_seq": 0.3}, tab="img2img", denoising_strength=0.6, **image)
+    assert ["Denoising strength: 1" in text for text in texts_of(made)] == [True, False]
+    assert "Denoising strength: 0.3" in texts_of(made)[1]
+    told = "Latent Sequence: the first frame has denoise 1 and not the page's denoising strength 0.6"
+    assert told in made.log
+    settings = {**QUIET, "frames": 1, "denoise_start": 0.6}
+    torch.manual_seed(0)  # encoding draws from it
+    plain = fake.generate("img2img", denoising_strength=0.6, **image)
+    torch.manual_seed(0)
+    same_strength = sequence(fake, settings, tab="img2img", denoising_strength=0.6, **image)
+    assert same(same_strength.pictures[-1:], plain.pictures[-1:]) and told not in same_strength.log
 
 
 class StopBefore(Extension):

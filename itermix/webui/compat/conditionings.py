@@ -17,6 +17,12 @@ def activate_networks(p: Any) -> None:
             extra_networks.activate(p, p.extra_network_data)
 
 
+def network_tags(p: Any) -> str:
+    """The tags that the host has taken out of the prompts of `p`, as they were written."""
+    every = (p.extra_network_data or {}).items()
+    return "".join(f"<{':'.join([name, *params.items])}>" for name, listed in every for params in listed)
+
+
 def of_positive(c: Any) -> Conditioning:
     """From `p.c` of one image: the parts of a prompt that AND joins."""
     return Conditioning(tuple(Part(part.weight, _steps(part.schedules)) for part in c.batch[0]))

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from itermix.sequence.conditioning import Conditioning
 from itermix.sequence.host import Job
+from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import conditionings, processing, progress, sampling
+from itermix.webui.log import log
 from itermix.webui.mixing import passes
 from itermix.webui.sequence.backwards import Ascent, replace_by_ascent, start_from
 from itermix.webui.sequence.prompts import PreparedPrompts
@@ -90,6 +92,9 @@ class WebUIHost:
         if self.init is not None:
             if job.frame.denoise == 0.0:
                 return self.init
+            if p.denoising_strength != job.frame.denoise:
+                told = f"denoise {job.frame.denoise:g} and not the page's denoising strength {p.denoising_strength:g}"
+                log.info(f"{SequenceSettings.title}: the first frame has {told}")
             p.denoising_strength = job.frame.denoise
         self.hires_latent = None
         made = self._of_host["sample"](

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from itermix.sequence.plan import Frame
+from itermix.webui.compat import conditionings
 
 
 class PreparedPrompts:
@@ -17,6 +18,7 @@ class PreparedPrompts:
     def __init__(self, frames: list[Frame], batch: int):
         self.frames, self.batch = frames, batch
         self._made: dict[tuple[str, bool], str] = {}
+        self._parsed: tuple[list[str], list[str]] = ([], [])
 
     def take_over(self, p: Any) -> None:
         """Reads what has become of the prompts of all frames, and makes equal prompts equal again, in the infotext too.
@@ -37,6 +39,17 @@ class PreparedPrompts:
         for texts, is_negative in ((p.prompts, False), (p.negative_prompts, True)):
             if texts:
                 self._made[self.shown(frame, is_negative), is_negative] = texts[0]
+
+    def note_parsed(self, p: Any) -> None:
+        """What the batch has before the last of the scripts' own turns, its networks' tags taken out by the host."""
+        self._parsed = list(p.prompts[:1]), list(p.negative_prompts[:1])
+
+    def take_over_changes(self, p: Any, frame: Frame) -> None:
+        """Reads what an extension has changed in that turn."""
+        for texts, parsed, is_negative in zip((p.prompts, p.negative_prompts), self._parsed, (False, True)):
+            if texts and parsed and texts[0] != parsed[0]:
+                tags = "" if is_negative else conditionings.network_tags(p)
+                self._made[self.shown(frame, is_negative), is_negative] = texts[0] + tags
 
     def of(self, text: str, is_negative: bool) -> str:
         """What is sampled for a prompt of the plan."""

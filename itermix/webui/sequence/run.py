@@ -129,8 +129,10 @@ class Sequence:
     def parse_extra_network_prompts(self) -> None:
         self.prompts.take_over_batch(self.p, self.frames[self.skips + self.p.iteration])
         self.of_host["parse_extra_network_prompts"]()
+        self.prompts.note_parsed(self.p)
 
     def setup_conds(self) -> None:
+        self.prompts.take_over_changes(self.p, self.frames[self.skips + self.p.iteration])
         if self.p.iteration == 0:
             self.of_host["setup_conds"]()
 
@@ -158,7 +160,7 @@ class Sequence:
             return self._stand_in(is_last=False)
         self.results.kept.append(True)
         p.extra_generation_params.update(parameters(self.settings, job.frame))
-        if job.frame.index:
+        if job.frame.index or self.host.init is not None:
             p.extra_generation_params["Denoising strength"] = job.frame.denoise
         return self.host.pictures if self.host.pictures is not None else latent
 
