@@ -92,9 +92,7 @@ class WebUIHost:
         if self.init is not None:
             if job.frame.denoise == 0.0:
                 return self.init
-            if p.denoising_strength != job.frame.denoise:
-                told = f"denoise {job.frame.denoise:g} and not the page's denoising strength {p.denoising_strength:g}"
-                log.info(f"{SequenceSettings.title}: the first frame has {told}")
+            _note_strength(p.denoising_strength, job.frame.denoise)
             p.denoising_strength = job.frame.denoise
         self.hires_latent = None
         made = self._of_host["sample"](
@@ -183,3 +181,10 @@ class WebUIHost:
         c = conditionings.positive_of(job.positive, self.batch)
         is_left_out = self.p.uc is None  # as Forge does where CFG is 1
         return c, None if is_left_out else conditionings.negative_of(job.negative, self.batch)
+
+
+def _note_strength(page: float, own: float) -> None:
+    """Says where the first frame replaces more or less of the page's picture than the page says."""
+    if page != own:
+        told = f"denoise {own:g} and not the page's denoising strength {page:g}"
+        log.info(f"{SequenceSettings.title}: the first frame has {told}")
