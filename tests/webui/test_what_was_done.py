@@ -96,6 +96,27 @@ def test_all_frames_of_a_mixed_sequence_have_the_settings_that_made_it(fake):
     assert all(KEY in text and NOT_DONE not in text for text in made.infotexts) and len(made.infotexts) == 4
 
 
+@pytest.mark.parametrize("mixing, more, reasons", [
+    ({"maximum": 0.0, "minimum": 0.0}, {}, ["first pass", "frame: the weight is 0", "frame: the weight is 0"]),
+    ({"clamp": 0.0}, {}, ["first pass", "frame: the weight is 0", "frame: the weight is 0"]),
+    ({}, {"denoise_seq": 0.0}, ["first pass", *["the frame's denoise is 0: it is not sampled"] * 2]),
+    ({}, {"denoise_schedule": "0:(0)"}, ["first pass", *["the frame's denoise is 0: it is not sampled"] * 2]),
+])  # fmt: skip
+def test_a_sequence_whose_frames_are_not_mixed_claims_nothing(fake, mixing, more, reasons):
+    settings = {"frames": 3, "video_format": "none", "mixing_reference": "first frame", **more}
+    made = fake.generate(mixing={**ON, **mixing}, script_name="latent sequence", script_args=[settings])
+    texts = made.infotexts[1:]  # the grid's first
+    assert [KEY in text for text in made.infotexts] == [False] * 4
+    assert all(f"{NOT_DONE}{reason}" in text.replace('"', "") for text, reason in zip(texts, reasons)), texts
+
+
+def test_frames_that_are_mixed_later_have_the_settings_of_their_sequence(fake):
+    settings = {"frames": 4, "video_format": "none", "mixing_reference": "first frame"}
+    later = {**settings, "denoise_schedule": "0:(0), 2:(0.5)", "values_between": "step"}
+    made = fake.generate(mixing=ON, script_name="latent sequence", script_args=[later])
+    assert all(KEY in text for text in made.infotexts) and len(made.infotexts) == 5
+
+
 @pytest.mark.parametrize("strength, is_said", [(0.8, True), (0.5, False), (0.0, False)])
 def test_a_hires_denoising_strength_that_is_replaced_is_said(fake, strength, is_said):
     made = fake.generate(mixing={**ON, "hires_denoise": strength}, **HIRES)

@@ -97,11 +97,13 @@ class IterativeMixing(scripts.Script):
         params.pop(NOT_DONE_KEY, None)
         if self.settings_text is None:
             return
-        if state.outcome.is_mixed or _is_claimed_by(state.sequence):
+        if state.sequence is not None and state.sequence.frame is not None:
+            state.sequence.has_mixed |= state.outcome.is_mixed
+        if state.outcome.is_mixed or _is_claimed_by(state.sequence, state.outcome, self.settings_text):
             params[KEY] = self.settings_text
         else:
             params.pop(KEY, None)
-            params[NOT_DONE_KEY] = _why_not(state.outcome)
+            params[NOT_DONE_KEY] = _why_not(state.outcome, state.sequence)
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         from itermix.webui.mixing import passes
@@ -171,21 +173,26 @@ def _image_saved(saved):
     trace.save_beside(saved)
 
 
-def _why_not(outcome):
+def _why_not(outcome, sequence):
     """Why nothing was mixed into a batch."""
     if outcome.reasons:
         return "; ".join(dict.fromkeys(outcome.reasons))
     from itermix.webui.compat import progress  # late: a host's start waits for every import
 
     cut = "the run was interrupted before the pass that was to be mixed"
-    reason = cut if progress.is_interrupted() else "no pass was expected to be mixed"
+    none = "no pass was expected to be mixed" if sequence is None else "the frame's denoise is 0: it is not sampled"
+    reason = cut if progress.is_interrupted() else none
     log.info(f"nothing mixed: {reason}")  # no pass has said it
     return reason
 
 
-def _is_claimed_by(sequence):
+def _is_claimed_by(sequence, outcome, settings_text):
+    """Whether a frame into which nothing was mixed is one of a sequence that is mixed."""
     if sequence is None:
         return False
     from itermix.webui.sequence.run import mixes_frames
 
-    return mixes_frames(sequence)
+    is_tried = sequence.frame is not None and bool(outcome.reasons)
+    if is_tried and not sequence.has_mixed:
+        return False
+    return mixes_frames(sequence, MixingSettings.from_infotext(settings_text))

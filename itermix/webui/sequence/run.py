@@ -15,6 +15,8 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from itermix.mixing.curve import weights
+from itermix.mixing.settings import MixingSettings
 from itermix.sequence.host import Job
 from itermix.sequence.infotext import parameters
 from itermix.sequence.plan import Frame
@@ -60,6 +62,7 @@ class Sequence:
         self.latents: Frames | None = None
         self.count: int | None = None  # of the pictures that are frames, when the sequence is finished
         self.made: Iterator[tuple[Job, Tensor | None]] = iter(())
+        self.has_mixed = False  # whether a later frame was mixed
 
     @property
     def skips(self) -> int:
@@ -201,11 +204,12 @@ def ask_for(p: Any, frames: list[Frame]) -> None:
     p.seed = [(frame.seed + step * image) % SEEDS for frame in frames for image in range(p.batch_size)]
 
 
-def mixes_frames(sequence: Sequence) -> bool:
-    """Whether later frames are mixed: the infotext of every frame is that of the whole sequence."""
+def mixes_frames(sequence: Sequence, mixing: MixingSettings) -> bool:
+    """Whether later frames can be mixed: the infotext of every frame is that of the whole sequence."""
     reference = sequence.settings.mixing_reference
     has_one = reference != "off" and (reference != "init image" or processing.is_img2img(sequence.p))
-    return has_one and len(sequence.frames) > 1
+    is_sampled = any(frame.denoise > 0.0 for frame in sequence.frames[1:])
+    return has_one and is_sampled and bool(weights(mixing, max(int(sequence.p.steps), 1)).any())
 
 
 def find_first_frame(sequence: Sequence) -> None:
