@@ -22,6 +22,7 @@ from itermix.pictures.reel import Reel, Timing
 
 Encode = Callable[[Path, Reel, str], None]
 BY_PILLOW = {"webp": webp, "gif": gif}
+UNVERIFIED = ("JPEG", "MPO")  # of which Pillow says nothing before it has decoded them
 INSTEAD = "a webp is made instead"
 
 
@@ -76,7 +77,10 @@ def _write(path: Path, encode: Encode, reel: Reel, infotext: str) -> None:
 def _readable(path: Path, written: Written) -> bool:
     try:
         with Image.open(path) as picture:
-            picture.verify()
+            if picture.format in UNVERIFIED:
+                picture.load()
+            else:
+                picture.verify()
         return True
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         written.messages.append(f"{path} is left out of the film: it cannot be read ({why(error)})")

@@ -207,3 +207,16 @@ def test_what_is_said_where_an_encoder_is_there_and_the_film_cannot_be(pictures,
     assert written.messages == [
         f"{tmp_path / 'film.mp4'} could not be written: Is a directory", "a webp is made instead"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_a_picture_that_is_cut_short_is_left_out_whatever_its_format(tmp_path, suffix):
+    files = [tmp_path / f"{index}.{suffix}" for index in range(3)]
+    for file in files:
+        Image.effect_noise((64, 64), 90).save(file)
+    files[1].write_bytes(files[1].read_bytes()[: files[1].stat().st_size * 2 // 3])
+    for format in ("gif", "webp"):
+        written = save_film(files, tmp_path / "film", format, Timing(fps=10))
+        assert written.files == [tmp_path / f"film.{format}"] and len(shown(written.files[0])[1]) == 2
+        (message,) = written.messages
+        assert message.startswith(f"{files[1]} is left out of the film: it cannot be read")
