@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -284,6 +285,10 @@ DECIDING = {
     "styles": dict(body={"styles": ["oil"]}),
     "variation": dict(body={"subseed": 3, "subseed_strength": 0.1}),
     "cfg": dict(body={"cfg_scale": 6.0}),
+    "alphas": dict(options={"use_downcasted_alpha_bar": True}),
+    "decoder": dict(options={"sd_vae_decode_method": "TAESD"}),
+    "steps of img2img": dict(options={"img2img_fix_steps": True}),
+    "what only the host knows of": dict(options={"new_in_this_host": 2}),
 }
 
 
@@ -294,6 +299,8 @@ def test_a_sequence_is_resumed_only_where_all_that_decides_is_the_same(fake, mon
     change = DECIDING.get(what, {})
     upload = {"enabled": True, "reference_image": as_base64(picture)}
     body = dict(outpath_samples=str(tmp_path), mixing=upload)
+    labels = {"new_in_this_host": SimpleNamespace(infotext="New"), "the_pages": SimpleNamespace(infotext=None)}
+    monkeypatch.setattr(shared.opts, "data_labels", labels, raising=False)
     monkeypatch.setattr(fake, "others", [StopBefore(2)])
     sequence(fake, QUIET, **body)
     restarted()

@@ -15,6 +15,12 @@ def value(name: str, default: Any = None) -> Any:
     return getattr(shared.opts, name, default)
 
 
+def in_infotext() -> list[str]:
+    """Those that the host writes into a picture where they are not at their default: they decide about it."""
+    labels = getattr(shared.opts, "data_labels", {})
+    return [name for name, label in labels.items() if getattr(label, "infotext", None)]
+
+
 def background() -> str:
     """The colour that the host lays transparent pictures on."""
     return value("img2img_background_color", uploads.BACKGROUND)

@@ -21,7 +21,7 @@ ATTRIBUTES = (  # of the processing object
     "inpainting_fill", "inpaint_full_res", "inpaint_full_res_padding", "mask_blur_x", "mask_blur_y", "clip_skip",
     "disable_extra_networks",
 )  # fmt: skip
-OPTIONS = (  # of the host's settings
+OPTIONS = (  # of the host's settings, with those that a host writes into its infotext
     "sd_model_checkpoint", "sd_vae", "randn_source", "CLIP_stop_at_last_layers", "eta_ddim", "eta_ancestral",
     "eta_noise_seed_delta", "ddim_discretize", "s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "k_sched_type",
     "sigma_min", "sigma_max", "rho", "beta_dist_alpha", "beta_dist_beta", "sgm_noise_multiplier",
@@ -29,7 +29,10 @@ OPTIONS = (  # of the host's settings
     "uni_pc_skip_type", "uni_pc_order", "uni_pc_lower_order_final", "img2img_extra_noise", "initial_noise_multiplier",
     "inpainting_mask_weight", "emphasis", "use_old_scheduling", "comma_padding_backtrack", "sdxl_crop_top",
     "sdxl_crop_left", "token_merging_ratio", "token_merging_ratio_img2img", "token_merging_ratio_hr", "tiling",
-    "sd_vae_encode_method", "img2img_background_color", "fp8_storage", "upcast_attn",
+    "sd_vae_encode_method", "sd_vae_decode_method", "img2img_background_color", "fp8_storage", "upcast_attn",
+    "img2img_fix_steps", "img2img_color_correction", "s_min_uncond_all", "pad_cond_uncond_v0",
+    "use_downcasted_alpha_bar", "use_old_emphasis_implementation", "use_old_karras_scheduler_sigmas",
+    "no_dpmpp_sde_batch_determinism", "dont_fix_second_order_samplers_schedule", "lora_functional",
 )  # fmt: skip
 PASSING = (SequenceSettings.infotext_key, "Script")  # of the parameters: what is in the plan
 
@@ -46,7 +49,7 @@ def identity(p: Any, prompts: Any) -> str:
         for name, value in p.extra_generation_params.items()  # other extensions' own settings among them
         if name not in PASSING and isinstance(value, (str, int, float))
     }
-    options = {name: host_options.value(name) for name in OPTIONS}
+    options = {name: host_options.value(name) for name in sorted({*OPTIONS, *host_options.in_infotext()})}
     return repr((attributes, options, sorted(params.items()), prompts, _mixing(p)))
 
 
