@@ -87,7 +87,8 @@ def _read_own(positive: str, negative: str, frames: int) -> PromptSchedule:
         other = READERS[found](negative, "", frames, "negative_prompts").positive
     else:
         other = prompts.numbered("negative_prompts", negative, frames)
-    return PromptSchedule(OWN, prompts.numbered("prompts", positive, frames), other, frames)
+    table = prompts.numbered("prompts", positive, frames)
+    return PromptSchedule(OWN, table, other, frames, notes=tuple(prompts.ratios(positive)))
 
 
 def _read_quoted(positive: str, negative: str, frames: int, name: str = "prompts") -> PromptSchedule:

@@ -24,6 +24,7 @@ class PromptSchedule:
     format: of the positive prompts, one of FORMATS but automatic. positive, negative: may be empty, for the host's
     own. frames: of the sequence. travel: how the format's program goes from one keyframe to the next. lines: of the
     positive keyframes, where they are known. has_arithmetic: whether what stands between backticks is worked out.
+    notes: what may have been meant in another way, in words.
     """
 
     format: str
@@ -32,6 +33,7 @@ class PromptSchedule:
     frames: int
     lines: dict[int, int] = field(default_factory=dict)
     has_arithmetic: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def travel(self) -> str:
@@ -47,9 +49,9 @@ class PromptSchedule:
             return prompt
 
     def messages(self) -> list[str]:
-        """What was recognised, in words, and what of it has no frame; nothing for itermix's own format."""
+        """What was recognised, in words, and what of it has no frame; of itermix's own format the notes alone."""
         if self.format == OWN:
-            return []
+            return list(self.notes)
         said = [f"Prompts are read as those of {self.format}"]
         late = [frame for frame in self.positive if frame >= self.frames]
         if late:

@@ -14,7 +14,7 @@ import math
 import re
 from itertools import pairwise
 
-from itermix.settings import BOM, SettingsError
+from itermix.settings import BOM, SettingsError, shown
 
 SPACINGS = ("numbered", "linear", "sinus", "sinus inverted", "half sinus", "half sinus inverted")
 LONGEST_SHOWN = 40  # characters of a line repeated in its message
@@ -101,6 +101,16 @@ def lines(text: str) -> list[tuple[int, str]]:
     """Number and text of each line that says something. Blanks before a line stay: they mark its going on."""
     found = [(number, line.rstrip()) for number, line in enumerate(text.removeprefix(BOM).splitlines(), start=1)]
     return [(number, line) for number, line in found if line and not line.lstrip().startswith("#")]
+
+
+def ratios(text: str) -> list[str]:
+    """Lines that begin with a ratio, or with a keyframe that is written like one, and how they are read."""
+    read_as = "is read as prompt; a frame number has a blank behind its colon"
+    return [
+        f"prompts, line {number}: {shown(line.strip())} {read_as}"
+        for number, line in lines(text)
+        if RATIO.match(line) and not KEYFRAME.match(line)
+    ]
 
 
 def _key_of(line: str) -> re.Match[str] | None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import itermix
 from itermix.sequence.fields.latents import SEED_KEYINGS, SEED_MODES
-from itermix.sequence.plan import plan, table
+from itermix.sequence.plan import overview, plan, table
 from itermix.sequence.prompts import SPACINGS, numbered, read, spaced
+from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError
 from tests.oracle_arrays import ORACLE
 
@@ -275,3 +276,11 @@ def test_planning_imports_no_torch():
     code = "import sys, itermix.sequence.plan, itermix.commands.plan; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.stdout.strip() == "False"
+
+
+def test_what_looks_like_a_keyframe_and_is_read_as_prompt_is_said_in_the_plan():
+    text = "0: a fox\n16:9 picture\n 8:2 cats\n8: a wolf\n9:1girl"
+    shown = overview(SequenceSettings(frames=10, prompts=text))
+    assert [row["frame"] for row in shown["frames"] if row["keyframe"]] == [0, 8, 9]
+    read_as = "is read as prompt; a frame number has a blank behind its colon"
+    assert shown["messages"] == [f"prompts, line 2: '16:9 picture' {read_as}", f"prompts, line 3: '8:2 cats' {read_as}"]
