@@ -17,7 +17,7 @@ NO_SEED = -1
 HIRES_REFERENCE, HIRES_PHASES = AUTOMATIC_REFERENCE, 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class HiresFields(Settings):
     """What the hires pass starts from and is mixed with."""
 

@@ -25,7 +25,7 @@ FITS = ("crop", "stretch")
 MOST_TRACED = 20  # steps that a trace keeps of a pass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class MixingFields(Settings):
     """How a pass is mixed. Fractions are of the run: 0 its start, 1 its end."""
 

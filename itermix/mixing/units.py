@@ -10,7 +10,7 @@ UNITS = SHARES, PER_CENT, STEPS = ("shares of the run", "per cent", "steps")
 LATEST = 2.0  # share of the run: what `stop` may be at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class UnitFields(Settings):
     """The curve's window in another unit than shares of the run."""
 
