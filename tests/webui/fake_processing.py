@@ -136,17 +136,20 @@ class Processing:
     def _sample_txt2img(self, c: Any, uc: Any) -> Any:
         if self.firstpass_image is not None and self.enable_hr:
             return self._enlarge_gallery_picture()
-        self.is_hr_pass = False
-        self.sampler = Sampler(self.sampler_name, self)
-        x = self.rng.next()
-        self.scripts.process_before_every_sampling(p=self, x=x, noise=x, c=c, uc=uc)
-        x = self.sampler.sample(self, x, c, uc)
+        x = self._first_pass(c, uc)
         if not self.enable_hr:
             return x
         decoded = None
         if self.latent_scale_mode is None:
             decoded = torch.stack(list(fake_modules.decode_latent_batch(self.sd_model, x)))
         return self.sample_hr_pass(x, decoded, self.seeds, self.subseeds, self.subseed_strength, self.prompts)
+
+    def _first_pass(self, c: Any, uc: Any) -> torch.Tensor:
+        self.is_hr_pass = False
+        self.sampler = Sampler(self.sampler_name, self)
+        x = self.rng.next()
+        self.scripts.process_before_every_sampling(p=self, x=x, noise=x, c=c, uc=uc)
+        return self.sampler.sample(self, x, c, uc)
 
     def sample_hr_pass(self, samples, decoded_samples, seeds, subseeds, subseed_strength, prompts) -> Any:
         """From latents with a latent upscaler, from what was decoded with a pixel upscaler."""

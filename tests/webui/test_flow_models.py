@@ -123,6 +123,51 @@ def test_an_uploaded_reference_is_encoded_at_the_size_that_the_vae_asks_for(fake
     assert latents.fitting_scale(p, red, "stretch", like) == (2.0, 2.0)
 
 
+def test_what_a_model_of_videos_decodes_is_a_picture_for_each_frame(fake):
+    """Qwen-Image, Anima, Krea 2 and Wan: [B, T, 3, H, W]."""
+    from itermix.webui.compat import latents
+
+    colours = torch.tensor([[-1.0, 0.0, 1.0], [1.0, 1.0, -1.0]])
+    values = colours[:, None, :, None, None].expand(2, 1, 3, 4, 6)
+    assert [one.getcolors() for one in latents.pictures_of(values)] == [[(24, (0, 127, 255))], [(24, (255, 255, 0))]]
+    assert len(latents.pictures_of(values.expand(2, 5, 3, 4, 6))) == 10
+
+
+def test_each_picture_of_a_batch_is_encoded_where_the_encoder_takes_the_first_alone(fake, monkeypatch):
+    """Qwen-Image; and Wan, which takes several for the start of a film."""
+    from itermix.webui.compat import latents
+
+    def encode(image, method, model):
+        return image[:1].mean(dim=(2, 3), keepdim=True)[:, :, None].expand(1, 3, 1, 8, 8)
+
+    monkeypatch.setattr(latents.sd_samplers_common, "images_tensor_to_samples", encode)
+    pictures = [Image.new("RGB", (64, 64), colour) for colour in ((255, 0, 0), (0, 255, 0))]
+    made = latents.encode_all(SimpleNamespace(sd_model=SimpleNamespace()), pictures, torch.zeros(2, 3, 1, 8, 8))
+    assert made.shape == (2, 3, 1, 8, 8) and made[:, :, 0, 0, 0].tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize("how", ["replaced", "cleared"])
+def test_what_an_engine_is_to_edit_stays_when_an_upload_is_encoded(fake, monkeypatch, how):
+    """Anima keeps it in a list of all engines, and puts there what it encodes, or nothing."""
+    from itermix.webui.compat import latents
+
+    mine = latent(4, 1, 16, 1, 8, 8)
+    for_all = SimpleNamespace(ref_latents=[mine])
+    monkeypatch.setitem(sys.modules, "backend.args", SimpleNamespace(dynamic_args=for_all))
+
+    def encode(image, method, model):
+        if how == "cleared":
+            for_all.ref_latents.clear()
+        else:
+            for_all.ref_latents = [image]
+        return torch.zeros(1, 16, 1, 8, 8)
+
+    monkeypatch.setattr(latents.sd_samplers_common, "images_tensor_to_samples", encode)
+    p = SimpleNamespace(sd_model=SimpleNamespace())
+    latents.encode_all(p, [Image.new("RGB", (64, 64))], torch.zeros(1, 16, 1, 8, 8))
+    assert len(for_all.ref_latents) == 1 and for_all.ref_latents[0] is mine
+
+
 def test_a_trace_shows_the_middle_frame_of_a_video(fake, monkeypatch):
     from modules import sd_vae_approx
 

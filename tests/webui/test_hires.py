@@ -14,7 +14,8 @@ from itermix.mixing.hires import SOURCES
 from itermix.mixing.lowpass import LowPass
 from itermix.mixing.reference import equalised
 from itermix.pictures.sharpen import sharpened
-from tests.webui import fake_modules
+from tests.webui import fake, fake_modules
+from tests.webui.fake_processing import Processing
 from tests.webui.fake_sampling import ImageRNG, Sampler
 
 UPSCALERS = ("Latent", "Lanczos", "Nearest")
@@ -36,6 +37,20 @@ def hires(fake):
 
     yield run
     fake.arm()
+
+
+class ProcessingOfNeo(Processing):
+    """Forge Neo's hires pass is given pictures in [0, 1], and leaves them so."""
+
+    def sample(self, conditioning, unconditional_conditioning, **more):
+        x = self._first_pass(conditioning, unconditional_conditioning)
+        values = torch.stack(list(fake_modules.decode_latent_batch(self.sd_model, x)))
+        decoded = torch.clamp((values + 1.0) / 2.0, min=0.0, max=1.0)
+        return self.sample_hr_pass(x, decoded, self.seeds, self.subseeds, self.subseed_strength, self.prompts)
+
+    def sample_hr_pass(self, samples, decoded_samples, *rest):
+        assert 0.0 <= decoded_samples.min() and decoded_samples.max() <= 1.0
+        return super().sample_hr_pass(samples, decoded_samples * 2.0 - 1.0, *rest)
 
 
 def on(**settings):
@@ -281,6 +296,22 @@ def test_a_checkpoint_of_the_hires_pass_gets_the_picture_and_no_foreign_latent(h
     small = torch.nn.functional.avg_pool2d(pixels.permute(0, 3, 1, 2) / 255.0 * 2.0 - 1.0, 8)
     small = torch.cat([small, small.mean(1, keepdim=True)], dim=1)
     assert_close(trace["z_ref"], interpolated(small), **ENCODED)
+
+
+@pytest.mark.parametrize("scale, settings, body", [
+    (4.0, {"hires_phases": 0}, {}), (8.0, {"hires_phases": 3, "hires_reference": "both"}, {}),
+    (2.0, {"hires_reference": "latent"}, {"hr_checkpoint_name": "other"}),
+    (2.0, {"hires_reference": "both"}, {"hr_checkpoint_name": "other"}),
+])  # fmt: skip
+def test_pictures_of_any_range_that_a_host_has_make_the_same(hires, monkeypatch, scale, settings, body):
+    traces = []
+    for processing in (Processing, ProcessingOfNeo):
+        monkeypatch.setattr(fake, "Processing", processing)
+        torch.manual_seed(0)
+        made, trace = hires("Lanczos", scale, on(**settings), **body)
+        assert made.pictures[0].shape == (int(64 * scale),) * 2 + (3,)
+        traces.append(trace["z_ref"])
+    assert_close(traces[1], traces[0], **ENCODED)
 
 
 @pytest.mark.parametrize("source", SOURCES)

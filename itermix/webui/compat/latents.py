@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +21,8 @@ from itermix.webui.compat import processing
 REDUCTION = 8  # image pixels per latent pixel, in height and in width, where the model's VAE does not say
 # Where the engines of Forge Neo keep the pictures that they encode, to be edited by the prompt after.
 KEPT_BY_ENGINE = ("ini_latent", "start_image", "end_image")
+KEPT_FOR_ALL = "ref_latents"  # and in one list for all engines what Anima has encoded
+VIDEO = 5  # dimensions of a latent, [B, C, T, H, W]
 ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
 
 
@@ -35,15 +41,32 @@ def encode_all(p: Any, pictures: list[Image.Image], like: Tensor) -> Tensor:
     pixels = np.stack([np.asarray(picture.convert("RGB"), dtype=np.float32) for picture in pictures]) / 255.0
     image = torch.from_numpy(np.moveaxis(pixels, 3, 1).copy()).to(shared.device, dtype=devices.dtype_vae)
     method = sd_samplers_common.approximation_indexes.get(shared.opts.sd_vae_encode_method)
-    kept = {name: getattr(p.sd_model, name) for name in KEPT_BY_ENGINE if hasattr(p.sd_model, name)}
-    with torch.random.fork_rng():
+    # Of a batch Qwen-Image's and Wan's encoders take the first picture alone.
+    parts = image.split(1) if like.dim() == VIDEO else [image]
+    with torch.random.fork_rng(), _engine_as_it_was(p.sd_model):
         torch.manual_seed(ENCODE_SEED)
-        try:
-            latent = sd_samplers_common.images_tensor_to_samples(image, method, p.sd_model)
-        finally:
-            for name, value in kept.items():
-                setattr(p.sd_model, name, value)
+        latent = torch.cat([sd_samplers_common.images_tensor_to_samples(part, method, p.sd_model) for part in parts])
     return latent.to(like.device, like.dtype)
+
+
+def is_video(latent: Tensor) -> bool:
+    """Whether it has several frames, which no encoder makes of single pictures."""
+    return latent.dim() == VIDEO and latent.shape[2] > 1
+
+
+@contextmanager
+def _engine_as_it_was(model: Any) -> Iterator[None]:
+    """At the end an engine has the pictures to be edited that it had before."""
+    kept = {name: getattr(model, name) for name in KEPT_BY_ENGINE if hasattr(model, name)}
+    shared_by_engines = getattr(sys.modules.get("backend.args"), "dynamic_args", None)
+    listed = list(getattr(shared_by_engines, KEPT_FOR_ALL, ()))
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(model, name, value)
+        if hasattr(shared_by_engines, KEPT_FOR_ALL):
+            setattr(shared_by_engines, KEPT_FOR_ALL, listed)
 
 
 def decode(p: Any, latent: Tensor) -> list[Image.Image]:
@@ -55,9 +78,29 @@ def decode(p: Any, latent: Tensor) -> list[Image.Image]:
 
 
 def pictures_of(values: Tensor) -> list[Image.Image]:
-    """As the host's hires fix makes them of what it has decoded: [B, 3, H, W] in [-1, 1], rounded down."""
-    levels = ((values.float() + 1.0) / 2.0).clamp(0.0, 1.0).mul(255.0).to("cpu", torch.uint8)
+    """As the host's hires fix makes them of what it has decoded: [B, 3, H, W] in [-1, 1], rounded down.
+
+    Of a model with latents of videos, [B, T, 3, H, W]: all frames, one after the other.
+    """
+    frames = values.float().reshape(-1, *values.shape[-3:])
+    levels = ((frames + 1.0) / 2.0).clamp(0.0, 1.0).mul(255.0).to("cpu", torch.uint8)
     return [Image.fromarray(np.moveaxis(picture.numpy(), 0, 2)) for picture in levels]
+
+
+def decoded_for_hires(p: Any, values: Tensor) -> Tensor:
+    """What was decoded, in [-1, 1], as the host's hires pass takes it."""
+    return ((values + 1.0) / 2.0).clamp(0.0, 1.0) if _hires_takes_shares(p) else values
+
+
+def decoded_of_hires(p: Any, values: Tensor) -> Tensor:
+    """What the host's hires pass was given, in [-1, 1]."""
+    return values * 2.0 - 1.0 if _hires_takes_shares(p) else values
+
+
+def _hires_takes_shares(p: Any) -> bool:
+    """Whether the hires pass is given pictures in [0, 1]: in Forge Neo what calls it has them so; elsewhere it is given
+    them in [-1, 1], and does that itself."""
+    return "clamp" in inspect.unwrap(type(p).sample).__code__.co_names
 
 
 def fitting_scale(p: Any, picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:

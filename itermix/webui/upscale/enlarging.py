@@ -93,7 +93,7 @@ class Enlarging:
         p, interpolation = self.p, processing.hires_interpolation(self.p)
         words = "upscaled first pass"
         is_latent = interpolation is not None
-        is_video = x.dim() == 5 and x.shape[2] > 1  # frames that are encoded one at a time are no video
+        is_video = latents.is_video(x)
         is_broken = not bool(x.isfinite().all())  # what holds no numbers must not become a picture
         if is_video or is_broken or self.source in (AS_UPSCALED, LATENT if is_latent else PIXEL):
             return Reference(x, self.scale, interpolation, words)

@@ -89,7 +89,8 @@ class HiresRun:
         is_pixel = processing.hires_interpolation(p) is None
         # With a hires checkpoint the host goes on from the pictures, but from the latent with a latent upscaler.
         is_known = decoded_samples is None or not processing.has_hires_checkpoint(p)
-        small = Small(p, samples if is_known else None, decoded_samples)
+        values = None if decoded_samples is None else latents.decoded_of_hires(p, decoded_samples)
+        small = Small(p, samples if is_known else None, values)
         for number, target in enumerate(self.sizes):
             try:
                 result = self._phase(number, size, small, samples, decoded_samples, args, kwargs)
@@ -107,8 +108,9 @@ class HiresRun:
                     log.info(f"hires pass: stopped in phase {number + 1} of {len(self.sizes)}; phase {number} is kept")
                 return result if made is None else made
             made, size, samples = result, target, self.latent
-            decoded_samples = torch.stack(list(made)).float() if is_pixel else None
-            small = Small(p, samples, decoded_samples)
+            values = torch.stack(list(made)).float() if is_pixel else None
+            decoded_samples = None if values is None else latents.decoded_for_hires(p, values)
+            small = Small(p, samples, values)
         return made
 
     def prepare(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from itermix.mixing.hires import PIXEL
+from itermix.mixing.hires import LATENT, PIXEL
 from itermix.mixing.reference import Reference
 from itermix.upscale.phases import restored, sizes_to
 from itermix.upscale.reference import enlarged, from_source
@@ -131,8 +131,9 @@ class Upscaling:
         def encoded() -> Tensor:
             return latents.encode_all(p, self._pictures(small, target), like)
 
-        made = from_source(settings.reference, lambda: enlarged(like, size), encoded)
-        words = f"upscaled picture, {settings.reference}"
+        source = LATENT if latents.is_video(like) else settings.reference
+        made = from_source(source, lambda: enlarged(like, size), encoded)
+        words = f"upscaled picture, {source}"
         return Reference(made.latent, tuple(max(one, 1.0) for one in made.scale), made.interpolation, words)
 
     def _pictures(self, small: Small, target: Size) -> list[Image.Image]:
