@@ -195,6 +195,32 @@ class StopBefore(Extension):
         shared.state.stopping_generation = batch_number == self.frame
 
 
+class StopAtOnce(Extension):
+    """The page's Interrupt, before the first batch."""
+
+    def process(self, p):
+        from modules import shared
+
+        shared.state.stopping_generation = True
+
+
+@pytest.mark.parametrize("stop, pictures", [(StopBefore(0), 1), (StopAtOnce(), 0), (None, 0)])
+@pytest.mark.parametrize("tab", ["txt2img", "img2img"])
+def test_an_interrupt_before_the_first_frame_is_an_answer(fake, monkeypatch, picture, tab, stop, pictures):
+    """With what the host gives of a plain picture then, and a message."""
+    from modules import shared
+
+    monkeypatch.setattr(fake, "others", [stop] if stop else [])
+    shared.state.stopping_generation = stop is None  # pressed while the request was read
+    body = {"init_images": [as_base64(picture)]} if tab == "img2img" else {}
+    made = sequence(fake, {**QUIET, "frames": 3}, tab, **body)
+    info = made.info
+    assert len(made.pictures) == pictures and len(info["all_prompts"]) >= 1 and len(info["all_seeds"]) >= 1
+    assert info["extra_generation_params"]["Latent Sequence messages"] == [
+        "stopped before its first frame was finished"
+    ]
+
+
 def restarted():
     from modules import shared
 

@@ -65,12 +65,19 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
         sequences[-1].results.return_video = return_video
     sequences = _unfinished(sequences, settings)
     _count_jobs(sequences, max(cells, progress.pictures_left_in_batch_tab(p)))
-    return _all_of(sequences) or Made(processing.no_pictures(p), 0)
+    return _all_of(sequences) or _nothing(p)
 
 
 def plain(p: Any) -> Any:
     """The host's Processed of the request without a sequence."""
     return processing.process_images(p)
+
+
+def _nothing(p: Any) -> Made:
+    """What is handed out where the run was stopped before it began."""
+    made = Made(processing.no_pictures(p), 0)
+    say(made.processed, "stopped before its first frame was finished")
+    return made
 
 
 def _all_of(sequences: list[Sequence]) -> Made | None:

@@ -101,8 +101,8 @@ class Results:
         texts = processed.infotexts
         processed.images = frames + [picture for _, picture in beside] + others
         processed.infotexts = [texts[i] for i in chosen] + [texts[i] for i, _ in beside] + texts[:1] * len(others)
-        for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds"):
-            values = getattr(processed, name)
+        for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds") if chosen else ():
+            values = getattr(processed, name)  # the host's answer wants one of each, without a picture, too
             setattr(processed, name, [values[i] for i in chosen if i < len(values)])
         return 0 if is_begun else len(chosen)
 

@@ -151,6 +151,8 @@ class Sequence:
         try:
             job, latent = next(self.made)
         except StopIteration:
+            if self.host.last is None and self.host.unfinished is None:  # stopped before it: by the host's own pass,
+                self.host.unfinished = self.of_host["sample"](**asked)  # which ends at its first step
             return self._stand_in(is_last=True)
         except Exception as error:
             if self.host.last is None:  # nothing is lost: the host's own way with it, which in Forge is silent
@@ -187,8 +189,6 @@ class Sequence:
         self.results.kept.append(False)
         if latent is None:
             latent = self.host.unfinished
-        if latent is None:
-            raise RuntimeError("the sequence was stopped before its first frame")
         if is_last:
             del p.all_prompts[(p.iteration + 1) * p.batch_size :]  # the host makes no batch that has no prompts
         return latent
