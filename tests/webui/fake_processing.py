@@ -203,8 +203,8 @@ class Processed:
         self.comments = "".join(f"{comment}\n" for comment in p.comments)
         self.infotexts = infotexts or [info] * len(images_list)
         self.index_of_first_image, self.extra_generation_params = index_of_first_image, p.extra_generation_params
-        for name in ("all_prompts", "all_negative_prompts", "all_seeds", "all_subseeds"):
-            setattr(self, name, getattr(p, name, []))
+        for name in ("prompt", "negative_prompt", "seed", "subseed"):  # without a batch the request's own
+            setattr(self, f"all_{name}s", getattr(p, f"all_{name}s", []) or [getattr(p, name)])
 
     def js(self) -> str:
         names = ("all_prompts", "all_seeds", "all_subseeds", "infotexts", "extra_generation_params")
