@@ -168,6 +168,19 @@ def test_what_an_engine_is_to_edit_stays_when_an_upload_is_encoded(fake, monkeyp
     assert len(for_all.ref_latents) == 1 and for_all.ref_latents[0] is mine
 
 
+@pytest.mark.parametrize("frames, drawn", [(3, 1), (1, 5)])
+def test_the_noise_of_a_film_is_one_whatever_its_pictures_are(fake, frames, drawn):
+    """Forge Neo counts a Wan video's 5 pictures as a batch; of latents of one frame, as Qwen-Image's, each is its own."""
+    from itermix.webui.compat import sampling
+
+    p = SimpleNamespace(
+        seeds=[1, 2, 3, 4, 5], subseeds=[0] * 5, subseed_strength=0.0, seed_resize_from_h=0, seed_resize_from_w=0
+    )
+    _, noise = sampling.noise_of(p, torch.zeros(1, 4, frames, 8, 8))
+    assert noise.shape == (drawn, 4, frames, 8, 8)
+    assert torch.equal(noise[0], torch.randn(4, frames, 8, 8, generator=torch.Generator().manual_seed(1)))
+
+
 def test_a_trace_shows_the_middle_frame_of_a_video(fake, monkeypatch):
     from modules import sd_vae_approx
 

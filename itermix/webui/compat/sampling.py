@@ -83,6 +83,8 @@ def noise_of(p: Any, like: Tensor) -> tuple[Any, Tensor]:
         seed_resize_from_h=p.seed_resize_from_h, seed_resize_from_w=p.seed_resize_from_w,
     )  # fmt: skip
     noise = source.next().to(like)
+    if like.dim() == 5 and like.shape[2] > 1:  # a film, whose frames the host counts as a batch of pictures
+        noise = noise[: len(like)]
     multiplier = p.initial_noise_multiplier if is_img2img(p) else 1.0
     if multiplier != 1.0:
         p.extra_generation_params["Noise multiplier"] = multiplier
