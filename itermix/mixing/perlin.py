@@ -38,19 +38,24 @@ DIRECTIONS = (
 
 
 def mask_of(settings: MixingSettings, seeds: Sequence[int], like: Tensor) -> Tensor | None:
-    """The factor of the weight, [B, 1, H, W], on the CPU; None where Perlin noise is no mask."""
+    """The factor of the weight, [B, 1, H, W], of a video [B, 1, 1, H, W], on the CPU; None where Perlin noise is no
+    mask."""
     if not is_used(settings, MASK):
         return None
     fields = torch.stack([stretched(field(settings, seed, 1, like.shape[-2:])) for seed in seeds])
-    return 1.0 - settings.perlin_strength * (1.0 - fields)
+    return 1.0 - settings.perlin_strength * (1.0 - _for_all_frames(fields, like))
 
 
 def latent_of(settings: MixingSettings, seeds: Sequence[int], z_ref: Tensor) -> Tensor:
-    """The reference with Perlin noise in it, [B, C, H, W] or [B, C, T, H, W]; itself where there is to be none."""
+    """The reference with Perlin noise in it, [B, C, H, W] or [B, C, T, H, W]; itself where there is to be none.
+
+    z_ref: of each image, or one for all of them.
+    """
     if not is_used(settings, LATENT):
         return z_ref
+    z_ref = z_ref.expand(len(seeds), *z_ref.shape[1:])
     matched = normalized(_standard(settings, seeds, z_ref).to(z_ref.device, z_ref.dtype).expand_as(z_ref), z_ref)
-    return torch.lerp(z_ref.expand_as(matched), matched, settings.perlin_strength)
+    return torch.lerp(z_ref, matched, settings.perlin_strength)
 
 
 def noise_of(settings: MixingSettings, seeds: Sequence[int], source: NoiseSource, like: Tensor) -> NoiseSource:
@@ -138,6 +143,11 @@ def _standard(settings: MixingSettings, seeds: Sequence[int], like: Tensor) -> T
     unbiased = int(fields[0, 0].numel() > 1)
     std, mean = torch.std_mean(fields, (2, 3), correction=unbiased, keepdim=True)
     fields = (fields - mean) / std.clamp(min=torch.finfo(std.dtype).tiny)
+    return _for_all_frames(fields, like)
+
+
+def _for_all_frames(fields: Tensor, like: Tensor) -> Tensor:
+    """[B, C, H, W], and with one frame where `like` is a video's latent."""
     return fields if like.dim() == 4 else fields[:, :, None]
 
 

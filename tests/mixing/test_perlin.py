@@ -181,6 +181,24 @@ def test_a_videos_frames_have_one_field_and_half_precision_stays(kind):
     assert made.shape == x.shape and made.dtype == x.dtype and bool(made.isfinite().all())
 
 
+@pytest.mark.parametrize("blend", ["two bands", "slerp"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("frames", [(), (1,), (3,)])
+def test_an_image_is_the_same_in_a_batch_of_latents_of_any_kind_with_one_reference(kind, frames, blend):
+    """An uploaded reference is one for all images, as is what Qwen-Image encodes of a batch."""
+    x, noise = (latent(seed, (2, 4, *frames, 8, 8)) for seed in (0, 2))
+    z = latent(1, (1, 4, *frames, 8, 8))
+    settings = MixingSettings(perlin=kind, minimum=0.5, maximum=0.5, blend=blend)
+
+    def of(images, seeds):
+        return mixer_for(settings, Reference(z), noise[images], seeds, x[images], 10, VE()).mix(x[images], 0, 2.0)
+
+    batch = of(slice(0, 2), [5, 6])
+    assert_close(batch, torch.cat([of(slice(0, 1), [5]), of(slice(1, 2), [6])]), rtol=0, atol=1e-6)
+    assert not torch.allclose(batch, mixer_for(MixingSettings(minimum=0.5, maximum=0.5, blend=blend), Reference(z),
+                                               noise, [5, 6], x, 10, VE()).mix(x, 0, 2.0), atol=1e-2)  # fmt: skip
+
+
 def test_at_the_finest_scale_it_is_noise_and_its_lattice_is_no_larger_than_the_picture():
     """At a scale of 1 the pack looks at the corners of its lattice alone, where all is 0, and gives NaN."""
     finest = MixingSettings(perlin_scale=1.0, perlin_octaves=8)

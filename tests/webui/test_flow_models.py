@@ -170,7 +170,7 @@ def test_what_an_engine_is_to_edit_stays_when_an_upload_is_encoded(fake, monkeyp
 
 @pytest.mark.parametrize("frames, drawn", [(3, 1), (1, 5)])
 def test_the_noise_of_a_film_is_one_whatever_its_pictures_are(fake, frames, drawn):
-    """Forge Neo counts a Wan video's 5 pictures as a batch; of latents of one frame, as Qwen-Image's, each is its own."""
+    """Forge Neo counts a Wan video's 5 pictures as a batch; of latents of one frame (Qwen-Image) each has its own."""
     from itermix.webui.compat import sampling
 
     p = SimpleNamespace(
