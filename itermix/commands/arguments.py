@@ -20,6 +20,7 @@ from itermix.studio.request import SAMPLERS, SCHEDULES, UPSCALERS, Request
 
 if TYPE_CHECKING:  # torch and diffusers take seconds to import
     from itermix.studio.pipeline import Studio
+    from itermix.studio.source import Source
 
 ADDRESS = re.compile(r"[a-z]{2,}:/", re.IGNORECASE)  # of the net; one letter is a disk of Windows
 # Options whose values go into the request as they are: name, type, help.
@@ -172,6 +173,16 @@ def write_json(name: str, path: Path, values: dict[str, Any]) -> None:
         files.write_json(path, values)
     except OSError as error:
         raise StudioError(f"{name}: {path} cannot be written: {files.reason_of(error)}") from None
+
+
+def note_size(asked: Request, request: Request, source: Source) -> None:
+    """Says where a picture gets another size than its own, and nobody has asked for that. request: what is made."""
+    picture, size = source.image, (request.width, request.height)
+    if picture is None or picture.size == size or asked.width or asked.height:
+        return
+    cut = "" if picture.width * size[1] == picture.height * size[0] else ", of its middle"
+    own, made = (f"{width}x{height}" for width, height in (picture.size, size))
+    say(f"note: image is {own} and becomes {made}{cut}; --width and --height say otherwise")
 
 
 def note_unused(options: argparse.Namespace, request: Request) -> None:

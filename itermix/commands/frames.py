@@ -89,7 +89,7 @@ def render(
         except StateError as error:
             raise StudioError(f"resume: {error}") from None
     if request.mixing.enabled and report.emitted and not writer.is_mixed:
-        print(f"nothing was mixed: {why_unmixed(settings)}", file=sys.stderr)
+        say(f"nothing was mixed: {why_unmixed(request, settings, source)}")
     for line in report.messages:
         print(line, file=sys.stderr)
     is_whole = finish(writer, report, settings, out)
@@ -144,11 +144,21 @@ def finish(writer: Writer, report: SequenceReport, settings: SequenceSettings, o
     return bool(film.files) or settings.video_format == "none"
 
 
-def why_unmixed(settings: SequenceSettings) -> str:
+def why_unmixed(request: Resolved, settings: SequenceSettings, source: Source) -> str:
     """Why a sequence with mixing switched on has mixed nothing, and what to do."""
+    from itermix.sequence.plan import plan
+
+    others = 'set it to "previous frame" or "first frame"'
     if settings.mixing_reference == "off":
-        return 'the sequence\'s mixing_reference is "off"; set it to "previous frame" or "first frame"'
-    return "there was no frame after the first, or the weight is 0 at every step"
+        return f'the sequence\'s mixing_reference is "off"; {others}'
+    if settings.mixing_reference == "init image" and source.image is None:
+        return f'the sequence\'s mixing_reference is "init image", and there is no --image; {others}'
+    later = plan(settings, request.seed, request.prompt, request.negative)[1:]
+    if not later:
+        return "there is no frame after the first"
+    if not any(frame.denoise for frame in later):
+        return "the denoise of every frame after the first is 0, so that none is sampled"
+    return "the weight is 0 at every step, or the run ended before a frame was mixed"
 
 
 def how_to_go_on(done: int, settings: SequenceSettings, out: Path) -> str:

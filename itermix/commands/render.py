@@ -83,6 +83,7 @@ def render(options: argparse.Namespace) -> None:
     studio.traced_steps = options.trace
     resolved = studio.network.resolved(request)
     command_line.note_unused(options, resolved)
+    command_line.note_size(request, resolved, source)
     if sequence is not None:
         frames.render(studio, resolved, sequence, source, options)
     else:

@@ -100,6 +100,33 @@ def test_an_interrupt_in_the_first_frame_leaves_nothing(command, tmp_path, monke
     assert not list((tmp_path / "m").iterdir())
 
 
+@pytest.mark.parametrize("change, mixing, reason", [
+    ({"mixing_reference": "off"}, "{}", 'the sequence\'s mixing_reference is "off"; set it to'),
+    ({"mixing_reference": "init image"}, "{}", 'mixing_reference is "init image", and there is no --image; set it to'),
+    ({"frames": 1, "prompts": ""}, "{}", "there is no frame after the first"),
+    ({"denoise_seq": 0.0}, "{}", "the denoise of every frame after the first is 0"),
+    ({}, '{"maximum": 0, "minimum": 0}', "the weight is 0 at every step"),
+])  # fmt: skip
+def test_a_sequence_that_mixes_nothing_says_the_true_reason(command, change, mixing, reason, capsys):
+    settings = {**SETTINGS, "frames": 2, "prompts": "", "mixing_reference": "first frame", **change}
+    assert main([*command(settings=settings), "--mixing", mixing]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nothing was mixed: ")]
+    assert reason in line
+
+
+@pytest.mark.parametrize("size, more, said", [
+    ((96, 64), [], "note: image is 96x64 and becomes 64x64, of its middle; --width and --height say otherwise"),
+    ((32, 32), [], "note: image is 32x32 and becomes 64x64; --width and --height say otherwise"),
+    ((64, 64), [], None), ((96, 64), ["--width", "64"], None),
+])  # fmt: skip
+def test_a_picture_that_gets_another_size_is_told(folders, tmp_path, size, more, said, capsys):
+    Image.new("RGB", size, (200, 40, 90)).save(tmp_path / "image.png")
+    command = ["render", "a cat", "--checkpoint", str(folders / "sd15"), "--device", "cpu", "--steps", "1", *more]
+    assert main([*command, "--image", str(tmp_path / "image.png"), "--out", str(tmp_path / "a.png")]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: image")]
+    assert notes == ([said] if said else [])
+
+
 def test_ctrl_c_is_the_systems_own_again_afterwards(command):
     before = signal.getsignal(signal.SIGINT)
     assert main(command(settings={**SETTINGS, "frames": 1, "prompts": ""})) == 0
