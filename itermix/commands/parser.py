@@ -34,6 +34,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_args(self, arguments: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
+        self._given = list(arguments or ())
         options = super().parse_args(arguments, namespace)
         for name, values in vars(options).items():
             for value in values if isinstance(values, list) else [values]:
@@ -50,12 +51,18 @@ class Parser(argparse.ArgumentParser):
                 problem = f"it takes no value; write --{name} alone"
             raise StudioError(f"{name}: {problem}")
         missing = message.partition("are required: ")[2].split(", ")[0]
-        if missing:
-            raise StudioError(f"{missing.lstrip('-')}: it is missing; the command needs {missing}")
-        unknown = message.partition("unrecognized arguments: ")[2]
+        unknown = self._unknown() if missing else message.partition("unrecognized arguments: ")[2]
         if unknown:
             raise StudioError(f"{unknown.split()[0]}: there is no such option here; --help lists them")
+        if missing:
+            raise StudioError(f"{missing.lstrip('-')}: it is missing; the command needs {missing}")
         raise StudioError(message)
+
+    def _unknown(self) -> str:
+        """The first option that there is not: --outt is why --out is missing. "" where all are known."""
+        options = self._given[: self._given.index("--")] if "--" in self._given else self._given
+        names = [option.partition("=")[0] for option in options if re.match(r"--?[a-zA-Z]", option)]
+        return next((name for name in names if name not in self._option_string_actions), "")
 
 
 def whole(text: str) -> int:

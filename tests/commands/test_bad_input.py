@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from itermix.__main__ import main
+
 ROOT = Path(__file__).resolve().parents[2]
 HALF = "half \udcff character"
 LONG = "a" * 251 + ".png"  # 255 bytes: as long as a name may be, and nothing can be added
@@ -310,3 +312,14 @@ def test_a_command_that_is_called_says_it_within_3_seconds(arguments, folder):
     assert result.returncode == 2 and result.stderr.count("\n") == 1, result.stderr
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent < 3.0, f"{spent:.1f} s, {time.monotonic() - started:.1f} s by the clock"
+
+
+@pytest.mark.parametrize("arguments, wrong", [
+    (["render", "fox", "--outt", "a.png"], "--outt"),
+    (["render", "fox", "-o", "a.png"], "-o"),
+    (["sweep", "fox", "--out", "a.png", "--xx=seed=1"], "--xx"),
+    (["render", "fox", "--steps=-3", "--", "--outt"], "out"),  # a prompt: --out is not there
+])  # fmt: skip
+def test_an_option_that_there_is_not_is_named_before_what_is_missing(arguments, wrong, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"itermix {arguments[0]}: {wrong}: ")
