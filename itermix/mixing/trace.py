@@ -45,6 +45,11 @@ class Trace:
         self.fault: str | None = None
         self._early: tuple[int, str, Tensor] | None = None
 
+    @property
+    def images(self) -> int:
+        """How many a latent has; all frames of a video are one."""
+        return max((len(part) for traced in self.traced.values() for part in traced.statistics.values()), default=0)
+
     def is_kept(self, step: int) -> bool:
         if self.steps <= self.count or self.count <= 1:
             return step < self.count

@@ -55,10 +55,11 @@ def save_beside(p: Any, picture: Image.Image, index: int, suffix: str, text: str
     )  # fmt: skip
 
 
-def saves_pictures(p: Any) -> bool:
-    """Whether the options and the request want pictures on the disk, now."""
+def saves_pictures(p: Any, of_film: bool = False) -> bool:
+    """Whether the options and the request want pictures on the disk, now. of_film: those that a film is made of, for
+    which Forge Neo has an option of its own."""
     if hasattr(p, "save_samples"):
-        return bool(p.save_samples())
+        return bool(p.save_samples(is_video=True) if of_film else p.save_samples())
     return bool(shared.opts.samples_save and not p.do_not_save_samples)
 
 

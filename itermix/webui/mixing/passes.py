@@ -177,7 +177,7 @@ class MixedPass:
             painted=self.painted,
             mask=self.mask,
             first_level=first_level(noising, state, self.x, self.noise),
-            trace=trace.requested(self.p, steps),
+            trace=trace.requested(self.p, steps, state),
         )
 
     def _why_nothing(self) -> str:

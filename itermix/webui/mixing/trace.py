@@ -9,6 +9,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.trace import Trace
 from itermix.pictures import trace_sheet
@@ -20,8 +22,8 @@ from itermix.webui.log import log
 SUFFIX = "-trace"
 
 
-def requested(p: Any, steps: int | None) -> Trace | None:
-    """The trace of a pass of so many steps (None: its sampler decides).
+def requested(p: Any, steps: int | None, state: Tensor) -> Trace | None:
+    """The trace of a pass of so many steps (None: its sampler decides). state: its first.
 
     None where the options ask for none, and where its images are not saved: a strip would lie beside nothing.
     """
@@ -29,7 +31,10 @@ def requested(p: Any, steps: int | None) -> Trace | None:
     if isinstance(count, bool) or not isinstance(count, (int, float)) or not 1 <= count < math.inf:  # nor NaN
         return None
     sequence = run_state.of(p).sequence
-    is_saved = pictures.saves_pictures(p) if sequence is None else sequence.files.are_saved
+    is_film = latents.is_video(state)
+    is_saved = pictures.saves_pictures(p, is_film) if sequence is None else sequence.files.are_saved
+    if is_film and not is_saved and pictures.saves_pictures(p):
+        log.info("no trace: it lies beside the first picture of a video, and the WebUI does not save these")
     return Trace(int(count), steps or 0) if is_saved else None
 
 
@@ -41,7 +46,7 @@ def keep(p: Any, mixer: Mixer, name: str, sampler: str) -> None:
     try:
         if trace.fault:
             raise RuntimeError(trace.fault)
-        for image, seed in enumerate(p.seeds):
+        for image, seed in enumerate(p.seeds[: trace.images]):
             title = f"{name}: {sampler}, seed {seed}"
             strip = trace_sheet.picture(trace, mixer.report.weights, image, title, latents.preview, pictures.font)
             if strip is not None:
