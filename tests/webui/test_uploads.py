@@ -52,6 +52,16 @@ def test_an_upload_that_no_pass_uses_is_not_decoded(fake, decoded, tab, settings
     assert not decoded
 
 
+@pytest.mark.parametrize("content, source", [(1, "init latent"), (2, "uploaded image"), (3, "uploaded image")])
+def test_where_the_masked_content_holds_no_picture_an_upload_is_mixed(fake, decoded, content, source):
+    """1: the original; 2 and 3: latent noise and latent nothing."""
+    body = dict(init_images=[as_base64(picture())], mask=as_base64(Image.new("L", (64, 64), 255)))
+    given = {"enabled": True, "reference_image": as_base64(picture((96, 64)))}
+    made = fake.generate("img2img", mixing=given, inpainting_fill=content, **body)
+    assert f"reference: {source}, mixed" in made.log[-1], made.log
+    assert len(decoded) == (source == "uploaded image")
+
+
 @pytest.mark.parametrize("share", [0.2, 0.6])
 def test_a_damaged_upload_is_refused_before_the_run(fake, share):
     buffer = io.BytesIO()

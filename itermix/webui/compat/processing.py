@@ -195,8 +195,9 @@ def has_refiner(p: Any) -> bool:
 
 
 def masked_content_is_noise(p: Any) -> bool:
-    """Whether the area to be painted holds no picture that could be a reference."""
-    return getattr(p, "nmask", None) is not None and p.inpainting_fill in MASKED_CONTENT_WITHOUT_PICTURE
+    """Whether the area to be painted holds no picture that could be a reference, before its latents are made, too."""
+    is_inpainting = getattr(p, "nmask", None) is not None or is_masked(p)
+    return is_inpainting and p.inpainting_fill in MASKED_CONTENT_WITHOUT_PICTURE
 
 
 def let_go_of_pictures(p: Any) -> None:

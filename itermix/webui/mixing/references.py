@@ -42,7 +42,8 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
             none = "" if chosen == "off" else ", and txt2img has none; take previous frame or first frame"
             raise NothingToMix(f"mixing_reference is {chosen}{none}")
         return Reference(frame.reference, source="Latent Sequence")
-    has_own = has_own_reference(p)
+    is_noise = processing.masked_content_is_noise(p)
+    has_own = has_own_reference(p) and not is_noise
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
         fit = settings.reference_fit
         key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
@@ -51,12 +52,12 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
         return Reference(encoded[key], latents.fitting_scale(p, upload.picture(), fit, x), source=UPLOADED)
     if settings.reference == "uploaded image":
         raise NothingToMix("reference is set to uploaded image, but none was uploaded")
-    if not has_own:
-        raise NothingToMix("txt2img's first pass has no reference; turn on hires fix or upload a reference image")
-    if processing.masked_content_is_noise(p):
+    if is_noise:
         raise NothingToMix(
             "the masked content holds no picture; set it to fill or original, or upload a reference image"
         )
+    if not has_own:
+        raise NothingToMix("txt2img's first pass has no reference; turn on hires fix or upload a reference image")
     enlarging = run_state.of(p).enlarging
     if enlarging is not None:
         return enlarging.reference(x)

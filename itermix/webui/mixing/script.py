@@ -70,7 +70,8 @@ class IterativeMixing(scripts.Script):
             p.extra_generation_params.pop(key, None)
         try:
             request = self._request(p, args)
-            if request is not None and request.uses_upload(has_own=processing.is_img2img(p)):
+            has_own = processing.is_img2img(p) and not processing.masked_content_is_noise(p)
+            if request is not None and request.uses_upload(has_own):
                 request.upload.picture()  # damaged data are refused now, not in the middle of the run
             if request is not None and request.uses_mask:
                 request.mask.mask()
