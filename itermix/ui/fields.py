@@ -25,7 +25,10 @@ AS_INFO = "font-size: var(--text-sm); color: var(--block-info-text-color);"  # a
 
 
 def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
-    """prefix: of the element id. The component begins at the field's default."""
+    """prefix: of the element id. The component begins at the field's default.
+
+    A number has no ends of its own: gradio would refuse the whole form for it, without the field's name.
+    """
     common = {"label": field.label, "elem_id": f"{prefix}_{field.name}", "visible": visible}
     if field.kind == "image":  # the one component that has no help of its own
         # All that the file has: alpha, 16 bits. gradio 4 would show it as wide as the page is.
@@ -38,7 +41,7 @@ def build_field(field: Field, prefix: str, visible: bool = True) -> Any:
     if field.kind == "switch":
         return gr.Checkbox(value=field.default, **common)
     if field.kind == "integer" and field.maximum > LONGEST_SLIDER:  # a seed
-        return gr.Number(field.default, minimum=field.minimum, maximum=field.maximum, precision=0, **common)
+        return gr.Number(field.default, precision=0, **common)
     if field.kind in ("number", "integer"):
         return gr.Slider(field.minimum, field.maximum, field.default, step=field.step, **common)
     if field.choices:  # a text may have some, too: names that only this WebUI knows
@@ -54,7 +57,7 @@ def _build_logarithmic(field: Field, common: dict[str, Any]) -> Any:
     A WebUI's own slider has even steps alone, and what it shows is what a script is given. The slider stands below
     the number: beside it, label and help would have a third of a narrow accordion's width.
     """
-    number = gr.Number(field.default, minimum=field.minimum, maximum=field.maximum, step=field.step, **common)
+    number = gr.Number(field.default, step=field.step, **common)
     gr.HTML(_slider(field, common["elem_id"]), elem_id=f"{common['elem_id']}_slider")
     return number
 

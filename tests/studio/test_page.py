@@ -207,7 +207,7 @@ def test_bad_input_is_said_and_the_page_goes_on(page, server):
     set_number(page, "#itermix_txt2img_start", 0.9)
     set_number(page, "#itermix_txt2img_stop", 0.5)
     start(page)
-    wait_for(page, "start: 0.9")
+    wait_for(page, "Curve start: 0.9")
     assert "it must be below stop, which is 0.5" in page.inner_text("#itermix_status")
     page.wait_for_selector(".toast-wrap >> text=below stop")
     shoot(page, "studio-refused")
@@ -325,7 +325,30 @@ def test_a_wrong_input_is_no_traceback_on_the_terminal(page, server):
     show(page, "#itermix_x_values")
     page.fill("#itermix_x_values textarea, #itermix_x_values input", "much")
     start(page, "#itermix_make_grid")
-    wait_for(page, "columns: alpha_1: 'much' is not allowed")
+    wait_for(page, "Columns: alpha_1: 'much' is not allowed")
+    assert "Traceback" not in (server[1] / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "field, value, said",
+    [
+        ("#itermix_txt2img_alpha_1", -1, "Freedom \\(alpha_1\\): -1 is not allowed; it takes a number from 0 to 10"),
+        ("#itermix_txt2img_alpha_1", "", "Freedom \\(alpha_1\\): it is empty; it takes a number"),
+        ("#txt2img_seed", "", "Seed: it is empty; it takes a whole number"),
+    ],
+)
+def test_a_number_that_is_not_allowed_is_said_under_its_label(page, server, field, value, said):
+    set_number(page, field, value)
+    start(page)
+    wait_for(page, said, 20_000)
+    assert "Traceback" not in (server[1] / "log.txt").read_text()
+
+
+def test_settings_that_the_model_cannot_do_are_said(page, server, tmp_path):
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"sampler": "Flow Euler"}))
+    page.set_input_files("#itermix_load input[type=file], input[type=file][accept*=json]", str(file))
+    page.wait_for_selector(".toast-wrap >> text=Sampling method: ", timeout=20_000)
     assert "Traceback" not in (server[1] / "log.txt").read_text()
 
 

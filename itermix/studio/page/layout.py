@@ -61,6 +61,12 @@ class Form:
     mask: Any
     axes: list[Any]
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the page calls each field. The request's own come first, as where mixing has one of the same name."""
+        fields = {**self.sequence, **self.mixing, **self.request, "image": self.image}
+        return {**{name: component.label for name, component in fields.items()}, "mask": "Mask"}
+
 
 @dataclass(frozen=True)
 class Buttons:

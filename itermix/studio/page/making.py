@@ -164,8 +164,8 @@ class Maker:
             yield updates(self.status("Starting"), [], gr.update(value=None), "", "")
             yield from make()
         except (StudioError, SettingsError) as error:
-            yield updates(self.status(words.here(str(error))))
-            raise message(words.here(one_line(error, 400))) from None
+            yield updates(self.status(words.here(str(error), self.form.labels)))
+            raise message(words.here(one_line(error, 400), self.form.labels)) from None
         except Exception as error:
             if is_out_of_memory(error):
                 text = "Out of memory; take a smaller size"

@@ -102,7 +102,7 @@ class Server(Maker):
     def load(self, file: str) -> list[Any]:
         """Updates of the request's and mixing's fields and of the hires switch."""
         request = self._refused(lambda: Request.from_dict(read_json(file)))
-        resolved, values = self.studio.network.resolved(request), request.to_dict()
+        resolved, values = self._refused(lambda: self.studio.network.resolved(request)), request.to_dict()
         values |= {"width": resolved.width, "height": resolved.height}
         if request.hires == 1.0:  # keeps the slider where it is
             values["hires"] = gr.skip()
@@ -117,4 +117,4 @@ class Server(Maker):
         try:
             return read()
         except (StudioError, SettingsError) as error:
-            raise message(words.here(one_line(error, 400))) from None
+            raise message(words.here(one_line(error, 400), self.form.labels)) from None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -30,16 +33,21 @@ NAMES_HERE = {
     "with --image": "with a picture to start from",
     ", or leave out --y": "",
 }
+# What is wrong with a field, or with a line of it: its name and the rest.
+NAMED = re.compile(r"(?:mixing: )?(\w+)(?=[:,] )")
+EMPTY = ": None is not allowed;"  # a field that was cleared
+AXES = {"x": "Columns", "y": "Rows", "columns": "Columns", "rows": "Rows"}
 PREVIEW = 256  # pixels of a preview's longer side
 
 
-def here(message: str) -> str:
-    """A message in the page's own names."""
+def here(message: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A message in the page's own names. labels: of its fields, by name."""
     for name, shown in NAMES_HERE.items():
         message = message.replace(name, shown)
-    if message.startswith(("x: ", "y: ")):
-        message = {"x": "columns", "y": "rows"}[message[0]] + message[1:]
-    return message
+    named, known = NAMED.match(message), {**labels, **AXES}
+    if named and named[1] in known:
+        message = known[named[1]] + message[named.end() :]
+    return message.replace(EMPTY, ": it is empty;", 1)
 
 
 def step(step: Step, count: int) -> str:
