@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.hosts.plots import plot
 from tests.hosts.sampled import each
+from tools.real_host import as_base64
 
 pytestmark = pytest.mark.real_host
 SOURCES = ("as upscaled", "latent", "pixel", "both")
@@ -35,6 +37,17 @@ def test_four_times_is_two_phases_from_every_reference(host, upscaler, source):
     assert made.pictures[0].shape == (256, 256, 3)
     assert [line.split(":")[0] for line in made.log] == ["hires pass 1 of 2", "hires pass 2 of 2"]
     assert all(", mixed " in line for line in made.log)
+
+
+def test_the_second_phase_starts_from_the_picture_of_the_first(host):
+    """From pixels; the contrast that phases give back is the rest. On Forge Neo the correlation was 0.31."""
+    host.arm(denoiser="gaussian")
+    hires(host, "Lanczos", hires_phases=2)
+    started = host.trace()["z_ref"]
+    small = Image.fromarray(hires(host, "Lanczos", 2, hires_phases=1).pictures[0])
+    large = as_base64(small.resize((256, 256), Image.Resampling.LANCZOS))
+    host.generate("img2img", init_images=[large], width=256, height=256, steps=2, denoising_strength=0.5)
+    assert np.corrcoef(started.ravel(), host.trace()["z_ref"].ravel())[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])

@@ -205,6 +205,20 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(host, model, picture, record
     checked(record_testsuite_property, model, "a batch's picture less the same alone", f"{far:.0e}")
 
 
+@pytest.mark.parametrize("source", ["pixel", "both"])
+def test_iterative_upscale_enlarges_each_models_pictures(host, model, source):
+    """Those with latents of videos decode a picture as a film of one frame."""
+    host.arm(denoiser="gaussian")
+    batch = 1 if model == "wan" else 2
+    settings = {"factor": 2, "reference": source}
+    made = host.generate(
+        script_name="iterative upscale", script_args=[settings], steps=3, cfg_scale=1, batch_size=batch
+    )
+    assert f"reference: upscaled picture, {source}, mixed" in made.log[-1], made.log
+    assert [one.shape for one in made.pictures[-batch:]] == [(128, 128, 3)] * batch
+    assert host.trace()["z_ref"].shape[0] == batch
+
+
 def test_the_defaults_let_go_at_the_end(host, model):
     asked = dict(sampler="Euler", scheduler="Simple", steps=20, strength=0.7, of="img2img")
     said = host.get(f"/itermix/v1/levels?{urlencode(asked)}")
