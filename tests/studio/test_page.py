@@ -352,14 +352,52 @@ def test_settings_that_the_model_cannot_do_are_said(page, server, tmp_path):
     assert "Traceback" not in (server[1] / "log.txt").read_text()
 
 
-def test_saved_settings_have_the_pictures_own_seed(page, server, tmp_path):
-    set_number(page, "#txt2img_seed", -1)
-    ((path, _),) = generate(page, server)
+def saved_seed(page, tmp_path):
     with page.expect_download() as download:
         page.click("#itermix_save")
     file = tmp_path / "settings.json"
     download.value.save_as(file)
-    assert json.loads(file.read_text())["seed"] == int(path.stem.split("-")[1])
+    return json.loads(file.read_text())["seed"]
+
+
+def test_saved_settings_have_the_pictures_own_seed(page, server, tmp_path):
+    set_number(page, "#txt2img_seed", -1)
+    set_number(page, "#txt2img_count", 2)
+    (path, _), _ = generate(page, server)
+    assert saved_seed(page, tmp_path) == int(path.stem.split("-")[1])
+
+
+def test_two_tabs_have_their_own_runs_and_seeds(page, server, browser, tmp_path):
+    set_number(page, "#txt2img_seed", -1)
+    ((path, _),) = generate(page, server)
+    other = browser.new_page()
+    other.goto(server[0], wait_until="load")
+    for name, value in (("width", 64), ("height", 64), ("steps", 2), ("seed", 77)):
+        set_number(other, f"#txt2img_{name}", value)
+    generate(other, server)
+    assert saved_seed(page, tmp_path) == int(path.stem.split("-")[1])
+    set_number(page, "#txt2img_count", 3)
+    set_number(page, "#txt2img_steps", 60)
+    start(page)
+    wait_for(page, "step")
+    other.click("#itermix_interrupt")
+    wait_for(page, "^Done: 3 of 3 pictures")
+    other.close()
+
+
+def test_a_sequence_of_a_drawn_seed_is_resumed(page, server):
+    set_number(page, "#txt2img_seed", -1)
+    set_number(page, "#txt2img_steps", 40)
+    set_number(page, f"{SEQUENCE}_frames", 4)
+    page.fill(f"{SEQUENCE}_prompts textarea", "0: red\n3: blue")
+    start(page, "#itermix_make_sequence")
+    wait_for(page, "frame [34] of 4")
+    page.click("#itermix_interrupt")
+    wait_for(page, "^Interrupted: [23] of 4 frames")
+    page.locator(f"{SEQUENCE}_video_group > button.label-wrap").first.click()
+    page.check(f"{SEQUENCE}_resume input")
+    start(page, "#itermix_make_sequence")
+    wait_for(page, "^Done: 4 of 4 frames", 60_000)
 
 
 SEQUENCE = "#itermix_sequence_txt2img"

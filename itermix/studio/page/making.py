@@ -7,6 +7,7 @@ import html
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ def updates(
     return (status, *(gr.skip() if value is None else value for value in (gallery, slider, film, infotext)))
 
 
+@dataclass
+class Tab:
+    """A page in a browser: its run, and what it made last. sequence: that one's folder and seed."""
+
+    run: Background | None = None
+    is_stopped: bool = False
+    seed: int | None = None  # of the first picture of the newest run
+    sequence: tuple[Path, int] | None = None
+
+
 class Maker:
     """Makes what is asked for and keeps it in a folder. form: the page's, set when that is built."""
 
@@ -41,35 +52,39 @@ class Maker:
 
     def __init__(self, studio: Any, model: str, folder: Path):
         self.studio, self.model, self.folder = studio, model, folder
-        self.run: Background | None = None
-        self.runs, self.is_stopped = 0, False
-        self.seed: int | None = None  # of the newest picture
-        self.sequence_folder: Path | None = None  # of the newest sequence
+        self.runs = 0
+        self.tabs: dict[str, Tab] = {}
+        self.newest = Tab()  # that has started a run
 
-    def generate(self, *values: Any) -> Iterator[Updates]:
+    def generate(self, page: gr.Request, *values: Any) -> Iterator[Updates]:
         """Updates of the run of pictures that the form's values ask for."""
-        yield from self._guarded(lambda: self._pictures(Asked(self.form, values)))
+        yield from self._guarded(self.tab(page), self._pictures, Asked(self.form, values))
 
-    def sequence(self, *values: Any) -> Iterator[Updates]:
+    def sequence(self, page: gr.Request, *values: Any) -> Iterator[Updates]:
         """The same for a sequence and its film."""
-        yield from self._guarded(lambda: self._sequence(Asked(self.form, values)))
+        yield from self._guarded(self.tab(page), self._sequence, Asked(self.form, values))
 
-    def grid(self, *values: Any) -> Iterator[Updates]:
+    def grid(self, page: gr.Request, *values: Any) -> Iterator[Updates]:
         """The same for a grid over one or two settings."""
-        yield from self._guarded(lambda: self._grid(Asked(self.form, values)))
+        yield from self._guarded(self.tab(page), self._grid, Asked(self.form, values))
 
-    def interrupt(self) -> None:
-        """Ends the run at its next step; what is finished is kept."""
-        self.is_stopped = True
-        if self.run is not None:
-            self.run.cancel()
+    def interrupt(self, page: gr.Request) -> None:
+        """Ends this tab's own run at its next step; what is finished is kept."""
+        tab = self.tab(page)
+        tab.is_stopped = True
+        if tab.run is not None:
+            tab.run.cancel()
+
+    def tab(self, page: gr.Request) -> Tab:
+        """Of a page; a new one, as after a reload, goes on from what was made last."""
+        return self.tabs.setdefault(page.session_hash or "", Tab(seed=self.newest.seed, sequence=self.newest.sequence))
 
     def status(self, text: str, share: float | None = None, preview: str = "") -> str:
         """What the run is doing, with its number for whoever waits for it."""
         bar = "" if share is None else f'<progress value="{share:.3f}" max="1"></progress>'
         return f'<p data-run="{self.runs}">{html.escape(text)}</p>{bar}{preview}'
 
-    def _pictures(self, asked: Asked) -> Iterator[Updates]:
+    def _pictures(self, tab: Tab, asked: Asked) -> Iterator[Updates]:
         request, source = asked.request(), asked.source()
         request = self.studio.network.resolved(request)
         self.studio.traced_steps = asked.traced_steps
@@ -87,7 +102,7 @@ class Maker:
                 return updates(self.status("Compared", 1.0), None, slider)
             path = keep(self.folder, event)
             paths.append(path)
-            self.seed = event.result.seed
+            tab.seed = request.seed
             made.append((str(path), f"seed {event.result.seed}"))
             for name, report in event.result.reports.items():
                 if report.trace is not None:
@@ -96,20 +111,25 @@ class Maker:
             slider = gr.update(value=(str(path),) * 2, label="The picture")
             return updates(self.status("Decoded", 1.0), list(made), slider, "", event.infotext)
 
-        yield from self._followed(run, event, request.count)
+        yield from self._followed(tab, run, event, request.count)
         count = len(paths)
         ended = "Interrupted" if run.was_cancelled and count < request.count else "Done"
         yield updates(self.status(". ".join([f"{ended}: {count} of {request.count} pictures", *filter(None, said)])))
 
-    def _sequence(self, asked: Asked) -> Iterator[Updates]:
+    def _sequence(self, tab: Tab, asked: Asked) -> Iterator[Updates]:
         settings, source = asked.sequence(), asked.source()
         request = dataclasses.replace(asked.request(), hires=1.0, count=1)
         if source.mask is not None:
             raise StudioError("mask: a sequence takes none here; remove it in Picture")
-        if settings.resume and self.sequence_folder is None:
+        request, self.studio.traced_steps = self.studio.network.resolved(request), 0
+        if not settings.resume:
+            folder = new_folder(self.folder, "sequence")
+            tab.sequence = folder, request.seed
+        elif tab.sequence is None:
             raise StudioError("resume: there is no sequence to resume; switch it off in Video")
-        folder = self.sequence_folder if settings.resume else new_folder(self.folder, "sequence")
-        request, self.sequence_folder, self.studio.traced_steps = self.studio.network.resolved(request), folder, 0
+        else:
+            folder, drawn = tab.sequence
+            request = dataclasses.replace(request, seed=drawn) if asked.draws_seed else request
         work = works.sequence(self.studio, request, settings, source, self.model, folder)
         made: list[tuple[str, str]] = []
 
@@ -120,13 +140,13 @@ class Maker:
                 return updates(status, made[-MOST_SHOWN:], None, None, event.infotext)
             return updates(self.status(words.ended(event, settings)), None, None, words.film(event.film))
 
-        self.seed = request.seed
-        yield from self._followed(Background(self.studio, work), event)
+        tab.seed = request.seed
+        yield from self._followed(tab, Background(self.studio, work), event)
 
-    def _grid(self, asked: Asked) -> Iterator[Updates]:
+    def _grid(self, tab: Tab, asked: Asked) -> Iterator[Updates]:
         x, y, requests = asked.cells()
         cells, source = [self.studio.network.resolved(request) for request in requests], asked.source()
-        self.studio.traced_steps, self.seed = 0, cells[0].seed
+        self.studio.traced_steps, tab.seed = 0, cells[0].seed
         work = works.grid(self.studio, (x, y), cells, source, self.model, new_folder(self.folder, "grid"))
         run, made = Background(self.studio, work), []
 
@@ -137,14 +157,14 @@ class Maker:
             slider = gr.update(value=(str(event.path),) * 2, label="The grid")
             return updates(self.status("Drawn"), [(str(event.path), "the grid"), *made], slider)
 
-        yield from self._followed(run, event, len(cells))
+        yield from self._followed(tab, run, event, len(cells))
         ended = "Interrupted" if len(made) < len(cells) else "Done"
         yield updates(self.status(f"{ended}: {len(made)} of {len(cells)} pictures"))
 
-    def _followed(self, run: Background, made: Callable[[Any], Updates], count: int = 1) -> Iterator[Updates]:
+    def _followed(self, tab: Tab, run: Background, made: Callable[[Any], Updates], count: int = 1) -> Iterator[Updates]:
         """Status and preview as the run goes, and what `made` gives for all else that it says."""
-        self.run = run
-        if self.is_stopped:  # pressed while the settings were read
+        tab.run = run
+        if tab.is_stopped:  # pressed while the settings were read
             run.cancel()
         told, preview = 0.0, ""
         for event in run:
@@ -157,12 +177,12 @@ class Maker:
                 told = time.monotonic()
                 yield updates(self.status(words.step(event, count), event.done / event.steps, preview))
 
-    def _guarded(self, make: Callable[[], Iterator[Updates]]) -> Iterator[Updates]:
+    def _guarded(self, tab: Tab, make: Callable[[Tab, Asked], Iterator[Updates]], asked: Asked) -> Iterator[Updates]:
         """A run's updates. What is wrong with it is one message."""
-        self.runs, self.run, self.is_stopped = self.runs + 1, None, False
+        self.runs, self.newest, tab.run, tab.is_stopped = self.runs + 1, tab, None, False
         try:
             yield updates(self.status("Starting"), [], gr.update(value=None), "", "")
-            yield from make()
+            yield from make(tab, asked)
         except (StudioError, SettingsError) as error:
             yield updates(self.status(words.here(str(error), self.form.labels)))
             raise message(words.here(one_line(error, 400), self.form.labels)) from None

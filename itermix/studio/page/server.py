@@ -91,12 +91,12 @@ class Server(Maker):
         network = self.studio.network
         return list(shape_of(image, network.native_size, network.multiple, LARGEST_SIDE))
 
-    def save(self, *given: Any) -> str:
-        """The settings as JSON text, as `render --settings` takes it in a file, with the newest picture's seed."""
+    def save(self, page: gr.Request, *given: Any) -> str:
+        """The settings as JSON text, as `render --settings` takes it in a file, with the seed of the newest run."""
         asked = Asked(self.form, given)
         values = self._refused(lambda: asked.request().to_dict())
         if asked.draws_seed:
-            values["seed"] = self.seed or 0
+            values["seed"] = self.tab(page).seed or 0
         return json.dumps(values, indent=2)
 
     def load(self, file: str) -> list[Any]:
