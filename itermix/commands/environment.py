@@ -136,7 +136,7 @@ def _ready_sets(folder: Path) -> list[str]:
     """What the marker says is installed; nothing where any of it is no longer what we want."""
     if not python_of(folder).is_file() or not (folder / MARKER).is_file():
         return []
-    lines = (folder / MARKER).read_text(encoding="utf-8").split()
+    lines = (folder / MARKER).read_text(encoding="utf-8", errors="replace").split()  # a damaged one names no set
     return lines if set(lines) <= {_wanted(name) for name in SETS} else []
 
 

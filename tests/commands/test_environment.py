@@ -153,6 +153,14 @@ def test_what_failed_is_made_anew(machine):
     assert machine.pip()[-1] == "requirements-studio.txt"
 
 
+def test_a_damaged_marker_is_made_anew(machine):
+    environment.provide("studio")
+    machine.pip()
+    (machine.folder / environment.MARKER).write_bytes(b"\x89\xff\x00 studio")
+    environment.provide("studio")
+    assert machine.pip()[-1] == "requirements-studio.txt"
+
+
 def test_an_environment_of_somebody_else_is_left_alone(machine):
     machine.folder.mkdir()
     (machine.folder / "theirs").touch()
