@@ -79,7 +79,9 @@ def values_of(options: argparse.Namespace) -> dict[str, Any]:
     """
     values = read_json(options.settings) if options.settings else {}
     chosen = gallery.named(getattr(options, "sequence", None))
-    values = {**(chosen.request if chosen else {}), **values, "prompt": options.prompt, **given(options)}
+    values = {**(chosen.request if chosen else {}), **values, **given(options)}
+    if options.prompt is not None:
+        values["prompt"] = options.prompt
     if options.mixing is not None:
         values["mixing"] = json_object(options.mixing, "mixing")
     if options.mask and not options.image:

@@ -32,6 +32,7 @@ EXAMPLES = """examples:
 
 --mixing takes an object of Iterative Mixing's settings, {} for its defaults, {"preset": "Balanced"} for a preset.
 --settings takes an object of the options' names (hires_strength for --hires-strength); options win over it.
+The prompt may be among them: render --settings run.json --out castle.png
 --sequence takes a file with an object of Latent Sequence's settings: frames are written beside --out, then the video.
 """
 
@@ -47,7 +48,9 @@ def parser() -> Parser:
         "Makes pictures from a prompt; with --hires and --mixing, larger ones that keep their composition.",
         EXAMPLES,
     )
-    made.add_argument("prompt", nargs="?", help="what the picture shows; a --sequence may have prompts of its own")
+    made.add_argument(
+        "prompt", nargs="?", help="what the picture shows; --settings and a --sequence may have prompts of their own"
+    )
     made.add_argument(
         "--out",
         required=True,
@@ -92,10 +95,10 @@ def render(options: argparse.Namespace) -> None:
 
 def checked(options: argparse.Namespace) -> tuple[Request, SequenceSettings | None]:
     """What is asked for. Raises StudioError and SettingsError."""
-    if options.prompt is None and not options.sequence:
+    values = command_line.values_of(options)
+    if "prompt" not in values and not options.sequence:
         raise StudioError("prompt: it is missing; the command needs prompt")
-    options.prompt = options.prompt or ""
-    request = Request.from_dict(command_line.values_of(options))
+    request = Request.from_dict(values)
     if not 0 <= options.trace <= MOST_TRACED:
         raise StudioError(f"trace: {options.trace} is not allowed; it takes a whole number from 0 to {MOST_TRACED}")
     sequence = frames.settings_of(options)

@@ -74,6 +74,18 @@ def test_a_request_is_resolved_once(folders, tmp_path, capsys, monkeypatch):
     assert len(asked) == 1
 
 
+def test_settings_bring_their_own_prompt(folders, tmp_path, capsys):
+    """As the page saves them, and --save-settings does."""
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({"prompt": "a red apple", "seed": 5}))
+    _, *options = tiny(folders, tmp_path / "a.png", "--settings", str(file))
+    assert run(capsys, *options)[0] == 0
+    assert run(capsys, "an apple", *tiny(folders, tmp_path / "b.png", "--settings", str(file))[1:])[0] == 0
+    texts = [Image.open(tmp_path / name).text["parameters"] for name in ("a.png", "b.png")]
+    assert [text.split("\n")[0] for text in texts] == ["a red apple", "an apple"]
+    assert all("Seed: 5," in text for text in texts)
+
+
 def test_a_request_is_plain_json():
     request = Request(prompt="a", mixing=MixingSettings(enabled=True, alpha_1=1.0))
     assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request
