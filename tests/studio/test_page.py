@@ -352,6 +352,18 @@ def test_settings_that_the_model_cannot_do_are_said(page, server, tmp_path):
     assert "Traceback" not in (server[1] / "log.txt").read_text()
 
 
+def test_a_damaged_picture_is_said_under_its_label(page, server, tmp_path):
+    file = tmp_path / "cut.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    show(page, "#itermix_source")
+    page.locator("#itermix_source > button.label-wrap").first.click()
+    page.set_input_files("#itermix_image input[type=file]", str(file))
+    page.wait_for_selector(".toast-wrap >> text=Picture: cut.png is no picture that can be read", timeout=20_000)
+    start(page)
+    wait_for(page, "Picture: cut.png is no picture that can be read", 20_000)
+    assert "Traceback" not in (server[1] / "log.txt").read_text()
+
+
 def saved_seed(page, tmp_path):
     with page.expect_download() as download:
         page.click("#itermix_save")

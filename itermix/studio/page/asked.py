@@ -6,6 +6,7 @@ import base64
 import io
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -13,6 +14,7 @@ from PIL import Image
 from itermix.mixing.settings import MixingSettings
 from itermix.pictures import uploads
 from itermix.sequence.settings import SequenceSettings
+from itermix.settings import SettingsError
 from itermix.studio.axes import Axis, axis_of, cells_of
 from itermix.studio.errors import StudioError
 from itermix.studio.page.layout import Form
@@ -68,7 +70,8 @@ class Asked:
         if mask is not None and image is None:
             raise StudioError("mask: there is nothing to keep without a picture to start from")
         return Source(
-            None if image is None else uploads.rgb(image, "image"), None if mask is None else uploads.mask(mask, "mask")
+            None if image is None else uploads.rgb(picture_of(image, "image"), "image"),
+            None if mask is None else uploads.mask(picture_of(mask, "mask"), "mask"),
         )
 
     def request(self) -> Request:
@@ -86,7 +89,7 @@ class Asked:
         mixing = self._named(len(self.form.request), self.form.mixing)
         for name in PICTURE_FIELDS:
             if mixing[name] is not None:
-                mixing[name] = base64_of(mixing[name])
+                mixing[name] = base64_of(picture_of(mixing[name], name))
         return Request(**request, mixing=MixingSettings.from_dict(mixing))
 
     def sequence(self) -> SequenceSettings:
@@ -105,6 +108,13 @@ class Asked:
             mixing["enabled"] = True
         values |= {"count": 1, "mixing": {"enabled": False, **mixing}}
         return x, y, cells_of(values, x, y, self._rest[3] is not None)
+
+
+def picture_of(given: Image.Image | str, name: str) -> Image.Image:
+    """What a component gives; the path of a file that it could not read is refused. Raises SettingsError."""
+    if isinstance(given, str):
+        raise SettingsError(f"{name}: {Path(given).name} is no picture that can be read; upload another file")
+    return given
 
 
 def base64_of(picture: Image.Image) -> str:

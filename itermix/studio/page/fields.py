@@ -112,6 +112,22 @@ def source(request: dict[str, Any]) -> tuple[Any, Any]:
     return image, mask
 
 
+def leave_damaged(picture: Any) -> None:
+    """Lets a picture's component give the path of a file that cannot be read, for the reader to refuse by name.
+
+    gradio would refuse all buttons that take the component, with a traceback and without the field's name.
+    """
+    read = picture.preprocess
+
+    def preprocess(payload: Any) -> Any:
+        try:
+            return read(payload)
+        except Exception:  # whatever a decoder makes of damaged data
+            return payload.path
+
+    picture.preprocess = preprocess
+
+
 def choice(label: str, choices: tuple[str, ...], value: str, elem_id: str, help: str) -> Any:
     """A drop-down with its help."""
     return gr.Dropdown(list(choices), value=value, label=label, elem_id=elem_id, info=help)

@@ -14,9 +14,9 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.settings import SettingsError, read_json
 from itermix.studio.errors import StudioError, one_line
 from itermix.studio.page import layout, levels, words
-from itermix.studio.page.asked import PICTURE_FIELDS, Asked, inputs_of, shape_of
+from itermix.studio.page.asked import PICTURE_FIELDS, Asked, inputs_of, picture_of, shape_of
 from itermix.studio.page.example import FOLDER, example
-from itermix.studio.page.fields import LARGEST_SIDE
+from itermix.studio.page.fields import LARGEST_SIDE, leave_damaged
 from itermix.studio.page.making import Maker, message
 from itermix.studio.request import Request
 
@@ -73,6 +73,8 @@ class Server(Maker):
     def connect(self, page: layout.Page) -> None:
         """Ties the components to what they do."""
         self.form = page.form
+        for picture in (page.form.image, page.form.mask, *(page.form.mixing[name] for name in PICTURE_FIELDS)):
+            leave_damaged(picture)
         inputs, buttons, results = inputs_of(page.form), page.buttons, page.results
         runs = (buttons.generate, self.generate), (buttons.sequence, self.sequence), (buttons.grid, self.grid)
         for button, function in runs:
@@ -88,7 +90,7 @@ class Server(Maker):
 
     def shape(self, image: Any) -> list[int]:
         """Width and height of an uploaded picture's shape."""
-        network = self.studio.network
+        network, image = self.studio.network, self._refused(lambda: picture_of(image, "image"))
         return list(shape_of(image, network.native_size, network.multiple, LARGEST_SIDE))
 
     def save(self, page: gr.Request, *given: Any) -> str:
