@@ -22,3 +22,26 @@ def test_each_field_begins_with_the_requests_default():
     wanted = {name: OWN.get(name, getattr(default, name)) for name in made}
     assert {name: component.value or wanted[name] for name, component in made.items()} == wanted
     assert made["hires_upscaler"].value == "pixel"
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "RGBA", "I;16", "P"])
+def test_a_reference_of_any_kind_is_what_a_reader_makes_of_it(mode):
+    from PIL import Image
+
+    from itermix.pictures import uploads
+    from itermix.studio.page.asked import base64_of
+
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    picture = Image.new(mode, (8, 4), 77 if bands == 1 else (10, 200, 30, 40)[:bands])
+    held = uploads.Upload(base64_of(picture, "reference_image"), "reference_image").picture()
+    assert uploads.rgb(held, "held").tobytes() == uploads.rgb(picture, "picture").tobytes()
+
+
+def test_a_reference_of_floats_is_refused_by_name():
+    from PIL import Image
+
+    from itermix.settings import SettingsError
+    from itermix.studio.page.asked import base64_of
+
+    with pytest.raises(SettingsError, match="reference_image: a picture of floating-point"):
+        base64_of(Image.new("F", (8, 4)), "reference_image")

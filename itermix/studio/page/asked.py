@@ -24,6 +24,7 @@ from itermix.studio.source import Source
 WHOLE = ("width", "height", "steps", "seed", "count", "hires_steps", "hires_phases")
 PICTURE_FIELDS = tuple(field.name for field in MixingSettings.fields() if field.kind == "image")
 MOST_SEEDS = 2**32
+AS_PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")  # what a PNG holds as it is
 
 
 def inputs_of(form: Form) -> list[Any]:
@@ -89,7 +90,7 @@ class Asked:
         mixing = self._named(len(self.form.request), self.form.mixing)
         for name in PICTURE_FIELDS:
             if mixing[name] is not None:
-                mixing[name] = base64_of(picture_of(mixing[name], name))
+                mixing[name] = base64_of(picture_of(mixing[name], name), name)
         return Request(**request, mixing=MixingSettings.from_dict(mixing))
 
     def sequence(self) -> SequenceSettings:
@@ -117,8 +118,10 @@ def picture_of(given: Image.Image | str, name: str) -> Image.Image:
     return given
 
 
-def base64_of(picture: Image.Image) -> str:
-    """A picture as the settings hold it: PNG as base64 text."""
+def base64_of(picture: Image.Image, name: str) -> str:
+    """A picture as the settings hold it: PNG as base64 text. name: of its field. Raises SettingsError."""
+    if picture.mode not in AS_PNG:
+        picture = uploads.rgb(picture, name)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
