@@ -45,3 +45,18 @@ def test_a_reference_of_floats_is_refused_by_name():
 
     with pytest.raises(SettingsError, match="reference_image: a picture of floating-point"):
         base64_of(Image.new("F", (8, 4)), "reference_image")
+
+
+def test_a_picture_that_ends_too_early_is_refused_by_name():
+    import io
+
+    from PIL import Image
+
+    from itermix.settings import SettingsError
+    from itermix.studio.page.asked import picture_of
+
+    file = io.BytesIO()
+    Image.effect_noise((99, 99), 80).save(file, "JPEG")
+    cut = Image.open(io.BytesIO(file.getvalue()[: len(file.getvalue()) // 2]))
+    with pytest.raises(SettingsError, match="image: the picture is damaged"):
+        picture_of(cut, "image")

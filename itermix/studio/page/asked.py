@@ -115,6 +115,10 @@ def picture_of(given: Image.Image | str, name: str) -> Image.Image:
     """What a component gives; the path of a file that it could not read is refused. Raises SettingsError."""
     if isinstance(given, str):
         raise SettingsError(f"{name}: {Path(given).name} is no picture that can be read; upload another file")
+    try:
+        given.load()  # a file that ends too early opens
+    except Exception:  # whatever a decoder makes of damaged data
+        raise SettingsError(f"{name}: the picture is damaged; upload another file") from None
     return given
 
 
