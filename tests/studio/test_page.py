@@ -206,7 +206,7 @@ def test_bad_input_is_said_and_the_page_goes_on(page, server):
     open_group(page, "curve")
     set_number(page, "#itermix_txt2img_start", 0.9)
     set_number(page, "#itermix_txt2img_stop", 0.5)
-    page.wait_for_selector(".itermix-curve-text >> text=must be below")  # the page has both values now
+    page.wait_for_selector(".itermix-curve-text:has-text('must be below')")  # the page has both values now
     start(page)
     wait_for(page, "Curve start: 0.9")
     assert "it must be below stop, which is 0.5" in page.inner_text("#itermix_status")
