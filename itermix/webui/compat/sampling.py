@@ -13,6 +13,7 @@ from modules import rng, sd_models, sd_samplers, sd_samplers_common, shared
 from torch import Tensor
 
 from itermix.mixing.noising import VE, VP, Flow, Noising
+from itermix.webui.compat.latents import is_video
 from itermix.webui.compat.processing import is_img2img
 
 CHANGES = "itermix_changes"  # on our wrapper of a sampler object's method
@@ -83,7 +84,7 @@ def noise_of(p: Any, like: Tensor) -> tuple[Any, Tensor]:
         seed_resize_from_h=p.seed_resize_from_h, seed_resize_from_w=p.seed_resize_from_w,
     )  # fmt: skip
     noise = source.next().to(like)
-    if like.dim() == 5 and like.shape[2] > 1:  # a film, whose frames the host counts as a batch of pictures
+    if is_video(like):  # its frames the host counts as a batch of pictures
         noise = noise[: len(like)]
     multiplier = p.initial_noise_multiplier if is_img2img(p) else 1.0
     if multiplier != 1.0:
