@@ -95,19 +95,40 @@ def is_foreign(url):
 TABS = ("Picture", "Upscale", "Sequence", "Compare")
 
 
+# gradio 6 makes what is in a tab or a group when that is opened, and gives the fields their first values once more a
+# moment later: the longer, the busier the machine. What a test has filled in by then would be lost.
+SETTLED = """async () => {
+    for (let i = 0; i < 3; i++) {
+        await new Promise((done) => requestIdleCallback(done, {timeout: 5000}));
+        await new Promise((done) => setTimeout(done, 100));
+    }
+}"""
+
+
 def show(page, selector):
     """Opens the tab that this is in."""
     for name in TABS:
         if page.locator(selector).first.is_visible():
             return
         page.get_by_role("tab", name=name).click()
+        page.evaluate(SETTLED)
+
+
+def open_up(page, group):
+    page.locator(f"{group} > button.label-wrap").first.click()
+    page.evaluate(SETTLED)
 
 
 def set_number(page, container, value):
     show(page, container)
     field = page.locator(f"{container} input[type=number]").first
-    field.fill(str(value))
-    field.press("Tab")
+    for _ in range(5):
+        field.fill(str(value))
+        field.press("Tab")
+        page.evaluate(SETTLED)
+        if field.input_value() == str(value):
+            return
+    pytest.fail(f"{container} is {field.input_value()!r}, and does not keep {value!r}")
 
 
 def shoot(page, name):
@@ -206,7 +227,7 @@ def test_bad_input_is_said_and_the_page_goes_on(page, server):
     open_group(page, "curve")
     set_number(page, "#itermix_txt2img_start", 0.9)
     set_number(page, "#itermix_txt2img_stop", 0.5)
-    page.wait_for_selector(".itermix-curve-text:has-text('must be below')")  # the page has both values now
+    page.wait_for_selector(".itermix-curve-text:has-text('must be below')")
     start(page)
     wait_for(page, "Curve start: 0.9")
     assert "it must be below stop, which is 0.5" in page.inner_text("#itermix_status")
@@ -218,7 +239,7 @@ def test_bad_input_is_said_and_the_page_goes_on(page, server):
 
 def open_group(page, name):
     show(page, f"#itermix_txt2img_{name}_group")
-    page.locator(f"#itermix_txt2img_{name}_group > button.label-wrap").first.click()
+    open_up(page, f"#itermix_txt2img_{name}_group")
 
 
 def drawn_weights(page):
@@ -259,7 +280,7 @@ def test_a_picture_to_start_from_gives_the_sizes_its_shape(page, tmp_path):
     file = tmp_path / "photo.png"
     Image.new("RGB", (640, 427), "red").save(file)
     show(page, "#itermix_source")
-    page.locator("#itermix_source > button.label-wrap").first.click()
+    open_up(page, "#itermix_source")
     page.set_input_files("#itermix_image input[type=file]", str(file))
     page.wait_for_function(WIDTH_IS, arg=80, timeout=RUN)
     width, height = (float(page.input_value(f"#txt2img_{side} input[type=number]")) for side in ("width", "height"))
@@ -270,7 +291,7 @@ def test_a_sequence_makes_its_frames_and_a_film(page, server):
     set_number(page, f"{SEQUENCE}_frames", 3)
     choose(page, f"{SEQUENCE}_travel", "slerp")
     page.fill(f"{SEQUENCE}_prompts textarea", "0: red\n2: blue")
-    page.locator(f"{SEQUENCE}_video_group > button.label-wrap").first.click()
+    open_up(page, f"{SEQUENCE}_video_group")
     choose(page, f"{SEQUENCE}_video_format", "gif")
     start(page, "#itermix_make_sequence")
     wait_for(page, "^Done: 3 of 3 frames")
@@ -284,17 +305,17 @@ def test_a_sequence_makes_its_frames_and_a_film(page, server):
 def test_a_click_on_an_example_fills_in_the_fields(page):
     show(page, f"{SEQUENCE}_frames")
     page.context.set_offline(True)  # it happens in the browser
-    page.locator(f"{SEQUENCE}_examples_group > button.label-wrap").first.click()
+    open_up(page, f"{SEQUENCE}_examples_group")
     page.click(f"{SEQUENCE}_example_loop")
     loop = example("loop").settings
     wait_for_number(page, f"{SEQUENCE}_frames", loop.frames)
     wait_for_choice(page, f"{SEQUENCE}_travel", loop.travel)
     assert page.input_value(f"{SEQUENCE}_prompts textarea") == loop.prompts
-    page.locator(f"{SEQUENCE}_video_group > button.label-wrap").first.click()
+    open_up(page, f"{SEQUENCE}_video_group")
     assert page.is_checked(f"{SEQUENCE}_close_loop input")
     page.click(f"{SEQUENCE}_example_zoom")
     wait_for_number(page, f"{SEQUENCE}_frames", example("zoom").settings.frames)
-    page.locator(f"{SEQUENCE}_camera_group > button.label-wrap").first.click()
+    open_up(page, f"{SEQUENCE}_camera_group")
     assert page.input_value(f"{SEQUENCE}_zoom_schedule input, {SEQUENCE}_zoom_schedule textarea") == "0:(1), 4:(1.04)"
     assert not page.is_checked(f"{SEQUENCE}_close_loop input")
     shoot(page, "studio-examples")
@@ -357,7 +378,7 @@ def test_a_damaged_picture_is_said_under_its_label(page, server, tmp_path):
     file = tmp_path / "cut.png"
     file.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     show(page, "#itermix_source")
-    page.locator("#itermix_source > button.label-wrap").first.click()
+    open_up(page, "#itermix_source")
     page.set_input_files("#itermix_image input[type=file]", str(file))
     page.wait_for_selector(".toast-wrap >> text=Picture: cut.png is no picture that can be read", timeout=20_000)
     start(page)
@@ -407,7 +428,7 @@ def test_a_sequence_of_a_drawn_seed_is_resumed(page, server):
     wait_for(page, "frame [34] of 4")
     page.click("#itermix_interrupt")
     wait_for(page, "^Interrupted: [23] of 4 frames")
-    page.locator(f"{SEQUENCE}_video_group > button.label-wrap").first.click()
+    open_up(page, f"{SEQUENCE}_video_group")
     page.check(f"{SEQUENCE}_resume input")
     start(page, "#itermix_make_sequence")
     wait_for(page, "^Done: 4 of 4 frames", 60_000)
@@ -448,6 +469,7 @@ def test_a_chosen_preset_sets_every_field_and_a_changed_field_makes_it_custom(pa
     show(page, PRESET)
     for group in page.locator("#itermix_txt2img [id^=itermix_txt2img_][id$=_group]").all():
         group.locator("> button.label-wrap").click()
+    page.evaluate(SETTLED)
     page.context.set_offline(True)
     fields = [f for f in MixingSettings.fields() if f.kind in ("number", "choice") and f.name not in OF_THE_RUN]
     for name in [*reversed(MixingSettings.presets()), "Balanced"]:
