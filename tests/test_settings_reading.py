@@ -6,7 +6,7 @@ import pytest
 
 from itermix.mixing.settings import MixingSettings
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import SettingsError, json_object, read_json
+from itermix.settings import SettingsError, json_object, labelled, read_json
 from itermix.settings.reading import LARGEST_FILE
 
 VALUES = {"alpha_1": 0.25, "curve": "linear"}
@@ -67,3 +67,17 @@ def test_a_model_carries_its_title_and_infotext_key(model, title):
     """Names of the API and of old pictures: they never change."""
     assert model.title == title and model.infotext_key == title
     assert not {"title", "infotext_key"} & {field.name for field in model.fields()}
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("start: 0.9 is not allowed", "Curve start: 0.9 is not allowed"),
+        ("mixing: start: 0.9 is not allowed", "Curve start: 0.9 is not allowed"),
+        ("start, line 3: what", "Curve start, line 3: what"),
+        ("stop: 3 is not allowed", "stop: 3 is not allowed"),
+        ("there is no start: take one", "there is no start: take one"),
+    ],
+)
+def test_a_page_shows_a_field_by_its_label(message, shown):
+    assert labelled(message, {"start": "Curve start"}) == shown

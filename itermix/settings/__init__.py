@@ -8,9 +8,9 @@ and help. A value that is not allowed is refused here, by name, so that nothing 
 
 from itermix.settings.fields import Field, as_switch, choice, image, integer, number, switch, text
 from itermix.settings.model import PRESET_HELP, VERSION_KEY, Infotext, Settings
-from itermix.settings.reading import BOM, SettingsError, json_object, read_json, shown, unknown
+from itermix.settings.reading import BOM, SettingsError, json_object, labelled, read_json, shown, unknown
 
 __all__ = [
     "BOM", "PRESET_HELP", "VERSION_KEY", "Field", "Infotext", "Settings", "SettingsError", "as_switch", "choice",
-    "image", "integer", "json_object", "number", "read_json", "shown", "switch", "text", "unknown",
+    "image", "integer", "json_object", "labelled", "number", "read_json", "shown", "switch", "text", "unknown",
 ]  # fmt: skip

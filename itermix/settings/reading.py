@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ LONGEST_LIST = 300  # characters of the names of settings in a message
 NEAR_SHOWN = 3  # names that are like an unknown one
 LARGEST_FILE = 4 * 2**20  # bytes
 BOM = "\ufeff"  # that some editors put before a text
+NAMED = re.compile(r"(?:mixing: )?(\w+)(?=[:,] )")  # what is wrong with a field, or with a line of it, begins so
 
 
 class SettingsError(ValueError):
@@ -23,6 +26,12 @@ def shown(value: Any) -> str:
         value = value[: LONGEST_VALUE_SHOWN + 1]
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE_SHOWN else text[:LONGEST_VALUE_SHOWN] + "..."
+
+
+def labelled(message: str, labels: Mapping[str, str]) -> str:
+    """A message for a page, which shows its fields by their labels. labels: by field name."""
+    named = NAMED.match(message)
+    return labels[named[1]] + message[named.end() :] if named and named[1] in labels else message
 
 
 def unknown(name: Any, known: list[str]) -> str:

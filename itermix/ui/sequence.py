@@ -12,7 +12,7 @@ import gradio as gr
 
 from itermix.presets import Presets
 from itermix.sequence.settings import SequenceSettings
-from itermix.settings import SettingsError
+from itermix.settings import SettingsError, labelled
 from itermix.ui.events import on_server
 from itermix.ui.fields import build_field, build_help
 from itermix.ui.gallery import Gallery
@@ -91,7 +91,8 @@ def _add_plan(tab: str, components: dict[str, Any], shown_plan: ShownPlan) -> No
         try:
             plan, lines = shown_plan(tuple(fields), max(seed, 0), prompt, negative)
         except SettingsError as error:
-            return gr.update(visible=False), gr.update(value=f"<p>{html.escape(str(error))}</p>", visible=True)
+            said = html.escape(labelled(str(error), LABELS))
+            return gr.update(visible=False), gr.update(value=f"<p>{said}</p>", visible=True)
         lines = [*([DRAWN] if seed < 0 else []), *map(html.escape, [*plan["messages"], *lines])]
         curves = {LABELS[name]: values for name, values in plan["curves"].items()}
         shown = plan_curves(curves) + plan_table(plan["frames"])

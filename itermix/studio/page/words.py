@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from PIL import Image
 from itermix.pictures import limits
 from itermix.sequence.plan import overview
 from itermix.sequence.settings import SequenceSettings
+from itermix.settings import labelled
 from itermix.studio.jobs import why_unmixed
 from itermix.studio.page.works import Ended
 from itermix.studio.pipeline import Result
@@ -33,8 +33,6 @@ NAMES_HERE = {
     "with --image": "with a picture to start from",
     ", or leave out --y": "",
 }
-# What is wrong with a field, or with a line of it: its name and the rest.
-NAMED = re.compile(r"(?:mixing: )?(\w+)(?=[:,] )")
 EMPTY = ": None is not allowed;"  # a field that was cleared
 AXES = {"x": "Columns", "y": "Rows", "columns": "Columns", "rows": "Rows"}
 PREVIEW = 256  # pixels of a preview's longer side
@@ -44,10 +42,7 @@ def here(message: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
     """A message in the page's own names. labels: of its fields, by name."""
     for name, shown in NAMES_HERE.items():
         message = message.replace(name, shown)
-    named, known = NAMED.match(message), {**labels, **AXES}
-    if named and named[1] in known:
-        message = known[named[1]] + message[named.end() :]
-    return message.replace(EMPTY, ": it is empty;", 1)
+    return labelled(message, {**labels, **AXES}).replace(EMPTY, ": it is empty;", 1)
 
 
 def step(step: Step, count: int) -> str:
