@@ -235,6 +235,10 @@ def test_bad_input_is_said_and_the_page_goes_on(page, server):
     shoot(page, "studio-refused")
     set_number(page, "#itermix_txt2img_start", 0)
     assert len(generate(page, server)) == 1
+    set_number(page, "#itermix_txt2img_start", 0.9)
+    start(page)
+    wait_for(page, "Curve start: 0.9")
+    assert page.locator("#itermix_gallery img").count() > 0, "the pictures of the run before stay"
 
 
 def open_group(page, name):
@@ -300,6 +304,14 @@ def test_a_sequence_makes_its_frames_and_a_film(page, server):
     page.wait_for_selector("#itermix_film img")
     shoot(page, "studio-sequence")
     assert not page.faults
+
+
+def test_what_is_wrong_with_a_plan_is_said_under_the_fields_label(page):
+    set_number(page, f"{SEQUENCE}_frames", 3)
+    open_up(page, f"{SEQUENCE}_values_group")
+    page.fill(f"{SEQUENCE}_denoise_schedule textarea, {SEQUENCE}_denoise_schedule input", "0:(much)")
+    page.click(f"{SEQUENCE}_plan")
+    page.wait_for_selector(f"{SEQUENCE}_problem >> text=Denoise schedule: ")
 
 
 def test_a_click_on_an_example_fills_in_the_fields(page):
@@ -414,9 +426,36 @@ def test_two_tabs_have_their_own_runs_and_seeds(page, server, browser, tmp_path)
     set_number(page, "#txt2img_steps", 60)
     start(page)
     wait_for(page, "step")
+    start(other)
+    wait_for(other, "^Waiting for another run to end")
     other.click("#itermix_interrupt")
+    wait_for(other, "^Interrupted while it waited")
     wait_for(page, "^Done: 3 of 3 pictures")
     other.close()
+
+
+def test_a_page_that_is_closed_leaves_its_turn_to_the_others(page, server, browser):
+    other = browser.new_page()
+    other.goto(server[0], wait_until="load")
+    for name, value in (("width", 64), ("height", 64), ("steps", 60), ("count", 16)):
+        set_number(other, f"#txt2img_{name}", value)
+    start(other)
+    wait_for(other, "picture 2")
+    start(page)
+    wait_for(page, "^Waiting")
+    other.close()
+    wait_for(page, "^Done: 1 of 1 pictures")
+
+
+def test_two_runs_of_one_page_are_made_one_after_the_other(page, server):
+    before = kept(server)
+    set_number(page, "#txt2img_steps", 60)
+    start(page)
+    wait_for(page, "step")
+    show(page, "#itermix_make_grid")
+    start(page, "#itermix_make_grid")
+    wait_for(page, "^Done: 3 of 3 pictures")
+    assert len(kept(server) - before) == 1, "the run before was made to its end"
 
 
 def test_a_sequence_of_a_drawn_seed_is_resumed(page, server):

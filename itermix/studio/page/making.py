@@ -1,13 +1,14 @@
-"""The runs that the page's buttons start: pictures, a sequence, a grid. The page's queue has one place for them."""
+"""The runs that the page's buttons start: pictures, a sequence, a grid. One at a time; the others wait."""
 
 from __future__ import annotations
 
 import dataclasses
 import html
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,32 @@ def updates(
     return (status, *(gr.skip() if value is None else value for value in (gallery, slider, film, infotext)))
 
 
+@dataclass(eq=False)
+class Turn:
+    """A press of a button: it waits for its run, which may be another page's turn first, and has it. number: from 1."""
+
+    number: int
+    run: Background | None = None
+    is_running: bool = False
+    is_stopped: bool = False
+
+    def stop(self) -> None:
+        """Ends it where it waits, or its run at the next step; what is finished is kept."""
+        self.is_stopped = True
+        if self.run is not None:
+            self.run.cancel()
+
+    def status(self, text: str, share: float | None = None, preview: str = "") -> str:
+        """What it is doing, as HTML, with its number for whoever waits for it."""
+        bar = "" if share is None else f'<progress value="{share:.3f}" max="1"></progress>'
+        return f'<p data-run="{self.number}">{html.escape(text)}</p>{bar}{preview}'
+
+
 @dataclass
 class Tab:
-    """A page in a browser: its run, and what it made last. sequence: that one's folder and seed."""
+    """A page in a browser: its turns under way, and what it made last. sequence: that one's folder and seed."""
 
-    run: Background | None = None
-    is_stopped: bool = False
+    turns: list[Turn] = field(default_factory=list)
     seed: int | None = None  # of the first picture of the newest run
     sequence: tuple[Path, int] | None = None
 
@@ -52,7 +73,8 @@ class Maker:
 
     def __init__(self, studio: Any, model: str, folder: Path):
         self.studio, self.model, self.folder = studio, model, folder
-        self.runs = 0
+        self.turns = 0  # so far
+        self.running = threading.Lock()  # held by the turn that runs
         self.tabs: dict[str, Tab] = {}
         self.newest = Tab()  # that has started a run
 
@@ -69,22 +91,15 @@ class Maker:
         yield from self._guarded(self.tab(page), self._grid, Asked(self.form, values))
 
     def interrupt(self, page: gr.Request) -> None:
-        """Ends this tab's own run at its next step; what is finished is kept."""
-        tab = self.tab(page)
-        tab.is_stopped = True
-        if tab.run is not None:
-            tab.run.cancel()
+        """Ends this tab's own runs, those that wait too; what is finished is kept."""
+        for turn in self.tab(page).turns:
+            turn.stop()
 
     def tab(self, page: gr.Request) -> Tab:
         """Of a page; a new one, as after a reload, goes on from what was made last."""
         return self.tabs.setdefault(page.session_hash or "", Tab(seed=self.newest.seed, sequence=self.newest.sequence))
 
-    def status(self, text: str, share: float | None = None, preview: str = "") -> str:
-        """What the run is doing, with its number for whoever waits for it."""
-        bar = "" if share is None else f'<progress value="{share:.3f}" max="1"></progress>'
-        return f'<p data-run="{self.runs}">{html.escape(text)}</p>{bar}{preview}'
-
-    def _pictures(self, tab: Tab, asked: Asked) -> Iterator[Updates]:
+    def _pictures(self, tab: Tab, turn: Turn, asked: Asked) -> Iterator[Updates]:
         request, source = asked.request(), asked.source()
         request = self.studio.network.resolved(request)
         self.studio.traced_steps = asked.traced_steps
@@ -99,7 +114,7 @@ class Maker:
                 slider = gr.update(
                     value=(str(keep_beside(path, event)), str(path)), label=f"Left: {event.label}; right: the picture"
                 )
-                return updates(self.status("Compared", 1.0), None, slider)
+                return updates(turn.status("Compared", 1.0), None, slider)
             path = keep(self.folder, event)
             paths.append(path)
             tab.seed = request.seed
@@ -109,14 +124,14 @@ class Maker:
                     made.append((str(save_trace(self.studio, path, name, report)), f"trace, {name}"))
             said[:] = [words.mixed(event.result, request, source)]
             slider = gr.update(value=(str(path),) * 2, label="The picture")
-            return updates(self.status("Decoded", 1.0), list(made), slider, "", event.infotext)
+            return updates(turn.status("Decoded", 1.0), list(made), slider, "", event.infotext)
 
-        yield from self._followed(tab, run, event, request.count)
+        yield from self._followed(turn, run, event, request.count)
         count = len(paths)
         ended = "Interrupted" if run.was_cancelled and count < request.count else "Done"
-        yield updates(self.status(". ".join([f"{ended}: {count} of {request.count} pictures", *filter(None, said)])))
+        yield updates(turn.status(". ".join([f"{ended}: {count} of {request.count} pictures", *filter(None, said)])))
 
-    def _sequence(self, tab: Tab, asked: Asked) -> Iterator[Updates]:
+    def _sequence(self, tab: Tab, turn: Turn, asked: Asked) -> Iterator[Updates]:
         settings, source = asked.sequence(), asked.source()
         request = dataclasses.replace(asked.request(), hires=1.0, count=1)
         if source.mask is not None:
@@ -136,14 +151,14 @@ class Maker:
         def event(event: works.Made | works.Ended) -> Updates:
             if isinstance(event, works.Made):
                 made.append((str(event.path), event.caption))
-                status = self.status(f"{event.caption} is done")
+                status = turn.status(f"{event.caption} is done")
                 return updates(status, made[-MOST_SHOWN:], None, None, event.infotext)
-            return updates(self.status(words.ended(event, settings)), None, None, words.film(event.film))
+            return updates(turn.status(words.ended(event, settings)), None, None, words.film(event.film))
 
         tab.seed = request.seed
-        yield from self._followed(tab, Background(self.studio, work), event)
+        yield from self._followed(turn, Background(self.studio, work), event)
 
-    def _grid(self, tab: Tab, asked: Asked) -> Iterator[Updates]:
+    def _grid(self, tab: Tab, turn: Turn, asked: Asked) -> Iterator[Updates]:
         x, y, requests = asked.cells()
         cells, source = [self.studio.network.resolved(request) for request in requests], asked.source()
         self.studio.traced_steps, tab.seed = 0, cells[0].seed
@@ -153,21 +168,26 @@ class Maker:
         def event(event: works.Made) -> Updates:
             if event.caption:
                 made.append((str(event.path), event.caption))
-                return updates(self.status(f"{event.caption} is done"), list(made), None, None, event.infotext)
+                return updates(turn.status(f"{event.caption} is done"), list(made), None, None, event.infotext)
             slider = gr.update(value=(str(event.path),) * 2, label="The grid")
-            return updates(self.status("Drawn"), [(str(event.path), "the grid"), *made], slider)
+            return updates(turn.status("Drawn"), [(str(event.path), "the grid"), *made], slider)
 
-        yield from self._followed(tab, run, event, len(cells))
+        yield from self._followed(turn, run, event, len(cells))
         ended = "Interrupted" if len(made) < len(cells) else "Done"
-        yield updates(self.status(f"{ended}: {len(made)} of {len(cells)} pictures"))
+        yield updates(turn.status(f"{ended}: {len(made)} of {len(cells)} pictures"))
 
-    def _followed(self, tab: Tab, run: Background, made: Callable[[Any], Updates], count: int = 1) -> Iterator[Updates]:
+    def _followed(
+        self, turn: Turn, run: Background, made: Callable[[Any], Updates], count: int = 1
+    ) -> Iterator[Updates]:
         """Status and preview as the run goes, and what `made` gives for all else that it says."""
-        tab.run = run
-        if tab.is_stopped:  # pressed while the settings were read
+        turn.run = run
+        if turn.is_stopped:  # pressed while the settings were read
             run.cancel()
-        told, preview = 0.0, ""
+        told, preview, is_cleared = 0.0, "", False
         for event in run:
+            if not is_cleared:  # nothing was wrong with what is asked for: the pictures of the run before may go
+                is_cleared = True
+                yield updates(turn.status("Starting"), [], gr.update(value=None), "", "")
             if isinstance(event, Preview):
                 preview = words.preview(event.picture)
             elif not isinstance(event, Step):
@@ -175,25 +195,45 @@ class Maker:
                 yield made(event)
             elif time.monotonic() - told >= PAUSE:
                 told = time.monotonic()
-                yield updates(self.status(words.step(event, count), event.done / event.steps, preview))
+                yield updates(turn.status(words.step(event, count), event.done / event.steps, preview))
 
-    def _guarded(self, tab: Tab, make: Callable[[Tab, Asked], Iterator[Updates]], asked: Asked) -> Iterator[Updates]:
-        """A run's updates. What is wrong with it is one message."""
-        self.runs, self.newest, tab.run, tab.is_stopped = self.runs + 1, tab, None, False
+    def _guarded(
+        self, tab: Tab, make: Callable[[Tab, Turn, Asked], Iterator[Updates]], asked: Asked
+    ) -> Iterator[Updates]:
+        """A turn's updates. What is wrong with it is one message."""
+        self.turns += 1
+        turn = Turn(self.turns)
+        tab.turns.append(turn)
         try:
-            yield updates(self.status("Starting"), [], gr.update(value=None), "", "")
-            yield from make(tab, asked)
+            yield from self._waited(turn)
+            if not turn.is_stopped:
+                self.newest = tab
+                yield updates(turn.status("Starting"))
+                yield from make(tab, turn, asked)
         except (StudioError, SettingsError) as error:
-            yield updates(self.status(words.here(str(error), self.form.labels)))
+            yield updates(turn.status(words.here(str(error), self.form.labels)))
             raise message(words.here(one_line(error, 400), self.form.labels)) from None
         except Exception as error:
             if is_out_of_memory(error):
                 text = "Out of memory; take a smaller size"
-                yield updates(self.status(text))
+                yield updates(turn.status(text))
                 raise message(text) from None
             traceback.print_exc()  # for the terminal; the page gets one line
-            yield updates(self.status(f"That failed: {one_line(error)}"))
+            yield updates(turn.status(f"That failed: {one_line(error)}"))
             raise message(f"That failed: {one_line(error)}") from None
+        finally:  # the page may be gone
+            tab.turns.remove(turn)
+            if turn.is_running:
+                self.running.release()
+
+    def _waited(self, turn: Turn) -> Iterator[Updates]:
+        """Until no other turn runs, or this one is stopped."""
+        while not turn.is_stopped:
+            turn.is_running = self.running.acquire(timeout=PAUSE)
+            if turn.is_running:
+                return
+            yield updates(turn.status("Waiting for another run to end"))
+        yield updates(turn.status("Interrupted while it waited"))
 
 
 def message(text: str) -> gr.Error:

@@ -78,7 +78,7 @@ class Server(Maker):
         inputs, buttons, results = inputs_of(page.form), page.buttons, page.results
         runs = (buttons.generate, self.generate), (buttons.sequence, self.sequence), (buttons.grid, self.grid)
         for button, function in runs:
-            button.click(function, inputs, results.shown, show_progress="hidden", concurrency_id="run")
+            button.click(function, inputs, results.shown, show_progress="hidden", concurrency_limit=None)
         buttons.interrupt.click(self.interrupt, None, None, queue=False, show_progress="hidden")
         buttons.settings.click(self.save, inputs, results.saved, show_progress="hidden").success(
             None, results.saved, None, js=DOWNLOAD
