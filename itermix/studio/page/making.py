@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from itermix.studio.page import words, works
 from itermix.studio.page.asked import Asked
 from itermix.studio.page.folder import keep, keep_beside, new_folder
 from itermix.studio.page.layout import Form
+from itermix.studio.page.turns import Tab, Turn, Turns
 from itermix.studio.runner import Background, BackgroundRun, Compared, Finished, Preview, Step
 from itermix.studio.traces import save_trace
 
@@ -36,36 +35,6 @@ def updates(
     return (status, *(gr.skip() if value is None else value for value in (gallery, slider, film, infotext)))
 
 
-@dataclass(eq=False)
-class Turn:
-    """A press of a button: it waits for its run, which may be another page's turn first, and has it. number: from 1."""
-
-    number: int
-    run: Background | None = None
-    is_running: bool = False
-    is_stopped: bool = False
-
-    def stop(self) -> None:
-        """Ends it where it waits, or its run at the next step; what is finished is kept."""
-        self.is_stopped = True
-        if self.run is not None:
-            self.run.cancel()
-
-    def status(self, text: str, share: float | None = None, preview: str = "") -> str:
-        """What it is doing, as HTML, with its number for whoever waits for it."""
-        bar = "" if share is None else f'<progress value="{share:.3f}" max="1"></progress>'
-        return f'<p data-run="{self.number}">{html.escape(text)}</p>{bar}{preview}'
-
-
-@dataclass
-class Tab:
-    """A page in a browser: its turns under way, and what it made last. sequence: that one's folder and seed."""
-
-    turns: list[Turn] = field(default_factory=list)
-    seed: int | None = None  # of the first picture of the newest run
-    sequence: tuple[Path, int] | None = None
-
-
 class Maker:
     """Makes what is asked for and keeps it in a folder. form: the page's, set when that is built."""
 
@@ -73,8 +42,7 @@ class Maker:
 
     def __init__(self, studio: Any, model: str, folder: Path):
         self.studio, self.model, self.folder = studio, model, folder
-        self.turns = 0  # so far
-        self.running = threading.Lock()  # held by the turn that runs
+        self.turns = Turns()
         self.tabs: dict[str, Tab] = {}
         self.newest = Tab()  # that has started a run
 
@@ -92,8 +60,7 @@ class Maker:
 
     def interrupt(self, page: gr.Request) -> None:
         """Ends this tab's own runs, those that wait too; what is finished is kept."""
-        for turn in self.tab(page).turns:
-            turn.stop()
+        self.tab(page).stop()
 
     def tab(self, page: gr.Request) -> Tab:
         """Of a page; a new one, as after a reload, goes on from what was made last."""
@@ -106,7 +73,7 @@ class Maker:
         run = BackgroundRun(self.studio, request, source, self.model, asked.compares)
         made: list[tuple[str, str]] = []
         paths: list[Path] = []
-        said: list[str] = []
+        mixed: list[str] = []
 
         def event(event: Finished | Compared) -> Updates:
             if isinstance(event, Compared):
@@ -122,14 +89,14 @@ class Maker:
             for name, report in event.result.reports.items():
                 if report.trace is not None:
                     made.append((str(save_trace(self.studio, path, name, report)), f"trace, {name}"))
-            said[:] = [words.mixed(event.result, request, source)]
+            mixed[:] = [words.mixed(event.result, request, source)]
             slider = gr.update(value=(str(path),) * 2, label="The picture")
             return updates(turn.status("Decoded", 1.0), list(made), slider, "", event.infotext)
 
         yield from self._followed(turn, run, event, request.count)
         count = len(paths)
         ended = "Interrupted" if run.was_cancelled and count < request.count else "Done"
-        yield updates(turn.status(". ".join([f"{ended}: {count} of {request.count} pictures", *filter(None, said)])))
+        yield updates(turn.status(". ".join([f"{ended}: {count} of {request.count} pictures", *filter(None, mixed)])))
 
     def _sequence(self, tab: Tab, turn: Turn, asked: Asked) -> Iterator[Updates]:
         settings, source = asked.sequence(), asked.source()
@@ -201,39 +168,31 @@ class Maker:
         self, tab: Tab, make: Callable[[Tab, Turn, Asked], Iterator[Updates]], asked: Asked
     ) -> Iterator[Updates]:
         """A turn's updates. What is wrong with it is one message."""
-        self.turns += 1
-        turn = Turn(self.turns)
-        tab.turns.append(turn)
-        try:
-            yield from self._waited(turn)
-            if not turn.is_stopped:
-                self.newest = tab
-                yield updates(turn.status("Starting"))
-                yield from make(tab, turn, asked)
-        except (StudioError, SettingsError) as error:
-            yield updates(turn.status(words.here(str(error), self.form.labels)))
-            raise message(words.here(one_line(error, 400), self.form.labels)) from None
-        except Exception as error:
-            if is_out_of_memory(error):
-                text = "Out of memory; take a smaller size"
-                yield updates(turn.status(text))
-                raise message(text) from None
-            traceback.print_exc()  # for the terminal; the page gets one line
-            yield updates(turn.status(f"That failed: {one_line(error)}"))
-            raise message(f"That failed: {one_line(error)}") from None
-        finally:  # the page may be gone
-            tab.turns.remove(turn)
-            if turn.is_running:
-                self.running.release()
-
-    def _waited(self, turn: Turn) -> Iterator[Updates]:
-        """Until no other turn runs, or this one is stopped."""
-        while not turn.is_stopped:
-            turn.is_running = self.running.acquire(timeout=PAUSE)
-            if turn.is_running:
+        with self.turns.taken(tab) as turn:
+            for _ in self.turns.waited(turn):
+                yield updates(turn.status("Waiting for another run to end"))
+            if not turn.is_running:
+                yield updates(turn.status("Interrupted while it waited"))
                 return
-            yield updates(turn.status("Waiting for another run to end"))
-        yield updates(turn.status("Interrupted while it waited"))
+            self.newest = tab
+            yield updates(turn.status("Starting"))
+            try:
+                yield from make(tab, turn, asked)
+            except Exception as error:
+                text, shown = said(error, self.form.labels)
+                yield updates(turn.status(text))
+                raise message(shown) from None
+
+
+def said(error: Exception, labels: dict[str, str]) -> tuple[str, str]:
+    """What a failed run says in the status and, shorter, in the message. labels: of the page's fields."""
+    if isinstance(error, (StudioError, SettingsError)):
+        return words.here(str(error), labels), words.here(one_line(error, 400), labels)
+    text = "Out of memory; take a smaller size"
+    if not is_out_of_memory(error):
+        traceback.print_exception(error)  # for the terminal; the page gets one line
+        text = f"That failed: {one_line(error)}"
+    return text, text
 
 
 def message(text: str) -> gr.Error:
