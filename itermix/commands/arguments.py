@@ -37,7 +37,7 @@ PLAIN = (
     ("strength", number, "denoising strength with --image"),
     ("hires", number, "enlarge so many times in a second pass"),
     ("hires-strength", number, "denoising strength of that pass without mixing"),
-    ("hires-steps", whole, "steps of that pass; 0 is as many as steps"),
+    ("hires-steps", whole, "steps of that pass, of which the strength's share is made; 0 is as many as steps"),
     ("hires-upscaler", str, ", ".join(UPSCALERS) + "; both: coarse shapes of the latent, fine detail of the pixels"),
     ("hires-phases", whole, "passes that lead to the large size; 0 is as few as keep each at 2x"),
 )

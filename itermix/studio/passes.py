@@ -14,8 +14,8 @@ from itermix.mixing.noising import noised
 from itermix.mixing.reference import Reference
 from itermix.mixing.settings import MixingSettings
 from itermix.mixing.trace import Trace
-from itermix.studio.errors import StudioError
 from itermix.studio.networks import Network, Predict
+from itermix.studio.request import steps_left
 from itermix.studio.sampling import InpaintMask, IsCancelled, OnDenoised, OnStep, sample
 from itermix.studio.schedules import Schedule, schedule_of
 
@@ -45,13 +45,6 @@ class Pass:
     is_cancelled: IsCancelled | None = None
     on_denoised: OnDenoised | None = None
     traced_steps: int = 0  # steps that a trace keeps; 0 traces nothing
-
-
-def steps_left(steps: int, strength: float) -> int:
-    """How many of the steps a denoising strength leaves, as the WebUIs count; all at 1. Raises StudioError at 0."""
-    if not 0.0 < strength <= 1.0:
-        raise StudioError(f"strength: {strength:g} is not allowed; it takes a number above 0, up to 1")
-    return int(min(strength, 0.999) * steps) + 1
 
 
 def schedule_for(network: Network, task: Pass) -> Schedule:

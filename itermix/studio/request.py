@@ -162,6 +162,10 @@ class Resolved(Request):
         """(height, width) of the hires pass, to the next multiple of what the model takes."""
         return tuple(max(round(side * self.hires / multiple), 1) * multiple for side in (self.height, self.width))
 
+    def hires_steps_made(self) -> int:
+        """Those of the hires steps that the denoising strength leaves: what the WebUIs call Hires steps."""
+        return steps_left(self.hires_steps or self.steps, self.effective_hires_strength())
+
     def infotext(
         self,
         seed: int,
@@ -189,7 +193,7 @@ class Resolved(Request):
         elif self.hires > 1.0:
             items |= {
                 "Denoising strength": f"{self.effective_hires_strength():g}", "Hires upscale": f"{self.hires:g}",
-                "Hires upscaler": self.effective_upscaler(), "Hires steps": self.hires_steps or self.steps,
+                "Hires upscaler": self.effective_upscaler(), "Hires steps": self.hires_steps_made(),
             }  # fmt: skip
             if self.effective_phases() != 1:
                 items["Hires phases"] = self.effective_phases() or "automatic"
@@ -197,6 +201,13 @@ class Resolved(Request):
             items[MixingSettings.infotext_key] = quoted(self.mixing.to_infotext())
         head = [self.prompt, *([f"Negative prompt: {self.negative}"] if self.negative else [])]
         return "\n".join([*head, ", ".join(f"{key}: {value}" for key, value in items.items())])
+
+
+def steps_left(steps: int, strength: float) -> int:
+    """How many of the steps a denoising strength leaves, as the WebUIs count; all at 1. Raises StudioError at 0."""
+    if not 0.0 < strength <= 1.0:
+        raise StudioError(f"strength: {strength:g} is not allowed; it takes a number above 0, up to 1")
+    return int(min(strength, 0.999) * steps) + 1
 
 
 def quoted(text: str) -> str:

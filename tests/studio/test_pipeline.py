@@ -263,3 +263,13 @@ def test_a_sampler_of_the_other_kind_is_refused(studios):
 def test_packing_is_undone():
     x = torch.randn(2, 4, 6, 8)
     assert torch.equal(networks.unpacked(packed(x), (6, 8)), x)
+
+
+@pytest.mark.parametrize("steps, strength", [(0, 0.7), (10, 0.35), (3, 1.0)])
+def test_the_infotexts_hires_steps_are_those_that_were_made(steps, strength, studios):
+    studio = studios["sd15"]
+    request = request_for(studio, hires=2.0, hires_steps=steps, hires_strength=strength)
+    made = []
+    (result,) = studio.text_to_image(request, lambda name, done, of: made.append((name, done)))
+    last = max(done for name, done in made if name == "hires pass")
+    assert f"Hires steps: {last}" in request.infotext(result.seed, (1, 1))

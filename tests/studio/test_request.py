@@ -65,15 +65,15 @@ def test_a_models_name_that_would_end_the_value_is_quoted():
     assert REQUEST.infotext(0, (48, 64), 'a, "b"').endswith(', Model: "a, \\"b\\""')
 
 
-@pytest.mark.parametrize("mixing, strength", [
-    (MixingSettings(), "0.7"),
-    (MixingSettings(enabled=True, hires_denoise=0.9), "0.9"),
-    (MixingSettings(enabled=True, passes="first pass"), "0.7"),
-    (MixingSettings(enabled=True, hires_denoise=0.0), "0.7"),
+@pytest.mark.parametrize("mixing, strength, steps", [
+    (MixingSettings(), "0.7", 15),
+    (MixingSettings(enabled=True, hires_denoise=0.9), "0.9", 19),
+    (MixingSettings(enabled=True, passes="first pass"), "0.7", 15),
+    (MixingSettings(enabled=True, hires_denoise=0.0), "0.7", 15),
 ])  # fmt: skip
-def test_the_denoising_strength_is_the_one_that_is_taken(mixing, strength):
+def test_the_denoising_strength_is_the_one_that_is_taken(mixing, strength, steps):
     text = dataclasses.replace(REQUEST, hires=2.0, mixing=mixing).infotext(0, (96, 128))
-    assert f"Denoising strength: {strength}, Hires upscale: 2, Hires upscaler: pixel, Hires steps: 20" in text
+    assert f"Denoising strength: {strength}, Hires upscale: 2, Hires upscaler: pixel, Hires steps: {steps}" in text
     assert (MixingSettings.infotext_key in text) == mixing.enabled
 
 

@@ -83,7 +83,8 @@ def hires(request: dict[str, Any]) -> Any:
             )  # fmt: skip
         with gr.Row():
             request["hires_steps"] = slider(
-                0, 100, 0, step=1, label="Hires steps", info="0 takes as many as the first pass.",
+                0, 100, 0, step=1, label="Hires steps",
+                info="0 takes as many as the first pass. The denoising strength's share of them is made.",
                 elem_id=f"{TAB}_hires_steps",
             )  # fmt: skip
             request["hires_upscaler"] = choice(

@@ -6,8 +6,7 @@ from typing import Any
 
 from itermix.studio.errors import StudioError, one_line
 from itermix.studio.networks import Network
-from itermix.studio.passes import steps_left
-from itermix.studio.request import AUTOMATIC
+from itermix.studio.request import AUTOMATIC, steps_left
 from itermix.studio.schedules import schedule_of
 
 ROUTE = "/itermix/v1/page/levels"
