@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.hosts.sampled import ALL, off_by
 from tests.pictures.test_uploads import KINDS, RED, halves, text
@@ -13,9 +15,11 @@ from tools.real_host import as_base64
 pytestmark = pytest.mark.real_host
 
 ENCODED = 1e-2  # an encoder draws its latent, from a narrow distribution
-# What the host's own reader has wrong, made by hand; 16 bits of grey are white there, and the others opaque.
+# What a host's own reader has wrong, made by hand: Classic does not turn a phone's, 16 bits of grey are white, and the
+# others are opaque.
 RIGHT = {
     "grey of 16 bits": Image.fromarray(np.array([[0, 0, 100, 101, 255]], dtype=np.uint8)).convert("RGB"),
+    "a phone's": ImageOps.exif_transpose(Image.open(io.BytesIO(KINDS["a phone's"][0]))),
     "grey with alpha": halves((9, 9, 9), (255, 255, 255)),
     "palette with alpha": halves(RED, (255, 255, 255)),
     "palette, one colour transparent": halves(RED, (255, 255, 255)),

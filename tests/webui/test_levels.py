@@ -104,7 +104,7 @@ def ask(monkeypatch):
 
 
 class UniPC:
-    """What is asked of the host's class, as A1111 and Forge have it."""
+    """What is asked of the host's class."""
 
     def __init__(self, model, schedule):
         self.schedule = schedule
@@ -116,10 +116,10 @@ class UniPC:
 
 @pytest.fixture
 def unipc(monkeypatch):
-    """unipc(skip_type): a host that has UniPC's code where A1111 and Forge have it, and this option."""
+    """unipc(skip_type): a host that has UniPC's code, and this option."""
     schedule = lambda kind, alphas_cumprod: SimpleNamespace(total_N=len(alphas_cumprod), T=1.0)  # noqa: E731
     module = SimpleNamespace(UniPC=UniPC, NoiseScheduleVP=schedule)
-    monkeypatch.setitem(sys.modules, "modules.models.diffusion.uni_pc", SimpleNamespace(uni_pc=module))
+    monkeypatch.setitem(sys.modules, "modules.sd_samplers_timesteps_impl", SimpleNamespace(uni_pc=module))
     options = sys.modules["modules.shared"].opts
     return lambda skip_type: monkeypatch.setattr(options, "uni_pc_skip_type", skip_type, raising=False)
 

@@ -178,7 +178,7 @@ def unipc_timesteps(sampler: Any, timesteps: Tensor, is_first_pass: bool) -> lis
 
     By the host's own code and options, as `unipc` in modules/sd_samplers_timesteps_impl.py calls it.
     """
-    from modules.models.diffusion.uni_pc import uni_pc
+    from modules.sd_samplers_timesteps_impl import uni_pc  # Classic has it elsewhere
 
     abar = sampler.model_wrap_cfg.inner_model.inner_model.alphas_cumprod.cpu()
     schedule = uni_pc.NoiseScheduleVP("discrete", alphas_cumprod=abar)
