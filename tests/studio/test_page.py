@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 ROOT = Path(__file__).parents[2]
 SHOTS = "ITERMIX_SCREENSHOTS"  # a folder that the pictures of the page are put into
-START, RUN = 900, 600_000  # s, ms; long, as a machine may be busy
+START, LONG, RUN = 900, 120_000, 600_000  # s, ms, ms; long, as a machine may be busy
 RUN_NUMBER = "document.querySelector('#itermix_status p')?.dataset.run ?? null"
 
 
@@ -72,10 +72,17 @@ def wait_for_port(port, process, log):
     pytest.fail(f"the page did not start: {log.read_text()}")
 
 
+def patient(browser, **more):
+    """A new page of the browser's. more: of playwright's own."""
+    page = browser.new_page(**more)
+    page.set_default_timeout(LONG)
+    return page
+
+
 @pytest.fixture
 def page(server, browser):
     """The page at 64 x 64 pixels, 4 steps, seed 1; what went wrong in the browser or left the machine is kept."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1500})
+    page = patient(browser, viewport={"width": 1280, "height": 1500})
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
     page.on("console", lambda message: page.faults.append(message.text) if message.type == "error" else None)
@@ -374,7 +381,7 @@ def test_a_wrong_input_is_no_traceback_on_the_terminal(page, server):
 def test_a_number_that_is_not_allowed_is_said_under_its_label(page, server, field, value, said):
     set_number(page, field, value)
     start(page)
-    wait_for(page, said, 20_000)
+    wait_for(page, said, LONG)
     assert "Traceback" not in (server[1] / "log.txt").read_text()
 
 
@@ -382,7 +389,7 @@ def test_settings_that_the_model_cannot_do_are_said(page, server, tmp_path):
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"sampler": "Flow Euler"}))
     page.set_input_files("#itermix_load input[type=file], input[type=file][accept*=json]", str(file))
-    page.wait_for_selector(".toast-wrap >> text=Sampling method: ", timeout=20_000)
+    page.wait_for_selector(".toast-wrap >> text=Sampling method: ", timeout=LONG)
     assert "Traceback" not in (server[1] / "log.txt").read_text()
 
 
@@ -392,9 +399,9 @@ def test_a_damaged_picture_is_said_under_its_label(page, server, tmp_path):
     show(page, "#itermix_source")
     open_up(page, "#itermix_source")
     page.set_input_files("#itermix_image input[type=file]", str(file))
-    page.wait_for_selector(".toast-wrap >> text=Picture: cut.png is no picture that can be read", timeout=20_000)
+    page.wait_for_selector(".toast-wrap >> text=Picture: cut.png is no picture that can be read", timeout=LONG)
     start(page)
-    wait_for(page, "Picture: cut.png is no picture that can be read", 20_000)
+    wait_for(page, "Picture: cut.png is no picture that can be read", LONG)
     assert "Traceback" not in (server[1] / "log.txt").read_text()
 
 
@@ -416,13 +423,13 @@ def test_saved_settings_have_the_pictures_own_seed(page, server, tmp_path):
 def test_two_tabs_have_their_own_runs_and_seeds(page, server, browser, tmp_path):
     set_number(page, "#txt2img_seed", -1)
     ((path, _),) = generate(page, server)
-    other = browser.new_page()
+    other = patient(browser)
     other.goto(server[0], wait_until="load")
     for name, value in (("width", 64), ("height", 64), ("steps", 2), ("seed", 77)):
         set_number(other, f"#txt2img_{name}", value)
     generate(other, server)
     assert saved_seed(page, tmp_path) == int(path.stem.split("-")[1])
-    set_number(page, "#txt2img_count", 3)
+    set_number(page, "#txt2img_count", 6)
     set_number(page, "#txt2img_steps", 60)
     start(page)
     wait_for(page, "step")
@@ -430,12 +437,12 @@ def test_two_tabs_have_their_own_runs_and_seeds(page, server, browser, tmp_path)
     wait_for(other, "^Waiting for another run to end")
     other.click("#itermix_interrupt")
     wait_for(other, "^Interrupted while it waited")
-    wait_for(page, "^Done: 3 of 3 pictures")
+    wait_for(page, "^Done: 6 of 6 pictures")
     other.close()
 
 
 def test_a_page_that_is_closed_leaves_its_turn_to_the_others(page, server, browser):
-    other = browser.new_page()
+    other = patient(browser)
     other.goto(server[0], wait_until="load")
     for name, value in (("width", 64), ("height", 64), ("steps", 60), ("count", 16)):
         set_number(other, f"#txt2img_{name}", value)
@@ -461,16 +468,16 @@ def test_two_runs_of_one_page_are_made_one_after_the_other(page, server):
 def test_a_sequence_of_a_drawn_seed_is_resumed(page, server):
     set_number(page, "#txt2img_seed", -1)
     set_number(page, "#txt2img_steps", 40)
-    set_number(page, f"{SEQUENCE}_frames", 4)
-    page.fill(f"{SEQUENCE}_prompts textarea", "0: red\n3: blue")
+    set_number(page, f"{SEQUENCE}_frames", 8)
+    page.fill(f"{SEQUENCE}_prompts textarea", "0: red\n7: blue")
     start(page, "#itermix_make_sequence")
-    wait_for(page, "frame [34] of 4")
+    wait_for(page, "frame [3-8] of 8")
     page.click("#itermix_interrupt")
-    wait_for(page, "^Interrupted: [23] of 4 frames")
+    wait_for(page, "^Interrupted: [2-7] of 8 frames")
     open_up(page, f"{SEQUENCE}_video_group")
     page.check(f"{SEQUENCE}_resume input")
     start(page, "#itermix_make_sequence")
-    wait_for(page, "^Done: 4 of 4 frames", 60_000)
+    wait_for(page, "^Done: 8 of 8 frames", LONG)
 
 
 SEQUENCE = "#itermix_sequence_txt2img"
@@ -620,12 +627,12 @@ def test_a_page_that_is_closed_gives_up_its_run(page, server, browser):
     start(page)
     wait_for(page, "step")
     page.close()
-    another = browser.new_page()
+    another = patient(browser)
     another.goto(server[0], wait_until="load")
     for name, value in (("width", 64), ("height", 64), ("steps", 2), ("seed", 5)):
         set_number(another, f"#txt2img_{name}", value)
     start(another)
-    wait_for(another, "^Done", 40_000)
+    wait_for(another, "^Done", LONG)
     another.close()
 
 
@@ -645,7 +652,7 @@ def box(page, selector):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 800])
 def test_nothing_is_wider_than_the_page_or_cut_off(server, browser, scheme, width):
-    page = browser.new_page(viewport={"width": width, "height": 1100}, color_scheme=scheme)
+    page = patient(browser, viewport={"width": width, "height": 1100}, color_scheme=scheme)
     page.goto(server[0], wait_until="load")
     page.wait_for_selector("#itermix_generate", timeout=RUN)
     for tab in TABS:
