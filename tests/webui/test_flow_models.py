@@ -224,3 +224,22 @@ def test_the_curves_route_refuses_sigmas_that_no_flow_run_has(fake, sigmas):
     with pytest.raises(SettingsError, match="sigmas: of a flow model they fall, from 1 at most"):
         api.weights(20, "{}", sigmas, flow=True)
     assert len(api.weights(20, "{}", sigmas, flow=False)["weights"]) == len(sigmas.split(","))
+
+
+def test_every_prompt_of_a_sequence_is_encoded_with_the_picture_that_the_first_has_used_up(fake):
+    """Forge Neo's Klein forgets it with the first prompt; a prompt that the host remembers would not take it up."""
+    from itermix.webui.compat import edited
+
+    mine, others, forgotten = latent(5, 1, 16, 8, 8), latent(6, 1, 16, 8, 8), []
+    model = SimpleNamespace(ini_latent=mine)
+    p = SimpleNamespace(sd_model=model, clear_prompt_cache=lambda: forgotten.append("prompts"))
+    picture = edited.waiting(p)
+    model.ini_latent = others  # of a hires pass meanwhile
+    for _ in range(2):
+        with edited.together_with(model, picture):
+            assert model.ini_latent is mine
+            model.ini_latent = None
+        assert model.ini_latent is others
+    assert forgotten == ["prompts"]
+    with edited.together_with(SimpleNamespace(), None) as nothing:
+        assert nothing is None

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,11 +14,9 @@ from torch import Tensor
 from itermix.pictures.fit import enlargement, fitted
 from itermix.pictures.masks import weight_map
 from itermix.webui.compat import processing
+from itermix.webui.compat.edited import engine_as_it_was
 
 REDUCTION = 8  # image pixels per latent pixel, in height and in width, where the model's VAE does not say
-# Where the engines of Forge Neo keep the pictures that they encode, to be edited by the prompt after.
-KEPT_BY_ENGINE = ("ini_latent", "start_image", "end_image")
-KEPT_FOR_ALL = "ref_latents"  # and in one list for all engines what Anima has encoded
 VIDEO = 5  # dimensions of a latent, [B, C, T, H, W]
 ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
 
@@ -32,7 +27,7 @@ def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
     Of a video model, whose `like` is [B, C, T, H, W], it is one frame, [1, C, 1, H, W]. fit: "crop" keeps the
     proportions, "stretch" does not. The host's random numbers and its engine's own pictures stay as they were.
     """
-    return encode_all(p, [fitted(picture, _pixels_of(p.sd_model, like), fit)], like)
+    return encode_all(p, [fitted(picture, size_of(p.sd_model, like), fit)], like)
 
 
 def encode_all(p: Any, pictures: list[Image.Image], like: Tensor) -> Tensor:
@@ -43,7 +38,7 @@ def encode_all(p: Any, pictures: list[Image.Image], like: Tensor) -> Tensor:
     method = sd_samplers_common.approximation_indexes.get(shared.opts.sd_vae_encode_method)
     # Of a batch Qwen-Image's and Wan's encoders take the first picture alone.
     parts = image.split(1) if like.dim() == VIDEO else [image]
-    with torch.random.fork_rng(), _engine_as_it_was(p.sd_model):
+    with torch.random.fork_rng(), engine_as_it_was(p.sd_model):
         torch.manual_seed(ENCODE_SEED)
         latent = torch.cat([sd_samplers_common.images_tensor_to_samples(part, method, p.sd_model) for part in parts])
     return latent.to(like.device, like.dtype)
@@ -52,21 +47,6 @@ def encode_all(p: Any, pictures: list[Image.Image], like: Tensor) -> Tensor:
 def is_video(latent: Tensor) -> bool:
     """Whether it has several frames, which no encoder makes of single pictures."""
     return latent.dim() == VIDEO and latent.shape[2] > 1
-
-
-@contextmanager
-def _engine_as_it_was(model: Any) -> Iterator[None]:
-    """At the end an engine has the pictures to be edited that it had before."""
-    kept = {name: getattr(model, name) for name in KEPT_BY_ENGINE if hasattr(model, name)}
-    shared_by_engines = getattr(sys.modules.get("backend.args"), "dynamic_args", None)
-    listed = list(getattr(shared_by_engines, KEPT_FOR_ALL, ()))
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            setattr(model, name, value)
-        if hasattr(shared_by_engines, KEPT_FOR_ALL):
-            setattr(shared_by_engines, KEPT_FOR_ALL, listed)
 
 
 def decode(p: Any, latent: Tensor) -> list[Image.Image]:
@@ -105,14 +85,14 @@ def _hires_takes_shares(p: Any) -> bool:
 
 def fitting_scale(p: Any, picture: Image.Image, fit: str, like: Tensor) -> tuple[float, float]:
     """How many times `encode` enlarges a picture: (height, width), at least 1."""
-    return enlargement((picture.height, picture.width), _pixels_of(p.sd_model, like), fit)
+    return enlargement((picture.height, picture.width), size_of(p.sd_model, like), fit)
 
 
 def mask_of(p: Any, mask: Image.Image, fit: str, like: Tensor) -> Tensor:
     """A grey picture as the weight map of a latent like this, [1, 1, H, W] in [0, 1]; of the part of the picture alone
     that an inpainting of the masked area works on."""
     whole, part = processing.part_of_picture(p)
-    return weight_map(mask, whole or _pixels_of(p.sd_model, like), tuple(like.shape[-2:]), fit, part)
+    return weight_map(mask, whole or size_of(p.sd_model, like), tuple(like.shape[-2:]), fit, part)
 
 
 def reduction_of(model: Any) -> int:
@@ -138,6 +118,6 @@ def preview(latent: Tensor) -> Image.Image:
     return Image.fromarray(np.moveaxis(pixels.numpy(), 0, 2))
 
 
-def _pixels_of(model: Any, latent: Tensor) -> tuple[int, int]:
+def size_of(model: Any, latent: Tensor) -> tuple[int, int]:
     """The size, (height, width), of the picture of a latent."""
     return tuple(side * reduction_of(model) for side in latent.shape[-2:])

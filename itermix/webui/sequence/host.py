@@ -7,6 +7,7 @@ which would change again what the frame before has just found.
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 from itermix.sequence.conditioning import Conditioning
 from itermix.sequence.host import Job
 from itermix.sequence.settings import SequenceSettings
-from itermix.webui.compat import conditionings, processing, progress, sampling
+from itermix.webui.compat import conditionings, edited, latents, processing, progress, sampling
 from itermix.webui.log import log
 from itermix.webui.mixing import passes
 from itermix.webui.sequence.backwards import Ascent, replace_by_ascent, start_from
@@ -30,6 +31,19 @@ FRAMES_BETWEEN_SWEEPS = 50
 OVERWRITTEN = (
     "prompts", "negative_prompts", "c", "uc", "hr_c", "hr_uc", "extra_network_data", "iteration", "cfg_scale",
 )  # fmt: skip
+
+
+def a_pass_of_its_own(method: Callable) -> Callable:
+    """For what samples a latent: it is no hires pass, and the request has the size of the latent's picture, by
+    which some schedules go (Flux.2's); with hires fix that is larger than the request's own."""
+
+    @functools.wraps(method)
+    def sized(self: Any, job: Job, latent: Tensor, *more: Any) -> Tensor:
+        self.p.is_hr_pass = False
+        with processing.sized(self.p, latents.size_of(self.p.sd_model, latent)):
+            return method(self, job, latent, *more)
+
+    return sized
 
 
 class WebUIHost:
@@ -54,7 +68,7 @@ class WebUIHost:
         """Through the host's own `setup_conds`, with the prompt's extra networks on."""
         p, prompt = self.p, self._prompts.of(prompt, negative)
         try:
-            with processing.restored(p, OVERWRITTEN):
+            with processing.restored(p, OVERWRITTEN), edited.together_with(p.sd_model, self._prompts.to_edit):
                 p.cfg_scale = self._encoding_cfg
                 # The other side stays what it was, so that the host's cache answers for it.
                 if negative:
@@ -118,10 +132,10 @@ class WebUIHost:
 
         sampling.after_img2img(self.p.sampler, "sequence", kept)
 
+    @a_pass_of_its_own
     def _later(self, job: Job, latent: Tensor, noised: bool, c: Any, uc: Any) -> Tensor:
         p = self.p
         self.pictures = None
-        p.is_hr_pass = False
         p.denoising_strength = job.frame.denoise
         p.rng, noise = sampling.noise_of(p, latent)
         p.sampler = self._sampler()
@@ -137,12 +151,12 @@ class WebUIHost:
             start_from(p.sampler, state)
         return p.sampler.sample_img2img(p, latent, noise, c, uc, image_conditioning=conditioning)
 
+    @a_pass_of_its_own
     def unsample(self, job: Job, latent: Tensor, steps: int) -> Tensor:
         """The sampler's schedule for the frame's denoise, upwards, by Euler's method."""
         p = self.p
         if job.frame.denoise == 0.0:
             return latent
-        p.is_hr_pass = False
         p.denoising_strength = job.frame.denoise
         p.sampler = self._sampler()
         c, uc = self._conditionings(job)

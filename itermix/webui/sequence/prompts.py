@@ -13,10 +13,14 @@ from itermix.webui.compat import conditionings
 
 
 class PreparedPrompts:
-    """By the plan's own text. frames: all of the plan, `batch` images each, as the host was given them."""
+    """By the plan's own text. frames: all of the plan, `batch` images each, as the host was given them.
+
+    to_edit: the picture that an editing model is given beside each of them; None without one.
+    """
 
     def __init__(self, frames: list[Frame], batch: int):
         self.frames, self.batch = frames, batch
+        self.to_edit: Any | None = None
         self._made: dict[tuple[str, bool], str] = {}
         self._parsed: tuple[list[str], list[str]] = ([], [])
 

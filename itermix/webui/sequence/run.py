@@ -26,7 +26,7 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
 from itermix.webui import run_state
-from itermix.webui.compat import processing, progress
+from itermix.webui.compat import edited, processing, progress
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
@@ -124,6 +124,7 @@ class Sequence:
         self.prompts.take_over(p)
         self.identity = identity(p, self.prompts.as_data())
         self.of_host["init"](p.all_prompts, p.all_seeds, p.all_subseeds)
+        self.prompts.to_edit = edited.waiting(p)
         p.n_iter = len(self.frames) - self.skips
         for name in LISTS:
             if isinstance(getattr(p, name, None), list):

@@ -23,9 +23,7 @@ HEAD = 128  # numbers of an attention head, in most of them
 LEVELS = (1, 2, 4, 4)
 
 
-class TextEncoder(torch.nn.Module):
-    """In the place of a text encoder, which the checkpoint does not have."""
-
+class TextEncoder(torch.nn.Module):  # in the place of one, which the checkpoint does not have
     def __init__(self):
         super().__init__()
         self.unused = torch.nn.Parameter(torch.zeros(1), requires_grad=False)
@@ -46,7 +44,10 @@ class TextEngine:
     def get_target_prompt_token_count(self, count):
         return max(count, TOKENS)
 
-    def __call__(self, texts):
+    def __call__(self, texts, images=()):
+        texts = [
+            " ".join([text, *(f"{float(image.mean()):.3f}" for image in images)]) for text in texts
+        ]  # to be edited
         numbers = torch.stack([self.of(text, TOKENS, self.width) for text in texts])
         if not self.return_pooled:
             return numbers
