@@ -89,7 +89,7 @@ class Request:
         known = [item.name for item in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
-                raise StudioError(unknown(name, known))
+                raise StudioError(f"settings: {unknown(name, known)}")
         if "mixing" in values and not isinstance(values["mixing"], MixingSettings):
             mixing = values["mixing"]
             asked = {"enabled": True, **mixing} if isinstance(mixing, dict) else mixing
