@@ -106,3 +106,19 @@ def test_with_all_the_same_the_frames_are_those_of_an_uninterrupted_run(host, pi
     assert not refused
     whole = sequence(host, SETTINGS, mixing=upload)
     assert frames_same(frames_of(rest), frames_of(whole)[2:])
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "LCM"])
+@pytest.mark.parametrize("tab", ["txt2img", "img2img"])
+def test_what_is_drawn_from_the_processes_own_random_numbers_is_drawn_again(host, picture, tab, sampler):
+    """By the encoder of the init image and by some samplers. The host's other requests move them on."""
+    host.arm()
+    body = dict(sampler_name=sampler)
+    if tab == "img2img":
+        body |= dict(init_images=[as_base64(picture)], denoising_strength=0.8)
+    whole = frames_of(sequence(host, SETTINGS, tab, mixing={"enabled": True}, **body))
+    host.post("/itermix-probe/disturb", {"how": "interrupt", "evaluation": 1, "passes": 1})
+    assert len(frames_of(sequence(host, SETTINGS, tab, mixing={"enabled": True}, **body))) == 1
+    host.generate("img2img", init_images=[as_base64(picture)], steps=1, sampler_name="LCM")
+    rest = sequence(host, {**SETTINGS, "resume": True}, tab, mixing={"enabled": True}, **body)
+    assert frames_same(whole[1:], frames_of(rest)), rest.log

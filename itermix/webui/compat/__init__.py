@@ -7,6 +7,7 @@
 | pictures to latents and back | `latents.py` |
 | conditionings and extra networks | `conditionings.py` |
 | the pictures that a prompt edits | `edited.py` |
+| random numbers that are nobody's | `randomness.py` |
 | how pictures are saved, arranged and shown | `pictures.py` |
 | progress, interrupts, the batch tab | `progress.py` |
 | the host's settings | `options.py` |

@@ -15,10 +15,10 @@ from itermix.pictures.fit import enlargement, fitted
 from itermix.pictures.masks import weight_map
 from itermix.webui.compat import processing
 from itermix.webui.compat.edited import engine_as_it_was
+from itermix.webui.compat.randomness import ENCODE_SEED, drawing_from
 
 REDUCTION = 8  # image pixels per latent pixel, in height and in width, where the model's VAE does not say
 VIDEO = 5  # dimensions of a latent, [B, C, T, H, W]
-ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
 
 
 def encode(p: Any, picture: Image.Image, fit: str, like: Tensor) -> Tensor:
@@ -38,8 +38,7 @@ def encode_all(p: Any, pictures: list[Image.Image], like: Tensor) -> Tensor:
     method = sd_samplers_common.approximation_indexes.get(shared.opts.sd_vae_encode_method)
     # Of a batch Qwen-Image's and Wan's encoders take the first picture alone.
     parts = image.split(1) if like.dim() == VIDEO else [image]
-    with torch.random.fork_rng(), engine_as_it_was(p.sd_model):
-        torch.manual_seed(ENCODE_SEED)
+    with drawing_from(ENCODE_SEED), engine_as_it_was(p.sd_model):
         latent = torch.cat([sd_samplers_common.images_tensor_to_samples(part, method, p.sd_model) for part in parts])
     return latent.to(like.device, like.dtype)
 

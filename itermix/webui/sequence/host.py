@@ -19,6 +19,7 @@ from itermix.sequence.conditioning import Conditioning
 from itermix.sequence.host import Job
 from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import conditionings, edited, latents, processing, progress, sampling
+from itermix.webui.compat.randomness import drawing_from
 from itermix.webui.log import log
 from itermix.webui.mixing import passes
 from itermix.webui.sequence.backwards import Ascent, replace_by_ascent, start_from
@@ -89,12 +90,13 @@ class WebUIHost:
         c, uc = self._conditionings(job)
         if job.frame.index % FRAMES_BETWEEN_SWEEPS == FRAMES_BETWEEN_SWEEPS - 1:
             gc.collect()
-        if latent is None or job.frame.index == 0:
-            made = self._first(job, c, uc)
-        elif job.frame.denoise == 0.0:
-            made = latent
-        else:
-            made = self._later(job, latent, noised, c, uc)
+        with drawing_from(job.seeds[0]):
+            if latent is None or job.frame.index == 0:
+                made = self._first(job, c, uc)
+            elif job.frame.denoise == 0.0:
+                made = latent
+            else:
+                made = self._later(job, latent, noised, c, uc)
         if self.cut_short():
             self.unfinished = made
         else:

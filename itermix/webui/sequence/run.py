@@ -27,6 +27,7 @@ from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
 from itermix.webui import run_state
 from itermix.webui.compat import edited, processing, progress
+from itermix.webui.compat.randomness import ENCODE_SEED, drawing_from
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
@@ -65,8 +66,7 @@ class Sequence:
         self.has_mixed = False  # whether a later frame was mixed
 
     @property
-    def skips(self) -> int:
-        """Frames that are there already."""
+    def skips(self) -> int:  # frames that are there already
         return self.files.skips
 
     @property
@@ -123,7 +123,8 @@ class Sequence:
         p = self.p
         self.prompts.take_over(p)
         self.identity = identity(p, self.prompts.as_data())
-        self.of_host["init"](p.all_prompts, p.all_seeds, p.all_subseeds)
+        with drawing_from(ENCODE_SEED):  # a resumed sequence has the same latent of the same init image
+            self.of_host["init"](p.all_prompts, p.all_seeds, p.all_subseeds)
         self.prompts.to_edit = edited.waiting(p)
         p.n_iter = len(self.frames) - self.skips
         for name in LISTS:
