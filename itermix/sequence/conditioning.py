@@ -112,7 +112,12 @@ def _repeated(a: Tensor, count: int) -> Tensor:
 
 
 def _vectors(a: Tensor, b: Tensor, weight: float, method: str) -> Tensor:
-    """a, b: [..., channels]. What is the same in both (SDXL's picture sizes) stays and bends nothing else."""
+    """a, b: [..., channels]. What is the same in both (SDXL's picture sizes) stays and bends nothing else.
+
+    A number alone, [] (Flux's distilled guidance), is a vector of one.
+    """
+    if a.ndim == 0 and b.ndim == 0:
+        return _vectors(a[None], b[None], weight, method)[0]
     if a.shape != b.shape:
         raise ValueError(f"conditionings of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be interpolated")
     same = a == b

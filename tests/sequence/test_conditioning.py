@@ -69,6 +69,15 @@ def test_sdxl_travels_in_every_key_and_its_picture_sizes_stay(method):
     assert not torch.equal(moved["crossattn"], a["crossattn"])
 
 
+@pytest.mark.parametrize("method", ["slerp", "linear", "step"])
+def test_a_number_of_a_prompt_travels_and_stays_a_number(method):
+    """Flux's distilled guidance: a host stacks those of a batch."""
+    same = mixed({"guidance": torch.tensor(3.5)}, {"guidance": torch.tensor(3.5)}, 0.25, method)["guidance"]
+    assert same.shape == () and float(same) == 3.5
+    moved = mixed({"guidance": torch.tensor(3.0)}, {"guidance": torch.tensor(5.0)}, 0.25, method)["guidance"]
+    assert moved.shape == () and float(moved) == (3.0 if method == "step" else 3.5)
+
+
 def test_schedules_change_wherever_one_of_them_does():
     """[a:b:10] on the way to [c:d:15] of 20 steps."""
     a, b, c, d = (torch.full((1, 1), value) for value in (0.0, 10.0, 4.0, 20.0))
