@@ -97,6 +97,26 @@ def test_a_strip_is_named_as_its_picture(looking, format):
     assert strips == pictures[2:]
 
 
+@pytest.mark.real_host
+def test_a_strip_lies_beside_its_picture_where_the_host_numbers_what_is_there_already(looking):
+    numbered = {"save_images_replace_action": "Add number suffix", "save_images_add_number": False}
+    wanted = {**numbered, "samples_filename_pattern": "same"}
+    before = {name: value for name, value in looking.host.get("/sdapi/v1/options").items() if name in wanted}
+    looking.host.post("/sdapi/v1/options", wanted)
+    try:
+        for seed in (1, 2, 3):
+            looking.generate(3, mixing={}, seed=seed, **HIRES)
+        (looking.folder / "same-1.png").unlink()  # a gap in the numbers, which the next picture fills
+        looking.generate(3, mixing={}, seed=1, **HIRES)
+    finally:
+        looking.host.post("/sdapi/v1/options", before)
+    pictures, strips = looking.names
+    assert sorted(pictures) == sorted(strips) == ["same", "same-1", "same-2"]
+    strip = {name: np.asarray(Image.open(looking.folder / f"{name}-trace-hires-pass.png")) for name in sorted(pictures)}
+    assert np.array_equal(strip["same"], strip["same-1"])  # one seed
+    assert not np.array_equal(strip["same"], strip["same-2"])
+
+
 def test_both_passes_of_a_picture_have_strips_of_its_name(looking, picture):
     looking.generate(3, mixing={"passes": "all", "reference_image": as_base64(picture)}, **HIRES)
     (name,), strips = looking.names

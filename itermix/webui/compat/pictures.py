@@ -10,6 +10,8 @@ from typing import Any
 from modules import shared
 from PIL import Image
 
+ADD_NUMBER = "Add number suffix"  # of the option for a file that is there already
+
 
 def enlarged(picture: Image.Image, size: tuple[int, int], upscaler: str | None) -> Image.Image:
     """A picture at a size (height, width), by one of the host's upscalers; by Lanczos's filter where none is named."""
@@ -102,6 +104,20 @@ def save_frame(p: Any, picture: Image.Image, folder: Path, name: str, text: str)
         save_to_dirs=False,
     )  # fmt: skip
     return Path(path)
+
+
+def saved_file(named: str) -> Path:
+    """Where the picture lies that the host has just saved under this name.
+
+    With "Add number suffix", which the batch tab sets itself, A1111 names the file that was there before and not its own.
+    """
+    path = Path(named)
+    if getattr(shared.opts, "save_images_replace_action", "") != ADD_NUMBER:
+        return path
+    found, number = [path], 1
+    while (numbered := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        found, number = [*found, numbered], number + 1
+    return max(reversed(found), key=lambda one: one.stat().st_mtime_ns)
 
 
 def temporary_folder() -> Path | None:

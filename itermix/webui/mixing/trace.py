@@ -6,7 +6,6 @@ A strip is drawn when its pass ends, and saved when the host has saved the image
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -14,12 +13,10 @@ from torch import Tensor
 from itermix.mixing.mixer import Mixer
 from itermix.mixing.trace import Trace
 from itermix.pictures import trace_sheet
-from itermix.pictures.saving import save_picture
+from itermix.pictures.saving import save_picture, trace_file
 from itermix.webui import options, run_state
 from itermix.webui.compat import latents, pictures
 from itermix.webui.log import log
-
-SUFFIX = "-trace"
 
 
 def requested(p: Any, steps: int | None, state: Tensor) -> Trace | None:
@@ -69,9 +66,8 @@ def save_beside(saved: Any) -> None:
         return
     strips, outcome.finished = outcome.finished, {}
     for name, strip in strips.items():
-        path = Path(saved.filename)
-        path = path.with_name(f"{path.stem}{SUFFIX}-{name.replace(' ', '-')}.png")
         try:
+            path = trace_file(pictures.saved_file(saved.filename), name)
             save_picture(path, strip)
             log.info(f"{name}: trace saved as {path}")
         except Exception as error:
