@@ -90,6 +90,20 @@ def test_a_sequence_gives_the_true_reason(fake, reference, reason):
     assert all(KEY not in text for text in made.infotexts)
 
 
+def test_after_a_skipped_first_frame_the_next_one_has_none_to_be_mixed_with(fake, monkeypatch, picture):
+    class Once(Stop):
+        def process_before_every_sampling(self, p, **more):
+            if not p.iteration:
+                super().process_before_every_sampling(p)
+
+    monkeypatch.setattr(fake, "others", [Once("skipped")])
+    settings = {"frames": 3, "video_format": "none", "mixing_reference": "first frame"}
+    more = dict(init_images=[as_base64(picture)], script_name="latent sequence", script_args=[settings])
+    made = fake.generate("img2img", ON, **more)
+    assert "frame: nothing mixed: mixing_reference is first frame, and none before this one was finished" in made.log
+    assert not any("txt2img" in line for line in made.log) and any("frame: Euler" in line for line in made.log)
+
+
 def test_all_frames_of_a_mixed_sequence_have_the_settings_that_made_it(fake):
     settings = {"frames": 3, "video_format": "none", "mixing_reference": "previous frame"}
     made = fake.generate(mixing=ON, script_name="latent sequence", script_args=[settings])

@@ -13,6 +13,10 @@ from itermix.webui.compat import latents, processing
 from itermix.webui.mixing.arguments import MixingRequest
 
 UPLOADED, INIT = "uploaded image", "init latent"  # what a reference is, in words
+WHY_NONE = {  # why a later frame has no reference of this kind
+    "init image": ", and txt2img has none; take previous frame or first frame",
+    "first frame": ", and none before this one was finished",
+}
 
 Encoded = dict[tuple, Tensor]
 
@@ -39,8 +43,7 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
     if frame is not None:  # which has chosen for itself
         if frame.reference is None:
             chosen = run_state.of(p).sequence.settings.mixing_reference
-            none = "" if chosen == "off" else ", and txt2img has none; take previous frame or first frame"
-            raise NothingToMix(f"mixing_reference is {chosen}{none}")
+            raise NothingToMix(f"mixing_reference is {chosen}{WHY_NONE.get(chosen, '')}")
         return Reference(frame.reference, source="Latent Sequence")
     is_noise = processing.masked_content_is_noise(p)
     has_own = has_own_reference(p) and not is_noise
