@@ -109,7 +109,7 @@ def save_frame(p: Any, picture: Image.Image, folder: Path, name: str, text: str)
 def saved_file(named: str) -> Path:
     """Where the picture lies that the host has just saved under this name.
 
-    With "Add number suffix", which the batch tab sets itself, A1111 names the file that was there before and not its own.
+    With "Add number suffix", which the batch tab sets itself, A1111 names the file that was there before, not its own.
     """
     path = Path(named)
     if getattr(shared.opts, "save_images_replace_action", "") != ADD_NUMBER:
