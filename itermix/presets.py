@@ -68,7 +68,7 @@ class Presets:
 
     def names(self) -> list[str]:
         """Of the built-in presets, then of the user's. Raises PresetsError."""
-        return [*self.built_in, *self._stored.presets()]
+        return [*self.built_in, *(name for name in self._stored.presets() if not self._is_taken(name))]
 
     def offer(self) -> Offer:
         """Everything at once, for a page; it has the built-in presets whatever the file is like."""
@@ -76,8 +76,10 @@ class Presets:
             own, trouble = self.own_names(), []
         except PresetsError as error:
             own, trouble = [], [str(error)]
+        taken = [name for name in own if self._is_taken(name)]
+        trouble += [f'your preset "{name}" has the name of a built-in one; rename it to use it' for name in taken]
         values = {}
-        for name in [*self.built_in, *own]:
+        for name in [*self.built_in, *(name for name in own if name not in taken)]:
             try:
                 settings = self.model.from_dict(self.values(name))
             except PresetsError as error:
@@ -169,14 +171,18 @@ class Presets:
             raise PresetsError(
                 f"a preset's name takes 1 to {LONGEST_NAME} characters; {name[:LONGEST_NAME]!r} is not one"
             )
-        if name in self.built_in or name == CUSTOM:
+        if self._is_taken(name):
             raise PresetsError(f'"{name}" is a built-in preset; take another name')
         return name
 
+    def _is_taken(self, name: str) -> bool:
+        """Whether it is a name of ours; the user may have a preset of it from before it was."""
+        return name in self.built_in or name == CUSTOM
+
     def _require(self, name: str, own: dict[str, Any]) -> None:
-        if name in self.built_in:
-            raise PresetsError(f'"{name}" is a built-in preset; it cannot be changed')
         if name not in own:
+            if name in self.built_in:
+                raise PresetsError(f'"{name}" is a built-in preset; it cannot be changed')
             raise PresetsError(f'there is no preset "{name}"')
 
 

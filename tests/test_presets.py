@@ -113,6 +113,19 @@ def test_a_file_that_cannot_be_used_is_left_as_it_is(presets, text, message):
     assert message in offer.trouble and str(presets.file) in offer.trouble
 
 
+@pytest.mark.parametrize("name", ["Balanced", "custom"])
+def test_one_of_the_user_that_has_got_the_name_of_a_built_in_one_is_said_and_can_be_renamed(presets, name):
+    presets.file.parent.mkdir()
+    presets.file.write_text(json.dumps({"version": 1, "mixing": {name: {"alpha_1": 9.0}, "good": {"alpha_1": 2}}}))
+    offer = presets.offer()
+    assert f'your preset "{name}" has the name of a built-in one; rename it' in offer.trouble
+    assert list(offer.values) == presets.names() == [*MixingSettings.presets(), "good"]
+    assert offer.values["Balanced"]["alpha_1"] == MixingSettings.from_dict({"preset": "Balanced"}).alpha_1
+    assert name in offer.own  # where one chooses what to rename
+    presets.rename(name, "mine")
+    assert presets.values("mine") == {"alpha_1": 9.0} and presets.offer().trouble == ""
+
+
 def test_a_preset_with_an_unknown_field_spoils_only_itself(presets):
     presets.file.parent.mkdir()
     presets.file.write_text(json.dumps({"version": 1, "mixing": {"old": {"beta": 1}, "good": {"alpha_1": 2}}}))
