@@ -58,6 +58,10 @@ class Host(Protocol):
     only where it is the same. What the plan has (prompts, seeds, denoise), the init latent and the mask count anyway.
     """
 
+    init_is_drawn: bool
+    """Whether the host's encoder draws noise, so that equal pictures give latents that differ a little. Then `identity`
+    has the pictures, and a resumed sequence goes on with the init latent that it began with."""
+
     mask: Tensor | None
     """[1 or B, 1, H, W], 1 where a frame may change and 0 where the init image stays; None without a mask."""
 

@@ -84,6 +84,8 @@ class Frames:
         if start is not None:
             self.previous, self.first = start.previous.to(host.device), start.first.to(host.device)
             self.path = start.path
+            if start.init is not None:  # the frames there are have been made from this one
+                self.init = start.init.to(host.device)
             if start.next >= len(frames):
                 self.report.messages.append(
                     f"nothing to resume: all {len(frames)} frames of this sequence are finished"
@@ -138,7 +140,7 @@ class Frames:
         """Writes down what a resumed run begins from."""
         if self.file is None or self.previous is None or self.first is None:
             return
-        kept = state.State(self.key, self.report.next, self.previous, self.first, self.path, self.folder)
+        kept = state.State(self.key, self.report.next, self.previous, self.first, self.path, self.folder, self.init)
         try:
             state.save(self.file, kept)
         except state.StateError as problem:
@@ -220,7 +222,8 @@ def _fingerprint(host: Host, settings: SequenceSettings, frames: list[Frame], in
     """Of all that decides about a latent; what becomes of the frames afterwards does not."""
     names = ("mixing_reference", "colour_anchor", "border_noise", "close_loop")
     decides = (host.identity, host.batch, *(getattr(settings, name) for name in names))
-    return state.fingerprint(decides, frames, init, host.mask)
+    begins = (init is None,) if host.init_is_drawn else init
+    return state.fingerprint(decides, frames, begins, host.mask)
 
 
 def _resumed(settings: SequenceSettings, file: str | Path | None, key: str) -> state.State | None:

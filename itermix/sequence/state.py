@@ -20,7 +20,7 @@ from torch import Tensor
 from itermix.files import reason_of, write_whole
 from itermix.sequence.magic import MAGIC
 
-VERSION = 3
+VERSION = 4
 LARGEST_HEADER = 2**20  # bytes
 LARGEST_TENSORS = 2**32  # bytes
 DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (torch.float32, torch.float64, torch.float16)}
@@ -37,7 +37,7 @@ class State:
 
     fingerprint: of all that decides the frames. next: the first frame that is not there yet. previous, first: clean
     latents [B, C, H, W] of the frame before that and of the first frame. path: [B], how far a closed loop has gone.
-    folder: name of the one with the pictures; "" where there is none.
+    folder: name of the one with the pictures; "" where there is none. init: the latent that it began with, or None.
     """
 
     fingerprint: str
@@ -46,6 +46,7 @@ class State:
     first: Tensor
     path: Tensor
     folder: str = ""
+    init: Tensor | None = None
 
 
 def fingerprint(*parts: Any) -> str:
@@ -61,6 +62,8 @@ def save(file: str | Path, state: State) -> None:
     """Replaces the file, or leaves the old one as it was and raises StateError."""
     file = Path(file)
     tensors = {"previous": state.previous, "first": state.first, "path": state.path}
+    if state.init is not None:
+        tensors["init"] = state.init
     payload = b"".join(_bytes(tensor) for tensor in tensors.values())
     header = {
         "version": VERSION,
@@ -114,7 +117,8 @@ def _parsed(file: Path, stream: Any) -> State:
             tensors[name] = torch.frombuffer(data, dtype=dtype).reshape(shape)
             start += sizes[name]
         kept = (tensors[name] for name in ("previous", "first", "path"))
-        return State(str(header["fingerprint"]), _count(header["next"]), *kept, str(header["folder"]))
+        named = str(header["fingerprint"]), _count(header["next"])
+        return State(*named, *kept, str(header["folder"]), tensors.get("init"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StateError(f"{file} is cut short or damaged; start a new sequence") from None
 

@@ -40,6 +40,7 @@ class StudioHost:
 
     batch = 1
     mask: Tensor | None = None
+    init_is_drawn = False
 
     def __init__(
         self, studio: Studio, request: Resolved, on_frame: OnFrame, on_progress: OnProgress | None,

@@ -111,14 +111,26 @@ def test_with_all_the_same_the_frames_are_those_of_an_uninterrupted_run(host, pi
 @pytest.mark.parametrize("sampler", ["Euler", "LCM"])
 @pytest.mark.parametrize("tab", ["txt2img", "img2img"])
 def test_what_is_drawn_from_the_processes_own_random_numbers_is_drawn_again(host, picture, tab, sampler):
-    """By the encoder of the init image and by some samplers. The host's other requests move them on."""
-    host.arm()
+    """By the encoder of the init image and by some samplers, wherever the host's other requests have moved them."""
+    host.arm(seed=5)
     body = dict(sampler_name=sampler)
     if tab == "img2img":
         body |= dict(init_images=[as_base64(picture)], denoising_strength=0.8)
     whole = frames_of(sequence(host, SETTINGS, tab, mixing={"enabled": True}, **body))
     host.post("/itermix-probe/disturb", {"how": "interrupt", "evaluation": 1, "passes": 1})
     assert len(frames_of(sequence(host, SETTINGS, tab, mixing={"enabled": True}, **body))) == 1
-    host.generate("img2img", init_images=[as_base64(picture)], steps=1, sampler_name="LCM")
+    host.arm(seed=9)
     rest = sequence(host, {**SETTINGS, "resume": True}, tab, mixing={"enabled": True}, **body)
     assert frames_same(whole[1:], frames_of(rest)), rest.log
+
+
+def test_img2img_is_resumed_after_another_picture_has_been_made(host, picture):
+    """The encoder draws from the generator that the other picture has left somewhere else."""
+    body = dict(tab="img2img", init_images=[as_base64(picture)])
+    upload = begun(host, picture, **body)
+    host.generate(seed=77, batch_size=3)
+    rest, refused = resumed(host, upload, **body)
+    assert not refused and len(frames_of(rest)) == 1
+    other = dict(body, init_images=[as_base64(picture.transpose(0))])
+    begun(host, picture, **body)
+    assert "of another sequence" in resumed(host, upload, **other)[1]

@@ -16,7 +16,7 @@ class Log:
 
     def __init__(self, batch=1, mask=None, stop_at=None, skip=(), stop_after=None):
         self.batch, self.mask, self.stop_at, self.skip, self.stop_after = batch, mask, stop_at, set(skip), stop_after
-        self.device, self.identity = torch.device("cpu"), "test"
+        self.device, self.identity, self.init_is_drawn = torch.device("cpu"), "test", False
         self.jobs, self.encoded, self.emitted, self.calls = [], [], {}, []
         self.sampling = None
 

@@ -126,6 +126,23 @@ def test_another_sequence_is_not_resumed(tmp_path, other):
         made(file=tmp_path / "state", resume=True, **other)
 
 
+def test_an_init_latent_that_is_drawn_is_kept_for_the_resumed_run(tmp_path):
+    file, settings = tmp_path / "state", dict(mixing_reference="init image")
+
+    def host(**more):
+        made_by = Gaussian(**more)
+        made_by.init_is_drawn = True
+        return made_by
+
+    whole, _ = made(host(), init=INIT, **settings)
+    made(host(stop_at=4), file=file, init=INIT, **settings)
+    rest, _ = made(host(), file=file, resume=True, init=INIT + 1e-6, **settings)
+    assert same(rest.emitted, {k: whole.emitted[k] for k in range(4, 9)})
+    assert all(torch.equal(job.reference, INIT) for job in rest.jobs)
+    with pytest.raises(StateError, match="is of another sequence"):
+        made(host(), file=file, resume=True, **settings)
+
+
 @pytest.mark.parametrize("stop", range(9))
 def test_an_interrupt_that_waits_for_the_frame_under_way_loses_none(tmp_path, stop):
     whole, _ = made(Gaussian())
@@ -221,7 +238,7 @@ def test_missing_foreign_and_newer_states_say_so(tmp_path):
     torch.save({"a": 1}, tmp_path / "foreign")
     with pytest.raises(StateError, match="is no saved sequence"):
         state.load(tmp_path / "foreign")
-    newer = saved(tmp_path / "s").replace(b'"version": 3', b'"version": 4')
+    newer = saved(tmp_path / "s").replace(f'"version": {state.VERSION}'.encode(), b'"version": 9')
     (tmp_path / "newer").write_bytes(newer)
     with pytest.raises(StateError, match="is from a newer itermix"):
         state.load(tmp_path / "newer")

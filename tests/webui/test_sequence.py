@@ -301,6 +301,29 @@ def test_the_folder_of_a_picture_of_the_batch_tab_has_its_name(fake, monkeypatch
     assert {path.name for path in (tmp_path / "itermix-sequences").iterdir()} == {"picture-2", "beach"}
 
 
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_img2img_is_resumed_from_the_latent_that_it_began_with(fake, monkeypatch, picture, tmp_path, is_masked):
+    """The encoder draws noise, so that the same picture gives another latent."""
+    own, other = as_base64(picture), as_base64(picture.transpose(0))
+    mask = {"mask": as_base64(Image.new("L", (32, 64), 255).crop((0, 0, 64, 64)))} if is_masked else {}
+    settings = {**QUIET, "mixing_reference": "init image"}
+
+    def run(source=None, fault=None, text=own, **more):
+        torch.manual_seed(source)
+        monkeypatch.setattr(fake, "others", [fault] if fault else [])
+        body = dict(init_images=[text], outpath_samples=str(tmp_path), mixing={"enabled": True}, **mask)
+        return sequence(fake, {**settings, **more}, "img2img", **body)
+
+    from modules import shared
+
+    whole = frames_of(run(1))
+    run(1, StopBefore(2))
+    shared.state.stopping_generation = False  # as the host begins a run
+    assert "of another sequence" in str(run(2, text=other, resume=True).info["extra_generation_params"])
+    (rest,) = run(2, resume=True).pictures[:1]
+    assert np.array_equal(rest, whole[2])
+
+
 DECIDING = {
     "noise source": dict(options={"randn_source": "CPU"}),
     "sigma churn": dict(options={"s_churn": 2.0, "s_tmin": 0.0, "s_tmax": 0.0, "s_noise": 1.0}),

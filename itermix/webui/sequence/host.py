@@ -41,7 +41,8 @@ def a_pass_of_its_own(method: Callable) -> Callable:
     @functools.wraps(method)
     def sized(self: Any, job: Job, latent: Tensor, *more: Any) -> Tensor:
         self.p.is_hr_pass = False
-        with processing.sized(self.p, latents.size_of(self.p.sd_model, latent)):
+        size = latents.size_of(self.p.sd_model, latent)
+        with processing.sized(self.p, size), drawing_from(job.seeds[0]):  # as LCM does; a resumed one draws the same
             return method(self, job, latent, *more)
 
     return sized
@@ -55,6 +56,7 @@ class WebUIHost:
         self.p, self._of_host, self._prompts, self.identity = p, of_host, prompts, identity
         self.batch: int = p.batch_size
         self.init: Tensor | None = p.init_latent.clone() if processing.is_img2img(p) else None
+        self.init_is_drawn = True  # from the posterior of the VAE, by the global generator
         self.device = sampling.device() if self.init is None else self.init.device
         self.mask = processing.inpaint_mask(p)
         self._encoding_cfg = p.cfg_scale  # the largest: at 1 Forge encodes no negative prompt
@@ -90,13 +92,12 @@ class WebUIHost:
         c, uc = self._conditionings(job)
         if job.frame.index % FRAMES_BETWEEN_SWEEPS == FRAMES_BETWEEN_SWEEPS - 1:
             gc.collect()
-        with drawing_from(job.seeds[0]):
-            if latent is None or job.frame.index == 0:
-                made = self._first(job, c, uc)
-            elif job.frame.denoise == 0.0:
-                made = latent
-            else:
-                made = self._later(job, latent, noised, c, uc)
+        if latent is None or job.frame.index == 0:
+            made = self._first(job, c, uc)  # which draws as the plain picture does
+        elif job.frame.denoise == 0.0:
+            made = latent
+        else:
+            made = self._later(job, latent, noised, c, uc)
         if self.cut_short():
             self.unfinished = made
         else:

@@ -50,7 +50,13 @@ def identity(p: Any, prompts: Any) -> str:
         if name not in PASSING and isinstance(value, (str, int, float))
     }
     options = {name: host_options.value(name) for name in sorted({*OPTIONS, *host_options.in_infotext()})}
-    return repr((attributes, options, sorted(params.items()), prompts, _mixing(p)))
+    return repr((attributes, options, sorted(params.items()), prompts, _mixing(p), _begins_with(p)))
+
+
+def _begins_with(p: Any) -> list[Any]:
+    """img2img's pictures and mask, whose latents are not the same twice."""
+    pictures = [*(getattr(p, "init_images", None) or ()), getattr(p, "image_mask", None)]
+    return [_short(picture) for picture in pictures]
 
 
 def _mixing(p: Any) -> list[Any]:
@@ -63,7 +69,7 @@ def _mixing(p: Any) -> list[Any]:
 
 def _short(value: Any) -> Any:
     if isinstance(value, Image.Image):
-        return hashlib.sha256(value.tobytes()).hexdigest()
+        return value.mode, value.size, hashlib.sha256(value.tobytes()).hexdigest()
     if isinstance(value, dict):
         return {name: _short(part) for name, part in value.items()}
     return hashlib.sha256(value.encode(errors="replace")).hexdigest() if isinstance(value, str) else value

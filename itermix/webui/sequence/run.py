@@ -27,7 +27,6 @@ from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
 from itermix.webui import run_state
 from itermix.webui.compat import edited, processing, progress
-from itermix.webui.compat.randomness import ENCODE_SEED, drawing_from
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
@@ -66,7 +65,8 @@ class Sequence:
         self.has_mixed = False  # whether a later frame was mixed
 
     @property
-    def skips(self) -> int:  # frames that are there already
+    def skips(self) -> int:
+        """Frames that are there already."""
         return self.files.skips
 
     @property
@@ -123,8 +123,7 @@ class Sequence:
         p = self.p
         self.prompts.take_over(p)
         self.identity = identity(p, self.prompts.as_data())
-        with drawing_from(ENCODE_SEED):  # a resumed sequence has the same latent of the same init image
-            self.of_host["init"](p.all_prompts, p.all_seeds, p.all_subseeds)
+        self.of_host["init"](p.all_prompts, p.all_seeds, p.all_subseeds)
         self.prompts.to_edit = edited.waiting(p)
         p.n_iter = len(self.frames) - self.skips
         for name in LISTS:
@@ -180,6 +179,7 @@ class Sequence:
             self.latents = Frames(self.host, self.settings, self.frames, self.host.init, self.state, self.files.name)
         except StateError as problem:
             raise SettingsError(f"resume: {problem}") from None
+        begin_with(self, self.latents.init)
         return iter(self.latents)
 
     def _stand_in(self, is_last: bool) -> Tensor:
@@ -187,13 +187,18 @@ class Sequence:
 
         Interrupted in its first frame it is what there is of that, which the host shows as it does with any picture.
         """
-        p, latent = self.p, self.host.last
+        p, host = self.p, self.host
         self.results.kept.append(False)
-        if latent is None:
-            latent = self.host.unfinished
+        latent = host.unfinished if host.last is None else host.last
         if is_last:
             del p.all_prompts[(p.iteration + 1) * p.batch_size :]  # the host makes no batch that has no prompts
         return latent
+
+
+def begin_with(sequence: Sequence, init: Tensor | None) -> None:
+    """The init latent that a resumed sequence began with; the host's encoder has drawn another one meanwhile."""
+    if init is not None:
+        sequence.host.init = sequence.p.init_latent = init
 
 
 def ask_for(p: Any, frames: list[Frame]) -> None:

@@ -47,7 +47,8 @@ class Probe(scripts.Script):
 
     def before_process(self, p, *args):
         if armed:
-            torch.manual_seed(1)  # img2img's encoder and some samplers draw from the global generator, unseeded
+            # img2img's encoder and some samplers draw from the global generator, unseeded.
+            torch.manual_seed(armed.get("seed", 1))
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         if armed:
