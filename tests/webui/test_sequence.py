@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tools.real_host import as_base64
+from tools.real_host import as_base64, largest_difference
 
 QUIET = {"frames": 3, "video_format": "none"}
 
@@ -299,6 +299,29 @@ def test_the_folder_of_a_picture_of_the_batch_tab_has_its_name(fake, monkeypatch
     monkeypatch.setattr(shared.state, "job", "3 out of 3")
     sequence(fake, QUIET, "img2img", **body, override_settings=named)
     assert {path.name for path in (tmp_path / "itermix-sequences").iterdir()} == {"picture-2", "beach"}
+
+
+def test_resumed_in_the_batch_tab_finished_pictures_are_left_out_and_new_ones_are_begun(
+    fake, monkeypatch, picture, tmp_path
+):
+    from modules import shared
+
+    def run(number, **more):
+        monkeypatch.setattr(shared.state, "job", f"{number} out of 3")
+        body = dict(init_images=[as_base64(picture)], outpath_samples=str(tmp_path))
+        return sequence(fake, {**QUIET, **more}, "img2img", **body)
+
+    run(1)
+    monkeypatch.setattr(fake, "others", [StopBefore(2)])
+    run(2)
+    monkeypatch.setattr(fake, "others", [])
+    shared.state.stopping_generation = False  # as the host begins a run
+    made = [run(number, resume=True) for number in (1, 2, 3)]
+    whole = sequence(fake, QUIET, "img2img", init_images=[as_base64(picture)])
+    assert [len(one.pictures) for one in made] == [0, 1, len(whole.pictures)]
+    assert not any("refused" in key for one in made for key in one.info["extra_generation_params"])
+    assert "frames of the last sequence are finished already" in str(made[0].info["extra_generation_params"])
+    assert all(largest_difference(one.pictures[-1], whole.pictures[-1]) <= 2 for one in made[1:])  # encoded anew
 
 
 @pytest.mark.parametrize("is_masked", [False, True])

@@ -17,6 +17,7 @@ from itermix.webui.sequence.results import DATA_KEY, MESSAGES_KEY, VIDEO_KEY, sa
 from itermix.webui.sequence.run import LONGEST_ERROR, Sequence, find_first_frame
 
 FOLDER = "itermix-sequences"
+FINISHED = "all {} frames of the last sequence are finished already"
 
 
 @dataclass
@@ -63,9 +64,12 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
             own.cfg_scale = max(frame.cfg for frame in frames)  # negative prompts of other frames need
         sequences.append(Sequence(own, settings, frames, number, Path(p.outpath_samples).absolute() / folder))
         sequences[-1].results.return_video = return_video
-    sequences = _unfinished(sequences, settings)
+    is_of_many = progress.picture_of_batch_tab(p) is not None
+    sequences = _unfinished(sequences, settings, is_of_many)
+    if not sequences:
+        return _nothing(p, FINISHED.format(settings.frames))
     _count_jobs(sequences, max(cells, progress.pictures_left_in_batch_tab(p)))
-    return _all_of(sequences) or _nothing(p)
+    return _all_of(sequences) or _nothing(p, "stopped before its first frame was finished")
 
 
 def plain(p: Any) -> Any:
@@ -73,10 +77,10 @@ def plain(p: Any) -> Any:
     return processing.process_images(p)
 
 
-def _nothing(p: Any) -> Made:
-    """What is handed out where the run was stopped before it began."""
+def _nothing(p: Any, why: str) -> Made:
+    """What is handed out where no sequence was begun."""
     made = Made(processing.no_pictures(p), 0)
-    say(made.processed, "stopped before its first frame was finished")
+    say(made.processed, why)
     return made
 
 
@@ -100,10 +104,11 @@ def _all_of(sequences: list[Sequence]) -> Made | None:
     return made
 
 
-def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[Sequence]:
+def _unfinished(sequences: list[Sequence], settings: SequenceSettings, is_of_many: bool) -> list[Sequence]:
     """Those to be made. With resume the finished ones are left out, and one that never began is made from its start.
 
-    Raises SettingsError.
+    is_of_many: they are of one of the batch tab's pictures, of which all or none may be finished; there may be none
+    left then. Raises SettingsError.
     """
     if not settings.resume:
         for sequence in sequences:  # a later resume is not to find the state of an older run
@@ -111,10 +116,10 @@ def _unfinished(sequences: list[Sequence], settings: SequenceSettings) -> list[S
                 sequence.state.unlink(missing_ok=True)
         return sequences
     for sequence in sequences:
-        find_first_frame(sequence)
+        find_first_frame(sequence, may_be_new=is_of_many or sequence.number > 0)
     left = [sequence for sequence in sequences if sequence.skips < len(sequence.frames)]
-    if not left:
-        raise SettingsError(f"resume: all {settings.frames} frames of the last sequence are finished already")
+    if not left and not is_of_many:
+        raise SettingsError(f"resume: {FINISHED.format(settings.frames)}")
     return left
 
 

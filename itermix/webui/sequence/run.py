@@ -219,11 +219,11 @@ def mixes_frames(sequence: Sequence, mixing: MixingSettings) -> bool:
     return has_one and is_sampled and bool(weights(mixing, max(int(sequence.p.steps), 1)).any())
 
 
-def find_first_frame(sequence: Sequence) -> None:
-    """Where a resumed sequence goes on. Raises SettingsError."""
+def find_first_frame(sequence: Sequence, may_be_new: bool) -> None:
+    """Where a resumed sequence goes on. may_be_new: the run may have ended before it began. Raises SettingsError."""
     from itermix.sequence import state
 
-    if sequence.number and not sequence.state.exists():  # the run ended before this one of its sequences began
+    if may_be_new and not sequence.state.exists():
         sequence.settings = replace(sequence.settings, resume=False)
         return
     try:
