@@ -164,6 +164,11 @@ def test_denoising_strength_and_steps_are_the_scripts_own(fake, enlarged, monkey
     assert len(fake.trace()["evaluations"]) == 7
 
 
+def test_the_infotext_of_img2img_has_the_strength_of_the_phases(enlarged):
+    made = enlarged(factor=2, denoise=0.55, body={"denoising_strength": 0.2})
+    assert "Denoising strength: 0.55" in made.infotexts[0]
+
+
 def test_seeds_are_the_pictures_own_or_the_scripts(fake, enlarged, picture):
     body = {"seed": 5, "batch_size": 2, "n_iter": 2}
     enlarged(factor=2, body=body)

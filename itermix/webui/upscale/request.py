@@ -45,13 +45,14 @@ def check(p: Any, settings: UpscaleSettings) -> None:
 
 
 def _start_from_pictures(p: Any, settings: UpscaleSettings, messages: list[str]) -> tuple[int, int]:
-    """The pass's size becomes that of the picture, or the next one up that the host makes, and on request its prompt
-    and seed those of the picture. Gives the picture's own (height, width), cut to whole latents."""
+    """The pass's size becomes that of the picture, or the next one up that the host makes, its denoising strength that
+    of the phases, and on request its prompt and seed those of the picture. Gives the picture's own (height, width), cut
+    to whole latents."""
     reduction = latents.reduction_of(p.sd_model)
     multiple = processing.multiple_of_sizes(reduction)
     width, height = (max(side // reduction, 1) * reduction for side in p.init_images[0].size)
     p.width, p.height = (-(side // -multiple) * multiple for side in (width, height))
-    p.resize_mode = processing.RESIZE_STRETCH
+    p.resize_mode, p.denoising_strength = processing.RESIZE_STRETCH, settings.denoise
     if settings.own_parameters:
         _take_parameters(p, messages)
     return height, width
