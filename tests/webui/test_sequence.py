@@ -301,6 +301,21 @@ def test_the_folder_of_a_picture_of_the_batch_tab_has_its_name(fake, monkeypatch
     assert {path.name for path in (tmp_path / "itermix-sequences").iterdir()} == {"picture-2", "beach"}
 
 
+@pytest.mark.parametrize("cells", [2, 1])
+def test_the_cells_of_a_plot_are_no_pictures_of_the_batch_tab(fake, monkeypatch, picture, tmp_path, cells):
+    """It counts them in the same words; the last one lay in a folder of its own."""
+    from modules import shared
+
+    from itermix.sequence.settings import SequenceSettings
+    from itermix.webui.sequence import request
+
+    monkeypatch.setattr(shared.state, "job", f"{3 - cells} out of 2")
+    p = fake.processing("img2img", init_images=[as_base64(picture)], outpath_samples=str(tmp_path))
+    made = request.run(p, SequenceSettings(frames=3, video_format="gif"), cells=cells)
+    assert made.frames == 3
+    assert [path.name for path in (tmp_path / "itermix-sequences").iterdir() if path.is_dir()] == ["00000"]
+
+
 def test_resumed_in_the_batch_tab_finished_pictures_are_left_out_and_new_ones_are_begun(
     fake, monkeypatch, picture, tmp_path
 ):

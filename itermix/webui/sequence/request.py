@@ -43,16 +43,17 @@ class Made:
             setattr(first, name, [*getattr(first, name), *getattr(second, name)])
 
 
-def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: int = 1) -> Made:
+def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: int = 0) -> Made:
     """All frames, grid first; the paths of the videos in the generation parameters.
 
-    return_video: puts the files there too. cells: of a plot, to come with this one. Raises SettingsError for what
-    cannot be done.
+    return_video: puts the files there too. cells: of a plot, to come with this one; 0 where there is none. Raises
+    SettingsError for what cannot be done.
     """
     p = copy.copy(p)  # the caller, such as img2img's batch tab, goes on with its own
     processing.fix_seed(p)
     p.batch_size, p.subseed_strength = processing.images_of_batch(p), p.subseed_strength or 0
-    folder = FOLDER if cells > 1 else "/".join(filter(None, (FOLDER, progress.picture_of_batch_tab(p))))
+    picture = None if cells else progress.picture_of_batch_tab(p)  # a plot counts its cells as the tab its pictures
+    folder = f"{FOLDER}/{picture}" if picture else FOLDER
     sequences = []
     for number in range(p.n_iter):
         own, before = copy.copy(p), number * settings.frames * p.batch_size
@@ -64,11 +65,10 @@ def run(p: Any, settings: SequenceSettings, return_video: bool = False, cells: i
             own.cfg_scale = max(frame.cfg for frame in frames)  # negative prompts of other frames need
         sequences.append(Sequence(own, settings, frames, number, Path(p.outpath_samples).absolute() / folder))
         sequences[-1].results.return_video = return_video
-    is_of_many = progress.picture_of_batch_tab(p) is not None
-    sequences = _unfinished(sequences, settings, is_of_many)
+    sequences = _unfinished(sequences, settings, is_of_many=picture is not None)
     if not sequences:
         return _nothing(p, FINISHED.format(settings.frames))
-    _count_jobs(sequences, max(cells, progress.pictures_left_in_batch_tab(p)))
+    _count_jobs(sequences, cells or progress.pictures_left_in_batch_tab(p))
     return _all_of(sequences) or _nothing(p, "stopped before its first frame was finished")
 
 
