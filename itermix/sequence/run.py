@@ -79,7 +79,7 @@ class Frames:
         start = _resumed(settings, file, self.key)
         self.report = SequenceReport(start.next if start else 0, start.next if start else 0)
         self.previous, self.first = (init, None)
-        self.path = torch.zeros(host.batch)  # of a closed loop: how far each image has gone from frame to frame
+        self.path = torch.zeros(1)  # of a closed loop: how far each latent has gone so far, [B] when it has
         self._handed: tuple[int, Tensor] | None = None  # the number and the latent of the frame that was given out last
         if start is not None:
             self.previous, self.first = start.previous.to(host.device), start.first.to(host.device)

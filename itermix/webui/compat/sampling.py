@@ -114,8 +114,11 @@ def device() -> torch.device:
 
 
 def noise_of_seeds(seeds: tuple[int, ...], like: Tensor) -> Tensor:
-    """Unit Gaussian noise of the shape, dtype and device of `like`, [B, C, H, W]; of each image by its seed alone."""
-    return rng.ImageRNG(tuple(like.shape[1:]), list(seeds)).next().to(like)
+    """Unit Gaussian noise of the shape, dtype and device of `like`, [B, C, H, W]; of each image by its seed alone.
+
+    A film has more seeds than latents: the first counts.
+    """
+    return rng.ImageRNG(tuple(like.shape[1:]), list(seeds[: len(like)])).next().to(like)
 
 
 def loaded_model() -> Any | None:

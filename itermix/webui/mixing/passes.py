@@ -155,9 +155,14 @@ class MixedPass:
             p.extra_generation_params[HOST_DENOISE_KEY] = self.denoise
 
     def _start_from_reference(self) -> None:
-        """In place: the host hands the very tensor on to its sampler."""
+        """In place: the host hands the very tensor on to its sampler.
+
+        Of a batch Qwen-Image's encoder has made one latent; then the tensor becomes one of all of them.
+        """
         latent = self.reference.latent
-        if latent is not self.x:
+        if latent.shape != self.x.shape:
+            self.x.set_(latent.to(self.x, copy=True).contiguous())
+        elif latent is not self.x:
             self.x.copy_(latent)
 
     def is_interrupted(self) -> bool:

@@ -105,18 +105,15 @@ class Sequence:
         self.count = self.results.finish(processed, report)
 
     def setup_prompts(self) -> None:
-        """Hires fix takes empty prompts from the list of all frames; the host's own scripts want text there.
-
-        The host has chosen the refiner just before. With it a frame would go on from a latent of another checkpoint,
+        """The host has chosen the refiner just before. With it a frame would go on from a latent of another checkpoint,
         and be given the conditionings of the first frame at the switch.
         """
         if getattr(self.p, "refiner_checkpoint_info", None) is not None:
             self.p.refiner_checkpoint_info = None
             self.messages.append("the refiner is left out; a sequence has one checkpoint for all its frames")
+        ask_by_its_batches(self)
         self.of_host["setup_prompts"]()
-        for name in ("hr_prompt", "hr_negative_prompt"):
-            if isinstance(getattr(self.p, name, None), list):
-                setattr(self.p, name, getattr(self.p, name)[0])
+        one_hires_prompt(self.p)
 
     def init(self, *lists: Any) -> None:
         """All scripts have changed the prompts as they want: these are sampled."""
@@ -209,6 +206,22 @@ def ask_for(p: Any, frames: list[Frame]) -> None:
     p.negative_prompt = [PreparedPrompts.shown(frame, True) for frame in each]
     step = 0 if p.subseed_strength else 1  # the images of a batch differ in their variation seeds alone
     p.seed = [(frame.seed + step * image) % SEEDS for frame in frames for image in range(p.batch_size)]
+
+
+def one_hires_prompt(p: Any) -> None:
+    """Hires fix takes empty prompts from the list of all frames; the host's own scripts want text there."""
+    for name in ("hr_prompt", "hr_negative_prompt"):
+        if isinstance(getattr(p, name, None), list):
+            setattr(p, name, getattr(p, name)[0])
+
+
+def ask_by_its_batches(sequence: Sequence) -> None:
+    """Where the host has changed the size of a batch: a film of Wan's has 4 n + 1 pictures, whatever is asked for."""
+    p = sequence.p
+    if p.batch_size != sequence.prompts.batch:
+        sequence.prompts, seeds = PreparedPrompts(sequence.frames, p.batch_size), p.seed
+        ask_for(p, sequence.frames)
+        seeds[:] = p.seed  # the host holds this very list by now
 
 
 def mixes_frames(sequence: Sequence, mixing: MixingSettings) -> bool:

@@ -32,6 +32,9 @@ class Small:
     ):
         self.p, self._latent, self._values, self._pictures = p, latent, values, known
 
+    def __len__(self) -> int:
+        return len(next(one for one in (self._latent, self._values, self._pictures) if one is not None))
+
     def latent(self, like: Tensor) -> Tensor:
         """On the device and in the dtype of `like`."""
         if self._latent is None:
@@ -95,7 +98,9 @@ class Enlarging:
         is_latent = interpolation is not None
         is_video = latents.is_video(x)
         is_broken = not bool(x.isfinite().all())  # what holds no numbers must not become a picture
-        if is_video or is_broken or self.source in (AS_UPSCALED, LATENT if is_latent else PIXEL):
+        is_of_all = len(x) == len(self.small)  # of a batch Qwen-Image's encoder has made a latent of the first alone
+        is_hosts = self.source == AS_UPSCALED or (is_of_all and self.source == (LATENT if is_latent else PIXEL))
+        if is_video or is_broken or is_hosts:
             return Reference(x, self.scale, interpolation, words)
         size = tuple(side // latents.reduction_of(p.sd_model) for side in self.size)
 
@@ -104,9 +109,12 @@ class Enlarging:
             return replace(large, latent=processing.hires_cropped(p, large.latent), scale=self.scale)
 
         def encoded() -> Tensor:
-            if not is_latent:  # the host has done so, with the upscaler of the request
+            if not is_latent and is_of_all:  # the host has done so, with the upscaler of the request
                 return x
-            large = plainly_enlarged(self.small.pictures(), self.size, self.source == PIXEL)
+            if is_latent:
+                large = plainly_enlarged(self.small.pictures(), self.size, self.source == PIXEL)
+            else:
+                large = [pictures.enlarged(one, self.size, p.hr_upscaler) for one in self.small.pictures()]
             return processing.hires_cropped(p, latents.encode_all(p, large, x))
 
         return replace(from_source(self.source, known, encoded), source=f"{words}, {self.source}")
