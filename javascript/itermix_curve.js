@@ -109,16 +109,18 @@
     }
 
     /**
-     * The pass that is mixed: {name, nothing, asked}.
+     * The pass that is mixed: {name, nothing, asked, other}.
      *
-     * host: what the page says: {img2img, steps, denoise, sampler, scheduler, shift, uploaded, hires}, uploaded: whether
-     * there is a reference image, hires: {steps, denoise, sampler, scheduler, shift}, or null where it is off. shift: of
-     * a flow model's schedule, where the page has one.
-     * nothing: why nothing would be mixed, or null; asked: what its steps depend on, as the route `levels` takes it.
+     * host: what the page says: {img2img, steps, denoise, sampler, scheduler, shift, checkpoint, uploaded, hires},
+     * uploaded: whether there is a reference image, hires: {steps, denoise, sampler, scheduler, shift, checkpoint}, or
+     * null where it is off. shift: of a flow model's schedule, where the page has one.
+     * nothing: why nothing would be mixed, or null; asked: what its steps depend on, as the route `levels` takes it;
+     * other: whether the pass has a checkpoint of its own, of which the route knows nothing.
      */
     function pass(settings, host) {
         const size = {width: host.width || 0, height: host.height || 0, shift: host.shift || 0};
-        const own = {sampler: host.sampler, scheduler: host.scheduler || "", steps: host.steps, ...size};
+        const model = host.checkpoint ? {checkpoint: host.checkpoint} : {};
+        const own = {sampler: host.sampler, scheduler: host.scheduler || "", steps: host.steps, ...size, ...model};
         if (host.img2img) {
             const nothing = settings.passes === "hires pass" ? "img2img has no hires pass (Passes)." : null;
             return described("img2img", {...own, strength: host.denoise}, nothing);
@@ -133,7 +135,8 @@
                 width: Math.round(own.width * hires.scale),
                 height: Math.round(own.height * hires.scale),
                 shift: hires.shift || 0,
-            }, null);
+                ...model,
+            }, null, Boolean(hires.checkpoint));
         }
         let nothing = null;
         if (settings.passes === "hires pass") {
@@ -144,8 +147,8 @@
         return described("first pass", {...own, strength: 1}, nothing);
     }
 
-    function described(name, asked, nothing) {
-        return {name, nothing, asked: {...asked, of: name}};
+    function described(name, asked, nothing, other = false) {
+        return {name, nothing, asked: {...asked, of: name}, other};
     }
 
     function isByStep(settings) {
@@ -180,7 +183,8 @@
         }
         const [from, to] = [mixed[0], mixed[mixed.length - 1]].map((c1) => c1.toFixed(3));
         const again = levels.repeats ? " The sampler makes some steps again." : "";
-        return `${run.name}: ${mixed.length} of ${levels.steps} ${levels.steps === 1 ? "step" : "steps"} mixed, weight ${from} to ${to}.${again}`;
+        const other = run.other ? " That is the loaded model's; the hires checkpoint may have other steps." : "";
+        return `${run.name}: ${mixed.length} of ${levels.steps} ${levels.steps === 1 ? "step" : "steps"} mixed, weight ${from} to ${to}.${again}${other}`;
     }
 
     /** Where the frequencies are split. scale: how many times the reference is enlarged, null where not known yet. */

@@ -53,6 +53,7 @@
             sampler: textOf(`#${tab}_sampling`),
             scheduler: textOf(`#${tab}_scheduler`),
             shift: numberOf(`#${tab}_distilled_cfg_scale`), // the same slider in Forge Neo
+            checkpoint: textOf("#setting_sd_model_checkpoint") || "",
             uploaded: Boolean(root().querySelector(`#itermix_${tab}_reference_image img`)),
             hires: hires ? {
                 steps: numberOf("#txt2img_hires_steps"),
@@ -60,6 +61,7 @@
                 sampler: own("#hr_sampler"),
                 scheduler: own("#hr_scheduler"),
                 shift: numberOf("#txt2img_hr_distilled_cfg"),
+                checkpoint: own("#hr_checkpoint"),
                 scale: hiresScale(),
             } : null,
         };

@@ -5,7 +5,8 @@
 "curves": {}, the values of schedules by field, "messages": []}, how prompts were read, what the film will be otherwise
 `GET /itermix/v1/levels?sampler=Euler&scheduler=Karras&steps=20&strength=0.7&of=hires pass` -> {"steps": 20,
 "progress": [...], "repeats": false, "why": ""}: where the host's steps are (`levels.py`)
-(and width, height and shift, by which some flow models' schedules go);
+(and width, height and shift, by which some flow models' schedules go, and the checkpoint, where one is chosen that may
+not be loaded yet);
 `GET /itermix/v1/page/levels`, the same for the page, which has no password of the API: whoever sees the page may ask
 `GET /itermix/v1/curve?steps=20&settings={"alpha_1":0.5}` -> {"weights": [...]}, [...sigmas=14.6,...] for a schedule, of
 the kind of model that is loaded, or as [...flow=true] says
@@ -66,11 +67,13 @@ def add_routes(app: Any) -> None:
         width: int = 0,
         height: int = 0,
         shift: float = 0.0,
+        checkpoint: str = "",
     ) -> dict[str, Any]:
         from itermix.webui import levels as of_host  # late: a host's start waits for every import
 
         try:
-            return of_host.answer(of_host.Asked(sampler, scheduler, steps, strength, of, width, height, shift))
+            asked = of_host.Asked(sampler, scheduler, steps, strength, of, width, height, shift, checkpoint)
+            return of_host.answer(asked)
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 

@@ -27,6 +27,7 @@ class Asked:
     """A pass as the page has it. strength: the denoising strength of a hires pass or of img2img.
 
     width, height: the pass's, in pixels, and shift, of a flow model's schedule: 0 where the page does not say.
+    checkpoint: its name, where the page shows one.
     """
 
     sampler: str
@@ -37,6 +38,7 @@ class Asked:
     width: int = 0
     height: int = 0
     shift: float = 0.0
+    checkpoint: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MOST_STEPS:
@@ -59,6 +61,8 @@ def answer(asked: Asked) -> dict[str, Any]:
     model = sampling.loaded_model()
     if model is None:
         return _unknown("the steps are known once a model is loaded")
+    if sampling.is_to_be_replaced(model, asked.checkpoint):
+        return _unknown("the chosen model is loaded with the next picture, and its steps are known then")
     try:
         sampler = sampling.create_sampler(asked.sampler, model)
         return _answer(sampler, asked)

@@ -125,6 +125,7 @@ def test_img2img_is_asked_for_with_its_strength():
     )  # fmt: skip
     assert passed({"img2img": True})["asked"] == asked
     assert passed({"img2img": True, "shift": None})["asked"] == {**asked, "shift": 0}  # the page has no such slider
+    assert passed({"img2img": True, "checkpoint": "a.ckpt"})["asked"] == {**asked, "checkpoint": "a.ckpt"}
 
 
 def test_where_there_is_no_reference_it_says_so():
@@ -156,6 +157,12 @@ def test_the_summary_says_no_more_than_is_known():
     assert told(by_step, {**counted, "steps": 1}).startswith("hires pass: 1 of 1 step mixed, weight 1.000")
     assert "noise levels" in told(MixingSettings(), counted)
     assert told(MixingSettings(), LEVELS | {"repeats": True}).endswith("The sampler makes some steps again.")
+
+
+def test_a_hires_checkpoint_may_have_other_steps():
+    run = passed({"hires": {**HIRES, "checkpoint": "b.ckpt"}})
+    assert told(MixingSettings(), LEVELS, run).endswith("the hires checkpoint may have other steps.")
+    assert not told(MixingSettings(), LEVELS, passed({"hires": HIRES})).endswith("other steps.")
 
 
 def test_the_dots_are_at_the_hosts_own_levels():

@@ -326,3 +326,22 @@ def test_a_size_that_is_not_allowed_is_named(ask, wrong, named):
 
     with pytest.raises(SettingsError, match=named):
         levels.Asked("Euler", "Simple", 4, 1.0, "first pass", **wrong)
+
+
+@pytest.mark.parametrize("chosen, named, is_known", [
+    ("a", "", True), ("a", "a", True), ("b", "", False), ("a", "b", False), (None, "", True), (None, "b", False),
+    ("a", "no such one", True),
+])  # fmt: skip
+def test_of_a_model_that_is_not_loaded_yet_nothing_is_known(ask, monkeypatch, chosen, named, is_known):
+    """Forge and its family load a checkpoint that was chosen with the next picture."""
+    from itermix.webui import levels as asked_of
+
+    files = {name: SimpleNamespace(filename=f"{name}.safetensors") for name in "ab"}
+    host = sys.modules["modules"].sd_models
+    monkeypatch.setattr(host.model_data.sd_model, "sd_checkpoint_info", files["a"], raising=False)
+    parameters = {"checkpoint_info": files[chosen]} if chosen else {}
+    monkeypatch.setattr(host.model_data, "forge_loading_parameters", parameters, raising=False)
+    monkeypatch.setattr(host, "get_closet_checkpoint_match", files.get, raising=False)
+    answer = asked_of.answer(asked_of.Asked("Euler", "Karras", 8, 1.0, "first pass", checkpoint=named))
+    assert (answer["progress"] is not None) == is_known
+    assert is_known or "is loaded with the next picture" in answer["why"]

@@ -127,6 +127,15 @@ def loaded_model() -> Any | None:
     return model if hasattr(model, "first_stage_model") or hasattr(model, "forge_objects") else None
 
 
+def is_to_be_replaced(model: Any, checkpoint: str = "") -> bool:
+    """Whether another checkpoint is chosen than that of the loaded model, in the host or by this name. Forge and its
+    family load it when pictures are made, and no sooner."""
+    chosen = (getattr(sd_models.model_data, "forge_loading_parameters", None) or {}).get("checkpoint_info")
+    named = sd_models.get_closet_checkpoint_match(checkpoint) if checkpoint else None
+    own = getattr(model, "sd_checkpoint_info", None)
+    return own is not None and any(one is not None and one.filename != own.filename for one in (chosen, named))
+
+
 def shift(sampler: Any, value: float) -> None:
     """Gives a sampler object that is to be asked for its levels the shift of a flow model's schedule.
 

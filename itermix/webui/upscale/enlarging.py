@@ -98,9 +98,10 @@ class Enlarging:
         is_latent = interpolation is not None
         is_video = latents.is_video(x)
         is_broken = not bool(x.isfinite().all())  # what holds no numbers must not become a picture
+        if is_video or is_broken or self.source == AS_UPSCALED:
+            return Reference(x, self.scale, interpolation, words)
         is_of_all = len(x) == len(self.small)  # of a batch Qwen-Image's encoder has made a latent of the first alone
-        is_hosts = self.source == AS_UPSCALED or (is_of_all and self.source == (LATENT if is_latent else PIXEL))
-        if is_video or is_broken or is_hosts:
+        if is_of_all and self.source == (LATENT if is_latent else PIXEL):
             return Reference(x, self.scale, interpolation, words)
         size = tuple(side // latents.reduction_of(p.sd_model) for side in self.size)
 
