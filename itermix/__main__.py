@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import suppress
 from typing import NamedTuple
 
 PICTURES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "PIL")
@@ -60,6 +61,7 @@ def run(name: str, arguments: list[str]) -> int:
     from itermix.commands import environment, threads
 
     command = COMMANDS[name]
+    _print_anything()
     try:
         if command.packages and not {"-h", "--help"} & set(arguments):
             threads.choose()
@@ -77,6 +79,14 @@ def run(name: str, arguments: list[str]) -> int:
         print(f"\nitermix {name}: interrupted", file=sys.stderr)
         return 130
     return 2
+
+
+def _print_anything() -> None:
+    """What is printed into a file or a pipe on Windows may have no letters for the name of a file: better its numbers
+    there than an end with the work just done."""
+    if getattr(sys.stdout, "errors", "") == "strict":
+        with suppress(AttributeError):  # somebody else's stream
+            sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

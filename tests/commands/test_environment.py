@@ -1,10 +1,12 @@
 """The commands on a bare Python: what is imported, which environment is made, and what is said in one line."""
 
+import io
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,6 +40,18 @@ def test_help_has_examples_and_needs_the_standard_library_alone(arguments):
 def test_help_names_every_command():
     lines = bare("--help").stdout.splitlines()
     assert {"demo", "test", "studio", "render", "sweep", "plan"} <= {line.split()[0] for line in lines if line.split()}
+
+
+def test_a_name_for_which_the_output_has_no_letters_is_printed_all_the_same(monkeypatch):
+    """Windows gives a pipe its old code page; the file is written by then."""
+    pipe = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="")
+    made = SimpleNamespace(main=lambda arguments: print("caf\u00e9 \u56f3\U0001f98a.png") or 0)
+    monkeypatch.setitem(sys.modules, "itermix_printing", made)
+    monkeypatch.setitem(commands.COMMANDS, "printing", commands.Command("", "itermix_printing"))
+    monkeypatch.setattr(sys, "stdout", pipe)
+    assert commands.main(["printing"]) == 0
+    pipe.flush()
+    assert pipe.buffer.getvalue().rstrip() == b"caf\xe9 \\u56f3\\U0001f98a.png"
 
 
 @pytest.mark.parametrize("arguments", [[], ["rander"]])
