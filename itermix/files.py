@@ -79,7 +79,7 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
     _require_links(path.absolute())
     require_replaceable(path)
     path = Path(os.path.realpath(path))
-    there = next(folder for folder in path.parents if folder.exists())
+    there = _there(path)
     if not os.access(there, os.W_OK):
         raise OSError("no permission")
     for folder in path.parents[:-1]:
@@ -92,13 +92,21 @@ def require_writable(path: str | Path, longest_addition: str = "") -> None:
 def require_replaceable(path: str | Path) -> None:
     """Raises OSError where something lies in a file's place, or in its folder's, that a file cannot take."""
     path = Path(os.path.realpath(path))
-    there = next(folder for folder in path.parents if folder.exists())
+    there = _there(path)
     if not there.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     if path.is_dir():
         raise OSError("it is a folder")
     if path.exists() and not path.is_file():
         raise OSError(NO_FILE)
+
+
+def _there(path: Path) -> Path:
+    """The nearest folder above it that there is. Raises OSError for a drive of Windows that is not there."""
+    for folder in path.parents:
+        if folder.exists():
+            return folder
+    raise FileNotFoundError(errno.ENOENT, f"there is no {path.anchor}")
 
 
 def _try_in(folder: Path) -> None:

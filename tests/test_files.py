@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +150,16 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path):
 def test_a_folder_that_takes_no_files_is_known_before_whatever_its_mode_says():
     with pytest.raises(OSError, match="no file can be made in /proc"):
         files.require_writable("/proc/itermix/picture.png")
+
+
+@pytest.mark.parametrize("check", [files.require_writable, files.require_replaceable])
+def test_a_drive_that_is_not_there_is_known_before(monkeypatch, check):
+    """On Windows not even the root of a path need be there."""
+    path = Path("/nowhere/picture.png")
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+    with pytest.raises(OSError) as caught:
+        check(path)
+    assert files.reason_of(caught.value) == f"there is no {path.anchor}"
 
 
 def test_what_lies_on_the_way_back_is_not_made(tmp_path):
