@@ -55,7 +55,7 @@ def serve(options: argparse.Namespace) -> None:
 
     prompt = "" if options.checkpoint else PROMPT
     presets = Presets(options.presets, MixingSettings, "mixing")
-    with tempfile.TemporaryDirectory(prefix="itermix-") as folder:
+    with tempfile.TemporaryDirectory(prefix="itermix-", ignore_cleanup_errors=True) as folder:
         server = Server(studio, loading.name_of(options.checkpoint), options.out or Path(folder))
         shown = "127.0.0.1" if options.host in ("0.0.0.0", "::", "") else options.host
         print(f"the page is http://{shown}:{port}", flush=True)
