@@ -348,3 +348,31 @@ def grey():
     from tools.real_host import as_base64
 
     return as_base64(Image.new("RGB", (64, 64), (90, 120, 150)))
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "LMS", "DPM++ 2M", "UniPC", "DPM++ SDE"])
+def test_a_wrapper_of_another_extension_may_hand_the_arguments_on_by_their_places(fake, sampler):
+    """Put around ours when the pass begins, and never taken off."""
+
+    class Other:
+        def title(self):
+            return "Other"
+
+        def process_before_every_sampling(self, p, *args, **kwargs):
+            inner = p.sampler.func
+
+            @functools.wraps(inner)
+            def theirs(model, x, levels=None, extra_args=None, callback=None, disable=None, **more):
+                levels = more.pop("sigmas", levels) if "sigmas" in more else more.pop("timesteps", levels)
+                return inner(model, x, levels, extra_args, callback, disable, **more)
+
+            p.sampler.func = theirs
+
+    alone = fake.generate(mixing=ON, sampler_name=sampler, **HIRES)
+    fake.others = [Other()]
+    try:
+        both = fake.generate(mixing=ON, sampler_name=sampler, **HIRES)
+    finally:
+        fake.others = []
+    assert both.same_as(alone) and both.log == alone.log
+    assert ", mixed " in alone.log[-1]

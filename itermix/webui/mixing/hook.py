@@ -8,6 +8,8 @@ is logged once, and never stops the sampling. What happens inside is in `runs.py
 from __future__ import annotations
 
 import functools
+import inspect
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -72,6 +74,7 @@ class Attachment:
             return self.original(model, x, *args, **kwargs)
         to_mix = self.to_mix
         self.detach()
+        args, kwargs = _by_name(self.original, args, kwargs)
         run = self._set_up(to_mix, model, x, kwargs)
         if run is None:  # not said within an `except`, which would keep what was set up in memory meanwhile
             return self.original(model, x, *args, **kwargs)
@@ -98,3 +101,12 @@ class Attachment:
                 run.unhook()
             to_mix.failed(error)
             return None
+
+
+def _by_name(function: Callable, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """The arguments behind model and state by their names, as the host gives them: another extension that has wrapped
+    us may hand them on by their places."""
+    names = [
+        name for name, each in inspect.signature(function).parameters.items() if each.kind is each.POSITIONAL_OR_KEYWORD
+    ][2:]
+    return args[len(names) :], {**dict(zip(names, args)), **kwargs}
