@@ -59,3 +59,63 @@ def test_each_resize_mode_of_img2img_enlarges_in_its_own_way(compat, resize_mode
 def test_the_masked_area_alone_is_enlarged_until_it_fills_one_side(compat):
     p = SimpleNamespace(init_images=[Image.new("RGB", (512, 512))], width=128, height=128, paste_to=(0, 0, 32, 64))
     assert compat.processing.enlargement(p) == (2.0, 2.0)
+
+
+class Owner:
+    def made(self, what):
+        return f"{what} of the host"
+
+
+@pytest.fixture
+def replaced(compat):
+    from itermix.webui.compat.methods import replaced
+
+    return replaced
+
+
+def test_a_method_is_another_one_until_the_end(replaced):
+    owner = Owner()
+    with replaced(owner, {"made": lambda what: f"{what} of ours"}) as before:
+        assert owner.made("sample") == "sample of ours"
+        assert before["made"]("sample") == "sample of the host"
+    assert owner.made("sample") == "sample of the host" and not vars(owner)
+
+
+def test_what_another_extension_has_put_there_before_is_back_at_the_end(replaced):
+    owner = Owner()
+    owner.made = lambda what: f"{what} of theirs"
+    with pytest.raises(KeyError), replaced(owner, {"made": lambda what: f"{what} of ours"}) as before:
+        assert before["made"]("sample") == "sample of theirs"
+        raise KeyError
+    assert owner.made("sample") == "sample of theirs"
+
+
+def test_what_another_extension_has_put_around_it_stays_and_reaches_what_stood_there_before(replaced):
+    owner = Owner()
+    with replaced(owner, {"made": lambda what: f"{what} of ours"}):
+        ours = owner.made
+        owner.made = lambda what: f"({ours(what)})"
+        assert owner.made("sample") == "(sample of ours)"
+    assert owner.made("sample") == "(sample of the host)"
+    owner.made = ours  # as one does who gives back what it has found
+    assert owner.made("sample") == "sample of the host"
+
+
+def test_a_networks_forward_that_another_extension_has_replaced_is_back_after_windows(compat):
+    import torch
+
+    from itermix.webui.compat import networks
+
+    class Denoiser(torch.nn.Module):
+        def forward(self, x, level):
+            return x * level
+
+    denoiser = Denoiser()
+    own, denoiser.forward = denoiser.forward, lambda x, level: own(x, level) + 1.0
+    p = SimpleNamespace(
+        sd_model=object(), sampler=SimpleNamespace(model_wrap_cfg=SimpleNamespace(inner_model=denoiser))
+    )
+    x = torch.ones(1, 1, 2, 2)
+    with networks.evaluated(p, lambda evaluate, x: evaluate(x, None) * 10.0):
+        assert float(denoiser(x, 2.0)[0, 0, 0, 0]) == 30.0
+    assert float(denoiser(x, 2.0)[0, 0, 0, 0]) == 3.0

@@ -353,3 +353,23 @@ def test_a_sequence_goes_on_from_the_last_phase(fake, results):
     )  # fmt: skip
     assert [latent.shape[-1] for latent in results] == [8, 16, 32, 32]
     assert [picture.shape[0] for picture in generation.pictures[-2:]] == [256, 256]
+
+
+def test_another_extensions_hires_pass_is_asked_in_every_batch(fake):
+    """One that puts its own in the place of the host's once, for all batches of the run."""
+    asked = []
+
+    class Other:
+        def title(self):
+            return "Other"
+
+        def process(self, p):
+            own = p.sample_hr_pass
+            p.sample_hr_pass = lambda *args: asked.append(p.iteration) or own(*args)
+
+    fake.others = [Other()]
+    try:
+        fake.generate(mixing={"enabled": True}, enable_hr=True, denoising_strength=0.5, n_iter=2)
+    finally:
+        fake.others = []
+    assert asked == [0, 1]

@@ -13,6 +13,7 @@
 | the host's settings | `options.py` |
 | its page: the accordion, the X/Y/Z plot | `page.py` |
 | who is called when | `callbacks.py` |
+| methods that are others for a while | `methods.py` |
 
 The rest of `webui/` is handed the host's objects and asks here; the scripts and options, which register with the host,
 import it themselves.

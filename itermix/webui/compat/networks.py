@@ -11,6 +11,7 @@ from modules import devices, shared
 from torch import Tensor
 
 from itermix.upscale.windows import Window
+from itermix.webui.compat.methods import replaced
 
 # evaluated(evaluate, x): what is made of the network's evaluation of x; evaluate(part, window) evaluates a part of it.
 Evaluate = Callable[[Tensor, Window | None], Tensor]
@@ -72,11 +73,8 @@ def _in_a1111(denoiser: torch.nn.Module, how: Evaluated) -> Iterator[None]:
 
         return how(evaluate, x)
 
-    denoiser.forward = forward
-    try:
+    with replaced(denoiser, {"forward": forward}):
         yield
-    finally:
-        del denoiser.forward
 
 
 def cropped(value: Any, whole: Tensor, window: Window | None) -> Any:

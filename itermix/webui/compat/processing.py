@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -216,19 +216,6 @@ def restored(p: Any, names: tuple[str, ...]) -> Iterator[None]:
     finally:
         for name, value in kept.items():
             setattr(p, name, value)
-
-
-@contextmanager
-def replaced(p: Any, methods: dict[str, Callable]) -> Iterator[dict[str, Callable]]:
-    """Puts these in the place of the methods of `p` of the same names, until the end. Gives the host's own."""
-    own = {name: getattr(p, name) for name in methods}
-    for name, method in methods.items():
-        setattr(p, name, method)
-    try:
-        yield own
-    finally:
-        for name in methods:
-            p.__dict__.pop(name, None)
 
 
 def fix_seed(p: Any) -> None:

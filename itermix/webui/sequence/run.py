@@ -26,7 +26,7 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.sequence.state import StateError
 from itermix.settings import SettingsError
 from itermix.webui import run_state
-from itermix.webui.compat import edited, processing, progress
+from itermix.webui.compat import edited, methods, processing, progress
 from itermix.webui.log import log
 from itermix.webui.sequence.files import Files
 from itermix.webui.sequence.host import WebUIHost
@@ -84,7 +84,7 @@ class Sequence:
         ask_for(p, self.frames)
         run_state.change(p, sequence=self)
         try:
-            with processing.replaced(p, {name: getattr(self, name) for name in REPLACED}) as self.of_host:
+            with methods.replaced(p, {name: getattr(self, name) for name in REPLACED}) as self.of_host:
                 processed = processing.process_images(p)
         finally:
             run_state.change(p, sequence=None)

@@ -17,7 +17,7 @@ from itermix.mixing.settings import MixingSettings
 from itermix.settings import SettingsError
 from itermix.upscale.phases import fewest_phases, restored, sizes_to
 from itermix.webui import run_state
-from itermix.webui.compat import latents, processing, progress, sampling
+from itermix.webui.compat import latents, methods, processing, progress, sampling
 from itermix.webui.log import log
 from itermix.webui.upscale.enlarging import Enlarging, Small
 
@@ -74,7 +74,7 @@ class HiresRun:
         self.latent: Tensor | None = None  # that the phase under way has led to
         self._first: Tensor | None = None
         self._stack = ExitStack()
-        self._own = self._stack.enter_context(processing.replaced(p, {METHOD: self.sample}))[METHOD]
+        self._own = self._stack.enter_context(methods.replaced(p, {METHOD: self.sample}))[METHOD]
 
     def close(self) -> None:
         """Gives the host its own hires pass back."""

@@ -19,7 +19,7 @@ from itermix.upscale.phases import restored, sizes_to
 from itermix.upscale.reference import enlarged, from_source
 from itermix.upscale.settings import PLAIN_UPSCALER, UpscaleSettings
 from itermix.webui import run_state
-from itermix.webui.compat import latents, networks, pictures, processing, progress, sampling
+from itermix.webui.compat import latents, methods, networks, pictures, processing, progress, sampling
 from itermix.webui.log import log
 from itermix.webui.upscale.enlarging import Enlarged, Small, plainly_enlarged
 from itermix.webui.upscale.results import Results
@@ -53,7 +53,7 @@ class Upscaling:
         try:
             with (
                 networks.tiled_vae(self.settings.tiled_vae) as is_tiled,
-                processing.replaced(p, {name: getattr(self, name) for name in REPLACED}) as self.of_host,
+                methods.replaced(p, {name: getattr(self, name) for name in REPLACED}) as self.of_host,
             ):
                 if not is_tiled:
                     self.results.messages.append("tiled_vae: this WebUI has no tiled VAE; the whole picture is decoded")
