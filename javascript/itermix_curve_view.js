@@ -69,6 +69,7 @@
         return shape("svg", {
             "viewBox": `0 0 ${width} ${HEIGHT}`, "width": "100%", "height": HEIGHT, "role": "img",
             "aria-label": description, "font-size": FONT, "fill": "currentColor", "font-family": "inherit",
+            "direction": "ltr", // of a page that is turned around the numbers would stand on the other side of their ends
         }, [
             ...axes(settings, box, x, y),
             ...marks(settings, box, x, y),
