@@ -31,7 +31,7 @@
         comments.before(place);
         let before = "";
         new MutationObserver(() => {
-            const text = comments.innerText;
+            const text = comments.textContent; // innerText makes one blank of several, and a path may have them
             if (text !== before) {
                 before = text;
                 place.replaceChildren(...filmsIn(text).map(film));

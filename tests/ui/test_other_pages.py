@@ -53,7 +53,8 @@ def test_a_film_is_shown_whatever_blanks_its_path_has(shown):
     page.evaluate(
         """path => new Promise(requestAnimationFrame).then(() => {
             const lines = ["Latent Sequence: one frame is left out", "Latent Sequence video: " + path, ""];
-            document.querySelector("#html_log_txt2img").innerHTML = "<p class='comments'>" + lines.join("<br>\\n") + "</p>";
+            const comments = "<p class='comments'>" + lines.join("<br>\\n") + "</p>";
+            document.querySelector("#html_log_txt2img").innerHTML = comments;
         })""",
         path,
     )
