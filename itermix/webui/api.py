@@ -77,10 +77,11 @@ def add_routes(app: Any) -> None:
         except SettingsError as error:
             raise HTTPException(status_code=422, detail=str(error)) from None
 
-    of_api = guards_of(app, ROUTE_OF_HOST) or []
+    of_api, of_page = guards_of(app, ROUTE_OF_HOST), guards_of(app, ROUTE_OF_PAGE)
+    if of_api is None:  # without --api what we answer is the page's own; its presets are nobody else's business
+        of_api = of_page or []
     for name, answer in {"plan": plan, "schema": schema, "curve": curve, "levels": levels}.items():
         app.add_api_route(f"{PREFIX}/{name}", answer, methods=["GET"], dependencies=of_api)
-    of_page = guards_of(app, ROUTE_OF_PAGE)
     app.add_api_route(
         f"{PREFIX}/page/levels", levels, methods=["GET"], dependencies=of_api if of_page is None else of_page
     )

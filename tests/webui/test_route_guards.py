@@ -21,7 +21,7 @@ def client():
         if request.cookies.get("access-token") != "known":
             raise fastapi.HTTPException(401)
 
-    def made(guarded, has_page=True):
+    def made(guarded, has_page=True, has_api=True):
         fake_modules.install()
         from itermix.webui import api
 
@@ -33,7 +33,8 @@ def client():
 
         app = fastapi.FastAPI()
         guards = [fastapi.Depends(auth)] if guarded else []
-        app.add_api_route("/sdapi/v1/options", lambda: {}, dependencies=guards)
+        if has_api:
+            app.add_api_route("/sdapi/v1/options", lambda: {}, dependencies=guards)
         if has_page:
             app.add_api_route("/file={path_or_url:path}", lambda: {}, dependencies=[fastapi.Depends(logged_in)])
         api.add_routes(app)
@@ -69,6 +70,15 @@ def test_without_a_page_its_route_is_the_apis(client):
     app.cookies.set("access-token", "known")
     assert app.get(PAGE).status_code == 401
     assert app.get(PAGE, auth=("me", "secret")).status_code == 200
+
+
+@pytest.mark.parametrize("route", [*ROUTES, "page/levels"])
+def test_without_an_api_they_are_the_pages_own(client, route):
+    """--gradio-auth without --api: nobody is told the names of a user's presets who may not see the page."""
+    app = client(False, has_api=False)
+    assert app.get(f"/itermix/v1/{route}").status_code == 401
+    app.cookies.set("access-token", "known")
+    assert app.get(f"/itermix/v1/{route}").status_code == 200
 
 
 def test_the_page_asks_for_nothing_else():
