@@ -209,6 +209,14 @@ def test_prompt_and_seed_of_the_picture_itself_on_request(fake, enlarged, pictur
     assert enlarged(factor=2, body=body).infotexts[0].startswith("a cat\n")
 
 
+@pytest.mark.parametrize("seed", ["abc", "-1", "1.5", str(2**64), "9" * 5000, "\u0664"], ids=range(6))
+def test_a_seed_in_a_picture_that_is_none_is_said_and_the_pages_used(enlarged, picture, seed):
+    body = {"init_images": [written_into(picture, PARAMETERS.replace("1234", seed))], "seed": 9}
+    made = enlarged(factor=2, own_parameters=True, body=body)
+    assert made.infotexts[0].startswith("a blue fish\n") and "Seed: 9," in made.infotexts[0]
+    assert any("is no seed; the page's is used" in line for line in made.log)
+
+
 def test_of_several_pictures_each_has_its_own_and_one_without_the_pages(enlarged, picture):
     images = [written_into(picture, PARAMETERS), as_base64(picture)]
     made = enlarged(factor=2, own_parameters=True, body={"init_images": images, "batch_size": 2, "seed": 9})

@@ -11,6 +11,8 @@ from itermix.webui.compat import latents, pictures, processing
 from itermix.webui.upscale.run import Upscaling
 
 KEY = UpscaleSettings.infotext_key
+MOST_SEED = 2**64
+LONGEST_SEED = len(str(MOST_SEED))  # digits
 
 
 def run(p: Any, settings: UpscaleSettings) -> Any:
@@ -68,6 +70,9 @@ def _take_parameters(p: Any, messages: list[str]) -> None:
         messages.append(f"own_parameters: picture{which} holds no parameters; the page's prompt and seed are used")
     if not any(written):
         return
+    for values in written:
+        if not _is_seed(values.get("Seed", "0")):
+            messages.append(f"own_parameters: {shown(values.pop('Seed'))} is no seed; the page's is used")
     processing.fix_seed(p)  # for those that say none
     p.styles = []  # what is written has them in it
     for name, key in (("prompt", "Prompt"), ("negative_prompt", "Negative prompt"), ("seed", "Seed")):
@@ -76,3 +81,8 @@ def _take_parameters(p: Any, messages: list[str]) -> None:
         values = [int(value) for value in values] if name == "seed" else values
         same = all(value == values[0] for value in values)
         setattr(p, name, values[0] if same and (name != "seed" or len(values) == 1) else values * p.n_iter)
+
+
+def _is_seed(text: str) -> bool:
+    """Whether torch takes it. What is written in a picture can be of any program, and changed by hand."""
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_SEED and int(text) < MOST_SEED
