@@ -593,3 +593,16 @@ def test_a_resumed_sequence_goes_on_in_its_folder_to_a_film_of_all_frames(fake, 
     assert names == [*(f"{frame}.png" for frame in FRAMES), "itermix-sequences/00000/sequence-0.webp"]
     with Image.open(tmp_path / names[-1]) as film:
         assert film.n_frames == 3
+
+
+@pytest.mark.parametrize("form", ["tiff", "bmp"])
+def test_frames_of_every_format_that_the_host_saves_become_a_film(fake, tmp_path, form):
+    """jxl and heif of Classic and Forge Neo come by a package that is not everywhere."""
+    options = {"samples_save": True, "samples_format": form}
+    _, names = saved(fake, tmp_path, {"video_format": "webp"}, override_settings=options)
+    assert names == [
+        *(f"itermix-sequences/00000/{n:05}.{form}" for n in range(3)),
+        "itermix-sequences/00000/sequence-0.webp",
+    ]
+    with Image.open(tmp_path / names[-1]) as film:
+        assert film.n_frames == 3

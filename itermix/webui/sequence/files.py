@@ -24,8 +24,6 @@ from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import pictures
 from itermix.webui.log import log
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")  # what the host saves
-
 
 class Spool:
     """A temporary folder that lives as long as this object. parent: where; None for the system's. Raises OSError."""
@@ -100,7 +98,7 @@ class Files:
         if settings.video_format == "none" or self.folder is None:
             return []
         timing = Timing.of(settings)
-        every = sorted(path for path in self._folder.iterdir() if path.suffix in PICTURES and path.stem.isdecimal())
+        every = sorted(path for path in self._folder.iterdir() if path.stem.isdecimal() and _is_picture(path))
         films = []
         for image in range(batch) if every else ():
             own = [path for path in every if int(path.stem) % batch == image]
@@ -142,3 +140,9 @@ class Files:
         except Exception as error:
             reason = getattr(error, "strerror", None) or error
             self.messages.append(f"frames are not kept on the disk: {self.parent} cannot be written: {reason}")
+
+
+def _is_picture(path: Path) -> bool:
+    """By its name, of any format that the host can save: jxl and heif are in Pillow where the host has put them there.
+    Beside a picture there may be its text."""
+    return path.suffix.lower() in Image.registered_extensions()
