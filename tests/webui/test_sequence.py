@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -606,3 +607,22 @@ def test_frames_of_every_format_that_the_host_saves_become_a_film(fake, tmp_path
     ]
     with Image.open(tmp_path / names[-1]) as film:
         assert film.n_frames == 3
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="nothing here says which files are open")
+@pytest.mark.parametrize("form", ["webp", "gif"])
+def test_a_film_in_the_gallery_is_no_open_file(fake, tmp_path, form):
+    """On Windows a resumed sequence could not write it again."""
+    from itermix.webui.sequence.results import Results
+
+    film = tmp_path / f"sequence-0.{form}"
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    pictures[0].save(film, save_all=True, append_images=pictures[1:])
+    processed = SimpleNamespace(images=[], infotexts=["text"], extra_generation_params={}, comments="")
+    Results(SimpleNamespace(), None, 2, None, [])._hand_out(processed, [film])
+    opened = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")
+              if os.path.islink(f"/proc/self/fd/{number}")]  # fmt: skip
+    assert str(film) not in opened
+    (shown,) = processed.images
+    assert (shown.n_frames, shown.size, shown.already_saved_as) == (2, (8, 8), str(film))
+    assert shown.convert("RGB").getpixel((4, 4))[0] > 200

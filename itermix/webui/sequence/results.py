@@ -141,8 +141,7 @@ class Results:
                 pictures.hand_out(film)
                 processed.comments += f"{VIDEO_KEY}: {film}\n"
                 continue
-            shown = Image.open(film)
-            shown.load()
+            shown = frame_files.on_demand(film)  # Windows replaces no file that is open, as a resumed sequence does
             shown.already_saved_as = str(film)  # the host hands out this file instead of a copy that stands still
             processed.images.append(shown)
             processed.infotexts.append(processed.infotexts[0])
