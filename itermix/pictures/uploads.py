@@ -25,6 +25,7 @@ MOST_PIXELS = 2**27  # half a gigabyte as RGB with room for work; a 100-megapixe
 BACKGROUND = "#ffffff"  # the hosts' own default
 ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 GREY_LEVELS_16_PER_8 = 257  # 65535 / 255
+PART = 2**18  # pixels of 16 bits that become 8 at once
 
 
 class Upload:
@@ -175,9 +176,19 @@ def _upright_8_bits(picture: Image.Image, field: str) -> Image.Image:
     if picture.mode == "F":
         raise SettingsError(f"{field}: a picture of floating-point values has no known white; save it as a PNG")
     if picture.mode.startswith("I"):
-        values = np.asarray(picture).astype(np.int64).clip(0, 65535)
-        picture = Image.fromarray(((values + GREY_LEVELS_16_PER_8 // 2) // GREY_LEVELS_16_PER_8).astype(np.uint8))
+        picture = _grey_of_8_bits(picture)
     return picture
+
+
+def _grey_of_8_bits(picture: Image.Image) -> Image.Image:
+    """A part at a time: a file of some kilobytes may have MOST_PIXELS."""
+    values = np.asarray(picture)
+    made, flat = np.empty(values.shape, np.uint8), values.reshape(-1)
+    levels = made.reshape(-1)  # the same memory
+    for start in range(0, flat.size, PART):
+        part = flat[start : start + PART].astype(np.int64).clip(0, 65535)
+        levels[start : start + PART] = (part + GREY_LEVELS_16_PER_8 // 2) // GREY_LEVELS_16_PER_8
+    return Image.fromarray(made)
 
 
 def _has_alpha(picture: Image.Image) -> bool:

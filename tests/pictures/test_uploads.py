@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -122,6 +123,18 @@ def test_a_mask_is_its_alpha_channel_where_that_says_anything(data, expected, tm
     (tmp_path / "mask.png").write_bytes(data)
     mask = read_mask(tmp_path / "mask.png", "mask")
     assert mask.mode == "L" and (mask.getpixel((2, 2)), mask.getpixel((12, 2))) == expected
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_16_bits_take_little_more_memory_than_the_picture(kind):
+    """A file of some kilobytes may have a hundred million pixels."""
+    values = np.arange(2**22).reshape(2**11, 2**11) % 2**16
+    tracemalloc.start()
+    grey = uploads.mask(Image.fromarray(values.astype(kind)), "mask")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(np.asarray(grey), (values + 128) // 257)
+    assert peak < 12 * values.size, f"{peak / values.size:.1f} bytes for each pixel; in numbers of 64 bits it takes 17"
 
 
 def test_a_mask_of_16_bits():
