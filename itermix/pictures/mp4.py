@@ -5,15 +5,16 @@ Without the tags a player guesses, most of them BT.709 for large pictures and BT
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:  # whether there is an encoder is asked before anything heavy is loaded
     from PIL import Image
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # whether there is an encoder is asked before anything heavy 
 
 QUALITY = 18  # constant rate factor of h264: visually lossless
 LARGEST_DENOMINATOR = 1001  # of a frame rate: 24000/1001 is one in use
+NOBODY_READS = (errno.EPIPE, errno.EINVAL)  # of a pipe; the latter on Windows
 BT709 = 1  # its number in all three of h264's tags
 TV = 1  # levels from 16 to 235, as players expect them
 TAGS = "colorprim=bt709:transfer=bt709:colormatrix=bt709:fullrange=off"  # as x264 calls them
@@ -79,13 +81,25 @@ def write_by_ffmpeg(program: str, path: Path, reel: Reel, infotext: str) -> None
     command += ["-movflags", "+faststart", "-metadata", f"comment={infotext}", "-f", "mp4", str(path.absolute())]
     with tempfile.TemporaryFile() as complaint:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaint) as process:
-            with suppress(BrokenPipeError):  # it ended early; its complaint says why
+            with _until_it_ends(process.stdin) as stdin:
                 for picture in _even(reel):
-                    process.stdin.write(picture.tobytes())
-                process.stdin.close()
+                    stdin.write(picture.tobytes())
         if process.returncode:
             complaint.seek(0)
             raise OSError(complaint.read(4000).decode(errors="replace").strip() or f"ffmpeg gave {process.returncode}")
+
+
+@contextmanager
+def _until_it_ends(stdin: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The input of a program, closed at the end. One that has ended early is no error: its complaint says why."""
+    try:
+        yield stdin
+        stdin.close()
+    except OSError as error:
+        if error.errno not in NOBODY_READS:
+            raise
+        with suppress(OSError):  # what is left in the buffer
+            stdin.close()
 
 
 def _even_size(reel: Reel) -> tuple[int, int]:

@@ -4,6 +4,8 @@ import builtins
 import errno
 import importlib.util
 import io
+import os
+import subprocess
 
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ from PIL import Image
 from itermix.pictures import mp4
 from itermix.pictures.films import save_film
 from itermix.pictures.frames import save_frame
-from itermix.pictures.reel import Timing
+from itermix.pictures.reel import Reel, Timing
 from tests.pictures.conftest import TEXT
 
 HAS_PYAV = importlib.util.find_spec("av") is not None
@@ -104,6 +106,38 @@ def test_mp4_by_ffmpeg(pictures, tmp_path, monkeypatch):
     red, rate, codec, _, _ = read_mp4(written.files[0])
     assert red == pytest.approx([0, 40, 80, 120, 160], abs=8)
     assert (rate, codec) == (9.0, "h264")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for ffmpeg is a shell script")
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL], ids=["elsewhere", "Windows"])
+@pytest.mark.parametrize("place", ["write", "close"])
+def test_an_ffmpeg_that_ends_early_has_said_why(pictures, tmp_path, monkeypatch, place, number):
+    """What is left in the buffer is written when its input is closed, and there is nobody to read it."""
+
+    class Pipe:
+        def __init__(self, stdin):
+            self.stdin = stdin
+
+        def write(self, data):
+            if place == "write":
+                raise OSError(number, "nobody reads")
+
+        def close(self):
+            if not self.stdin.closed:
+                self.stdin.close()
+                raise OSError(number, "nobody reads")
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.stdin = Pipe(self.stdin)
+
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho 'no such codec' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(mp4.subprocess, "Popen", Popen)
+    with pytest.raises(OSError, match="^no such codec$"):
+        mp4.write_by_ffmpeg(str(program), tmp_path / "film.mp4", Reel(pictures, Timing()), "")
 
 
 def test_without_an_encoder_mp4_becomes_webp_and_says_so(pictures, tmp_path, no_encoder):
