@@ -155,11 +155,28 @@ def _make(folder: Path) -> None:
     """An empty environment with pip. Its marker is there from the start: what has none was not made by us."""
     if folder.exists() and not (folder / MARKER).exists() and any(folder.iterdir()):
         raise NotReady(f"{folder} was not made by itermix; run its own Python, or name another folder in {VARIABLE}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).touch()
     venv.create(folder, symlinks=os.name != "nt")
     _require(_provide_pip(folder), "pip")
+
+
+def _clear(folder: Path) -> None:
+    """Removes an environment whole, or leaves it as it is: Windows renames no folder that a program runs in, and would
+    keep half of it when it is removed file by file. Raises NotReady."""
+    aside = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return
+    except PermissionError as error:
+        problem = f"{folder} is out of date and cannot be replaced: {error.strerror}"
+        raise NotReady(f"{problem}; end what runs in it, such as the studio, and run the command again") from None
+    except OSError:  # a folder that something is mounted on is emptied where it is
+        aside = folder
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _provide_pip(folder: Path) -> int:

@@ -1,5 +1,6 @@
 """The commands on a bare Python: what is imported, which environment is made, and what is said in one line."""
 
+import errno
 import io
 import os
 import re
@@ -164,6 +165,54 @@ def test_what_failed_is_made_anew(machine):
     machine.code = 0
     machine.pip()
     environment.provide("studio")
+    assert machine.pip()[-1] == "requirements-studio.txt"
+
+
+def test_an_old_environment_that_a_program_runs_in_stays_whole(machine, monkeypatch):
+    """On Windows: neither the folder nor the running Python can be moved or removed."""
+    python = environment.provide("studio")
+    (machine.folder / "package").touch()
+    (machine.root / "requirements-studio.txt").write_text("another==1\n")
+    rename, unlink = os.rename, os.unlink
+
+    def of_open(do):
+        def done(path, *args, **kwargs):
+            if os.path.basename(path) in (machine.folder.name, python.name):
+                raise PermissionError(13, "in use", str(path))
+            return do(path, *args, **kwargs)
+
+        return done
+
+    monkeypatch.setattr(os, "rename", of_open(rename))
+    monkeypatch.setattr(os, "unlink", of_open(unlink))
+    for _ in range(2):
+        with pytest.raises(environment.NotReady, match="cannot be replaced: in use; end what runs in it"):
+            environment.provide("studio")
+        assert (machine.folder / "package").exists() and python.exists()
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(os, "unlink", unlink)
+    assert environment.provide("studio") == python and not (machine.folder / "package").exists()
+    assert not list(machine.root.glob(".venv.*"))
+
+
+def test_an_old_environment_in_a_mounted_folder_is_made_anew(machine, monkeypatch):
+    """A volume of a container: it is neither moved nor removed."""
+    environment.provide("studio")
+    (machine.folder / "package").touch()
+    (machine.root / "requirements-studio.txt").write_text("another==1\n")
+
+    def of_mount(do):
+        def done(path, *args, **kwargs):
+            if os.path.basename(path) == machine.folder.name:
+                raise OSError(errno.EBUSY, "busy", str(path))
+            return do(path, *args, **kwargs)
+
+        return done
+
+    monkeypatch.setattr(os, "rename", of_mount(os.rename))
+    monkeypatch.setattr(os, "rmdir", of_mount(os.rmdir))
+    environment.provide("studio")
+    assert not (machine.folder / "package").exists()
     assert machine.pip()[-1] == "requirements-studio.txt"
 
 
