@@ -43,6 +43,7 @@ IDLE: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("use_init", "use_mask", "use_mask_video", "use_looper", "enable_perspective_flip"), (False,)),
     **dict.fromkeys((f"cn_{unit}_enabled" for unit in range(1, 6)), (False,)),
 }  # fmt: skip
+MOST_DIGITS = 300  # of a whole number that has a place among the others
 CONSTANT = re.compile(r"\s*0\s*:\s*\(?\s*(-?[\d.]+)\s*\)?\s*,?\s*")
 
 
@@ -159,7 +160,7 @@ def settings_file(text: str) -> SettingsFile | None:
     if not quoted.BRACED.match(text) or not re.search(r'"(animation_mode|max_frames)"\s*:', text):
         return None
     try:
-        values = json.loads(text)
+        values = json.loads(text, parse_int=_whole)
     except json.JSONDecodeError as error:
         raise SettingsError(
             f"prompts, line {error.lineno}: Deforum's settings are not JSON: {error.msg} in column {error.colno}"
@@ -189,6 +190,11 @@ def _text_of(text: str, key: str, value: dict[str, Any]) -> str:
         if inner == value:
             return "\n" * text.count("\n", 0, found.end()) + text[found.end() : end]
     return json.dumps(value)
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number of the file; beyond all bounds it is infinite, as it would be with a point in it."""
+    return int(digits) if len(digits) <= MOST_DIGITS else float(digits)
 
 
 def _constant(value: Any) -> float | None:

@@ -157,3 +157,12 @@ def test_it_goes_through_a_picture_and_back():
 def test_a_prompt_that_only_speaks_of_frames_is_no_settings_file():
     frames = plan(Settings(frames=3, prompts='{"0": "a sign that says max_frames: 3"}'), 5)
     assert str(frames[0].positive) == "a sign that says max_frames: 3"
+
+
+@pytest.mark.parametrize("key", ["W", "diffusion_cadence", "zoom", "seed", "translation_x"])
+@pytest.mark.parametrize("number", [10**400, -(10**400), 10**299], ids=["large", "negative", "the largest"])
+def test_a_number_beyond_all_bounds_is_one_like_another(key, number):
+    """A file from anywhere: the plan is a list of frames or a message, and no error of the server."""
+    assert [frame.seed for frame in plan(settings(**{key: number}), 5)] == [frame.seed for frame in plan(settings(), 5)]
+    said = " ".join(messages(**{key: number}))
+    assert f"{key} " in said or f"{key}, " in said or said.endswith(key)
