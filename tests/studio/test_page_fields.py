@@ -60,3 +60,20 @@ def test_a_picture_that_ends_too_early_is_refused_by_name():
     cut = Image.open(io.BytesIO(file.getvalue()[: len(file.getvalue()) // 2]))
     with pytest.raises(SettingsError, match="image: the picture is damaged"):
         picture_of(cut, "image")
+
+
+@pytest.mark.parametrize(
+    "page", ["http://127.0.0.1:7870/", "https://example.org/studio/", "https://example.org/a/b/?x=1"]
+)
+@pytest.mark.parametrize("name", ["sequence.mp4", "sequence.gif"])
+def test_a_film_lies_beside_its_page_behind_a_proxy_too(page, name):
+    """As the levels of the curve, and all that gradio asks for where it is told its root path."""
+    import html
+    import re
+    from pathlib import Path
+    from urllib.parse import urljoin
+
+    from itermix.studio.page import words
+
+    address = html.unescape(re.search('src="([^"]*)"', words.film(Path("/tmp/a b&c") / name))[1])
+    assert urljoin(page, address) == f"{page.partition('?')[0]}gradio_api/file=/tmp/a%20b%26c/{name}"

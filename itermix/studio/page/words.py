@@ -74,7 +74,7 @@ def film(path: Path | None) -> str:
     """HTML that plays a film; "" where there is none."""
     if path is None:
         return ""
-    address = html.escape(f"/gradio_api/file={quote(str(path))}")
+    address = html.escape(f"gradio_api/file={quote(str(path))}")  # of the page: a proxy may have it in a folder
     if path.suffix == ".mp4":
         return f'<video controls loop autoplay muted src="{address}"></video>'
     return f'<img alt="the film" src="{address}">'
