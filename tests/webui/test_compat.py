@@ -1,5 +1,6 @@
 """What is asked of a host's insides, on plain objects of their shape."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +60,59 @@ def test_each_resize_mode_of_img2img_enlarges_in_its_own_way(compat, resize_mode
 def test_the_masked_area_alone_is_enlarged_until_it_fills_one_side(compat):
     p = SimpleNamespace(init_images=[Image.new("RGB", (512, 512))], width=128, height=128, paste_to=(0, 0, 32, 64))
     assert compat.processing.enlargement(p) == (2.0, 2.0)
+
+
+@pytest.fixture
+def devices(monkeypatch):
+    """Stand-ins for the generators of two GPUs and of a Mac, by name: what was asked for, and the state of each."""
+    import torch
+
+    states, asked = {"cuda:0": 5, "cuda:1": 6, "mps": 7}, []
+
+    def name(place="mps"):
+        return f"cuda:{place}" if isinstance(place, int) else str(place)
+
+    def get(*place):
+        asked.append(name(*place))
+        return states[name(*place)]
+
+    def seed(*names):
+        return lambda value: states.update(dict.fromkeys(names, value))
+
+    for kind in ("cuda", "mps"):
+        module = getattr(torch, kind)
+        monkeypatch.setattr(module, "get_rng_state", get)
+        monkeypatch.setattr(module, "set_rng_state", lambda state, *place: states.update({name(*place): state}))
+        monkeypatch.setattr(module, "_is_in_bad_fork", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seed("cuda:0", "cuda:1"))
+    monkeypatch.setattr(torch.mps, "manual_seed", seed("mps"))
+    return SimpleNamespace(states=states, asked=asked)
+
+
+def test_encoding_a_picture_asks_no_gpu_that_the_host_does_not_use(compat, devices):
+    """Each one asked gets a context, which takes hundreds of megabytes on it."""
+    import torch
+
+    from itermix.webui.compat import latents
+
+    latents.encode_all(SimpleNamespace(sd_model=None), [Image.new("RGB", (64, 64))], torch.zeros(1, 4, 8, 8))
+    assert devices.asked == []
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "mps"])
+def test_random_numbers_of_a_seed_leave_the_hosts_generators_as_they_were(compat, devices, monkeypatch, device):
+    import torch
+
+    from itermix.webui.compat import randomness
+
+    monkeypatch.setattr(sys.modules["modules.shared"], "device", device)
+    before = torch.get_rng_state(), devices.states[device]
+    with randomness.drawing_from(7):
+        assert torch.initial_seed() == devices.states[device] == 7
+        torch.randn(4)
+    assert torch.equal(torch.get_rng_state(), before[0]) and devices.states[device] == before[1]
+    assert devices.asked == [device]
 
 
 class Owner:

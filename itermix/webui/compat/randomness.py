@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-
-from itermix.webui.compat import sampling
+from modules import shared
 
 ENCODE_SEED = 0  # an encoder samples its latent; the same picture shall give the same one
 
@@ -19,7 +18,7 @@ def drawing_from(seed: int) -> Iterator[None]:
     `torch.random.fork_rng` asks every GPU of the machine, which takes memory on each, and not every torch's looks after
     devices other than those of CUDA.
     """
-    device = sampling.device()
+    device = torch.device(shared.device)
     module = None if device.type == "cpu" else getattr(torch, device.type, None)
     where = () if device.type == "mps" else (device,)  # there is one, which an older torch wants unnamed
     kept = [(torch, (), torch.get_rng_state())]
