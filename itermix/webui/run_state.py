@@ -31,6 +31,7 @@ class RunState:
     """mixing_axes, sequence_axes, upscale_axes: what an X/Y/Z plot's axes say for this cell, by field name; None: no
     such axis.
     upscaling: of Iterative Upscale, an `upscale.run.Upscaling`.
+    settings_text: of mixing, for the infotext; None where it is off.
     longest: frames of the longest sequence of the plot. sequence: the one under way, a `sequence.run.Sequence`.
     outcome: what has come of the batch under way.
     hires: the hires passes of the batch under way, an `upscale.hires.HiresRun`, where they are not the host's own.
@@ -41,6 +42,7 @@ class RunState:
     mixing_axes: dict[str, Any] = field(default_factory=dict)
     sequence_axes: dict[str, Any] | None = None
     upscale_axes: dict[str, Any] | None = None
+    settings_text: str | None = None
     longest: int = 0
     sequence: Any = None
     outcome: Outcome | None = None

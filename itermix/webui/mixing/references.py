@@ -49,7 +49,7 @@ def find_reference(p: Any, request: MixingRequest, x: Tensor, encoded: Encoded) 
     has_own = has_own_reference(p) and not is_noise
     if upload is not None and (settings.reference == "uploaded image" or not has_own):
         fit = settings.reference_fit
-        key = (*x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
+        key = (upload, fit, *x.shape[1:], getattr(p.sd_model, "sd_model_hash", None))
         if key not in encoded:
             encoded[key] = latents.encode(p, upload.picture(), fit, x)
         return Reference(encoded[key], latents.fitting_scale(p, upload.picture(), fit, x), source=UPLOADED)

@@ -30,12 +30,12 @@ def register() -> None:
 
 
 class IterativeMixing(scripts.Script):
-    """Stateless but for the pictures that were decoded and encoded for the run under way."""
+    """Stateless but for the pictures that were decoded and encoded for the run under way: another extension may make
+    pictures of its own in the middle of it, with the same scripts."""
 
     def __init__(self):
         super().__init__()
         self.handed, self.encoded = arguments.Handed(), {}
-        self.settings_text = None  # of the run under way
 
     def title(self):
         return MixingSettings.title
@@ -65,7 +65,7 @@ class IterativeMixing(scripts.Script):
 
         self.encoded.clear()
         self.handed.begin(host_options.background())
-        self.settings_text = None
+        run_state.change(p, settings_text=None)
         for key in (KEY, REFUSED_KEY, NOT_DONE_KEY):  # of an earlier run: the cells of a plot share them
             p.extra_generation_params.pop(key, None)
         try:
@@ -79,8 +79,9 @@ class IterativeMixing(scripts.Script):
             refusals.say(p, MixingSettings, error)
             return
         if request is not None and arguments.is_enabled(args, xyz.values_of(p)):
-            self.settings_text = request.settings.to_infotext()
-            p.extra_generation_params[KEY] = self.settings_text
+            text = request.settings.to_infotext()
+            run_state.change(p, settings_text=text)
+            p.extra_generation_params[KEY] = text
 
     def process_batch(self, p, *args, **kwargs):
         """The infotext of a batch says that it is mixed until it is known what has come of it."""
@@ -96,12 +97,12 @@ class IterativeMixing(scripts.Script):
         if state.outcome is None:
             return
         params.pop(NOT_DONE_KEY, None)
-        if self.settings_text is None:
+        if state.settings_text is None:
             return
         if state.sequence is not None and state.sequence.frame is not None:
             state.sequence.has_mixed |= state.outcome.is_mixed
-        if state.outcome.is_mixed or _is_claimed_by(state.sequence, state.outcome, self.settings_text):
-            params[KEY] = self.settings_text
+        if state.outcome.is_mixed or _is_claimed_by(state.sequence, state.outcome, state.settings_text):
+            params[KEY] = state.settings_text
         else:
             params.pop(KEY, None)
             params[NOT_DONE_KEY] = _why_not(state.outcome, state.sequence)
@@ -137,7 +138,7 @@ class IterativeMixing(scripts.Script):
         """Before a batch with hires fix: its second pass may be ours."""
         from itermix.webui.compat import processing
 
-        if self.settings_text is None or not processing.has_hires(p):
+        if run_state.of(p).settings_text is None or not processing.has_hires(p):
             return
         from itermix.webui.upscale import hires
 
@@ -165,7 +166,7 @@ class IterativeMixing(scripts.Script):
         self.encoded.clear()
         self.handed.clear()
         passes.detach(p)
-        run_state.change(p, outcome=None)
+        run_state.change(p, outcome=None, settings_text=None)
 
 
 def _image_saved(saved):
