@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ def reason_of(error: OSError) -> str:
 
 
 def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)  # Windows brings to the disk only what it could write
+    descriptor = _patiently(os.open, path, os.O_RDWR)  # Windows brings to the disk only what it could write
     try:
         os.fsync(descriptor)
     finally:
@@ -172,9 +172,14 @@ def _to_disk(path: Path) -> None:
 
 
 def _replace(part: Path, path: Path) -> None:
+    _patiently(os.replace, part, path)
+
+
+def _patiently(action: Callable[..., Any], *args: Any) -> Any:
+    """What it gives; on Windows it is tried again where another program holds the file."""
     for left in reversed(range(TRIES)):
         try:
-            return os.replace(part, path)
+            return action(*args)
         except PermissionError:
             if os.name != "nt" or not left:
                 raise

@@ -81,6 +81,28 @@ def test_on_windows_a_file_that_another_program_holds_for_a_moment_is_waited_for
     assert path.read_bytes() == b"new"
 
 
+def test_on_windows_a_new_file_that_is_being_scanned_is_waited_for(tmp_path, monkeypatch):
+    """It is opened again to be brought to the disk, which the scanner may not allow."""
+    part = tmp_path / "part"
+    part.write_bytes(b"new")
+    held, opened = [1, 1], os.open
+
+    def busy(*args):
+        if held:
+            held.pop()
+            raise PermissionError(13, "in use")
+        return opened(*args)
+
+    monkeypatch.setattr(os, "open", busy)
+    monkeypatch.setattr(files, "PAUSE", 0.0)
+    with pytest.raises(PermissionError):  # elsewhere it is the end of it
+        files._to_disk(part)
+    with monkeypatch.context() as on_windows:  # which no path may be made in
+        on_windows.setattr(files.os, "name", "nt")
+        files._to_disk(part)
+    assert not held
+
+
 def test_json_is_readable_and_holds_what_another_program_has_written(tmp_path):
     files.write_json(tmp_path / "a.json", {"名前": "größer", "half": "\ud800"})
     text = (tmp_path / "a.json").read_text(encoding="utf-8")
