@@ -47,7 +47,7 @@ def add_model(parser: Parser) -> None:
     """The options that name a checkpoint and the device to run it on."""
     parser.add_argument("--checkpoint", help="diffusers folder or .safetensors file; without it itermix's small model")
     parser.add_argument("--config", help="diffusers folder with the configurations of a single-file checkpoint")
-    parser.add_argument("--device", help="cpu, cuda, mps; without it a GPU where there is one")
+    parser.add_argument("--device", help="cpu, cuda, mps, xpu; without it cuda where there is one, else cpu")
 
 
 def add_request(parser: Parser, without: tuple[str, ...] = ()) -> None:

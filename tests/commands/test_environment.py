@@ -38,6 +38,20 @@ def test_help_has_examples_and_needs_the_standard_library_alone(arguments):
     assert set(result.stderr.split()) - set(sys.stdlib_module_names) == {"itermix", "__main__"}
 
 
+@pytest.mark.parametrize("gpu", [True, False])
+def test_the_help_says_which_device_is_taken(monkeypatch, gpu):
+    """A Mac's GPU is not taken unasked: nobody has measured what it makes."""
+    torch = pytest.importorskip("torch")
+    from itermix.commands import render
+    from itermix.studio import loading
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    says = " ".join(render.parser().format_help().split())
+    assert f"{', '.join(loading.DEVICES)}; without it cuda where there is one, else cpu" in says
+    assert loading.device_of(None).type == ("cuda" if gpu else "cpu")
+
+
 def test_help_names_every_command():
     lines = bare("--help").stdout.splitlines()
     assert {"demo", "test", "studio", "render", "sweep", "plan"} <= {line.split()[0] for line in lines if line.split()}
