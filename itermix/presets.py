@@ -21,6 +21,7 @@ VERSION = 1
 LONGEST_NAME = 60  # characters
 MOST_PRESETS = 1000
 CUSTOM = "custom"  # what settings are called that are no preset
+JOINERS = dict.fromkeys((0x200C, 0x200D))  # not printable by themselves: Persian words and many emoji have them
 NOT_KEPT = ("enabled", "resume")  # what a run is asked to do, not how
 
 _changing = threading.RLock()  # a page's events run in threads, and a change is read, made and written
@@ -169,7 +170,7 @@ class Presets:
         name = " ".join(str(name or "").split())
         if not _is_name(name):
             raise PresetsError(
-                f"a preset's name takes 1 to {LONGEST_NAME} characters; {name[:LONGEST_NAME]!r} is not one"
+                f"a preset's name takes 1 to {LONGEST_NAME} characters that show; {name[:LONGEST_NAME]!r} is not one"
             )
         if self._is_taken(name):
             raise PresetsError(f'"{name}" is a built-in preset; take another name')
@@ -234,4 +235,5 @@ class _File:
 
 def _is_name(name: str) -> bool:
     """What a page can show: a lone half of a character would break the whole of it."""
-    return 0 < len(name) <= LONGEST_NAME and name.isprintable()
+    seen = name.translate(JOINERS)
+    return 0 < len(seen) and len(name) <= LONGEST_NAME and seen.isprintable()

@@ -62,11 +62,19 @@ def test_delete_takes_one_away(presets):
     assert presets.own_names() == ["b"]
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * (LONGEST_NAME + 1), "a\x00b", "Balanced", "custom", None])
+@pytest.mark.parametrize(
+    "name", ["", "  ", "x" * (LONGEST_NAME + 1), "a\x00b", "\u200d", "a\u202eb", "Balanced", "custom", None]
+)
 def test_names_that_cannot_be(presets, name):
     with pytest.raises(PresetsError):
         presets.save(name, {})
     assert not presets.file.exists()
+
+
+@pytest.mark.parametrize("name", ["\U0001f469\u200d\U0001f3a8", "\u0645\u06cc\u200c\u062e", "a/b", '"', "<b>", ".x"])
+def test_names_of_any_writing_can_be(presets, name):
+    assert presets.save(name, {"alpha_1": 2.0}) == name
+    assert presets.values(name) == {"alpha_1": 2.0} and presets.names()[-1] == name
 
 
 def test_built_in_presets_cannot_be_changed(presets):
