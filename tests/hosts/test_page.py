@@ -249,7 +249,7 @@ def test_the_curve_can_be_read_in_both_themes(host, page, theme, width):
     for name, value in {"minimum": 0.1, "maximum": 0.9, "start": 0.1, "stop": 0.7, "clamp": 0.8}.items():
         set_number(page, f"#itermix_txt2img_{name}", value)
     page.wait_for_timeout(AT_ONCE)
-    page.locator(CURVE).scroll_into_view_if_needed()
+    page.locator(CURVE.removesuffix(" svg")).scroll_into_view_if_needed()  # which is drawn anew meanwhile
     shoot(page, f"curve_{theme}_{width}")
     assert page.locator(CURVE).evaluate("svg => svg.scrollWidth <= svg.parentElement.clientWidth")
     assert contrast(page) > READABLE
