@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -583,6 +584,28 @@ def test_a_fault_while_a_sequence_is_finished_is_the_requests(fake, monkeypatch)
     monkeypatch.setattr(Results, "_pick", broken)
     with pytest.raises(MemoryError):
         sequence(fake, QUIET)
+
+
+@pytest.mark.parametrize("form", ["png", "jpg"])
+def test_the_hosts_copies_of_large_frames_are_not_in_the_film(fake, monkeypatch, tmp_path, form):
+    """By default it saves one as .jpg beside each file of more than 4 MB, smaller where the picture is very large."""
+    from modules import images, shared
+
+    own = images.save_image
+
+    def with_copy(picture, *args, **more):
+        path, text = own(picture, *args, **more)
+        picture.resize((32, 32)).save(Path(path).with_suffix(".jpg")) if form == "png" else None
+        return path, text
+
+    monkeypatch.setattr(images, "save_image", with_copy)
+    monkeypatch.setattr(shared.opts, "samples_format", form)
+    _, names = saved(fake, tmp_path, {"video_format": "webp"})
+    assert [name for name in names if name.startswith(FRAMES[1])] == [
+        f"{FRAMES[1]}.{end}" for end in sorted({"jpg", form})
+    ]
+    with Image.open(tmp_path / names[-1]) as film:
+        assert film.n_frames == 3 and film.size == (64, 64)
 
 
 def test_a_resumed_sequence_goes_on_in_its_folder_to_a_film_of_all_frames(fake, monkeypatch, tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from itermix.pictures.reel import Timing
 from itermix.sequence.settings import SequenceSettings
 from itermix.webui.compat import pictures
 from itermix.webui.log import log
+
+COPY = ".jpg"  # of the option "Save copy of large images as JPG", which is on by default
 
 
 class Spool:
@@ -98,7 +101,7 @@ class Files:
         if settings.video_format == "none" or self.folder is None:
             return []
         timing = Timing.of(settings)
-        every = sorted(path for path in self._folder.iterdir() if path.stem.isdecimal() and _is_picture(path))
+        every = _one_of_each(path for path in self._folder.iterdir() if _is_picture(path))
         films = []
         for image in range(batch) if every else ():
             own = [path for path in every if int(path.stem) % batch == image]
@@ -146,3 +149,9 @@ def _is_picture(path: Path) -> bool:
     """By its name, of any format that the host can save: jxl and heif are in Pillow where the host has put them there.
     Beside a picture there may be its text."""
     return path.suffix.lower() in Image.registered_extensions()
+
+
+def _one_of_each(files: Iterable[Path]) -> list[Path]:
+    """The frames among these files, in order. Beside a large one the host saves a smaller copy as .jpg."""
+    frames = sorted((path for path in files if path.stem.isdecimal()), key=lambda path: path.suffix != COPY)
+    return sorted({path.stem: path for path in frames}.values())  # of a name the last one, which is no copy
