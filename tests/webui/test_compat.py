@@ -46,6 +46,18 @@ def test_a_host_is_stopping_where_either_interrupt_was_asked_for(compat, monkeyp
     assert compat.progress.is_stopping() == expected
 
 
+@pytest.mark.parametrize("pattern, expected", [
+    ("holiday", "holiday"), ("holiday-[generation_number]", "holiday"), ("", "picture-3"), ("a b.c", "a b.c"),
+    ("holiday ", "holiday"), ("holiday. .", "holiday"), ("holiday -[generation_number]", "holiday"),
+    ("..", "picture-3"), (".", "picture-3"), (" ", "picture-3"),
+])  # fmt: skip
+def test_a_picture_of_the_batch_tab_has_a_folder_that_every_system_can_make(compat, monkeypatch, pattern, expected):
+    """Of "holiday .png" and of "...png", which are names of files on Windows, too."""
+    monkeypatch.setattr(compat.progress.shared, "state", SimpleNamespace(job="3 out of 7"))
+    p = SimpleNamespace(init_images=[], override_settings={"samples_filename_pattern": pattern} if pattern else None)
+    assert compat.progress.picture_of_batch_tab(p) == expected
+
+
 @pytest.mark.parametrize("resize_mode, expected", [
     (0, (2.0, 1.0)), (1, (2.0, 2.0)), (2, (1.0, 1.0)), (3, (2.0, 1.0)),
 ])  # fmt: skip

@@ -78,7 +78,9 @@ def picture_of_batch_tab(p: Any) -> str | None:
     if found is None:
         return None
     pattern = (p.override_settings or {}).get("samples_filename_pattern", "")
-    return pattern.removesuffix("-[generation_number]") or f"picture-{found[1]}"
+    # Windows finds no folder whose name ends so, and ".." is one above.
+    name = pattern.removesuffix("-[generation_number]").rstrip(". ")
+    return name or f"picture-{found[1]}"
 
 
 def pictures_left_in_batch_tab(p: Any) -> int:
