@@ -376,3 +376,23 @@ def test_a_wrapper_of_another_extension_may_hand_the_arguments_on_by_their_place
         fake.others = []
     assert both.same_as(alone) and both.log == alone.log
     assert ", mixed " in alone.log[-1]
+
+
+def test_a_sampler_that_another_extension_puts_in_the_place_of_ours_is_said(fake):
+    class Other:
+        def title(self):
+            return "Other"
+
+        def process_before_every_sampling(self, p, *args, **kwargs):
+            from modules import sd_samplers
+
+            p.sampler = sd_samplers.create_sampler(p.sampler_name, p)
+
+    fake.others = [Other()]
+    try:
+        made = fake.generate(mixing=ON, **HIRES)
+    finally:
+        fake.others = []
+    reason = "the sampler that was to be mixed was not used; another extension has put its own in its place"
+    assert made.log[-1] == f"nothing mixed: {reason}"
+    assert f'Iterative Mixing not done: "{reason}"' in made.infotexts[0] or f"not done: {reason}" in made.infotexts[0]

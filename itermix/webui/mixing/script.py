@@ -105,7 +105,7 @@ class IterativeMixing(scripts.Script):
             params[KEY] = state.settings_text
         else:
             params.pop(KEY, None)
-            params[NOT_DONE_KEY] = _why_not(state.outcome, state.sequence)
+            params[NOT_DONE_KEY] = _why_not(state)
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         from itermix.webui.mixing import passes
@@ -175,15 +175,20 @@ def _image_saved(saved):
     trace.save_beside(saved)
 
 
-def _why_not(outcome, sequence):
-    """Why nothing was mixed into a batch."""
-    if outcome.reasons:
-        return "; ".join(dict.fromkeys(outcome.reasons))
+def _why_not(state):
+    """Why nothing was mixed into a batch, by the run's state."""
+    if state.outcome.reasons:
+        return "; ".join(dict.fromkeys(state.outcome.reasons))
     from itermix.webui.compat import progress  # late: a host's start waits for every import
 
-    cut = "the run was interrupted before the pass that was to be mixed"
-    none = "no pass was expected to be mixed" if sequence is None else "the frame's denoise is 0: it is not sampled"
-    reason = cut if progress.is_interrupted() else none
+    if progress.is_interrupted():
+        reason = "the run was interrupted before the pass that was to be mixed"
+    elif state.attachment is not None and not state.attachment.is_spent:
+        reason = "the sampler that was to be mixed was not used; another extension has put its own in its place"
+    elif state.sequence is not None:
+        reason = "the frame's denoise is 0: it is not sampled"
+    else:
+        reason = "no pass was expected to be mixed"
     log.info(f"nothing mixed: {reason}")  # no pass has said it
     return reason
 
