@@ -40,8 +40,9 @@ def test_two_pictures_with_count_2_make_two_sequences_each(host, saving, page, f
     open_accordion(page, f"{SEQUENCE}_video_group")
     choose(page, f"{SEQUENCE}_video_format", "none")
     generate(page, "img2img")
-    # A1111 names results by the file where they go to a folder of the user's, Forge where an option says so.
-    names = ("picture-1", "picture-2") if host.is_forge else ("beach", "wood")
+    # The hosts name results by the file where they go to a folder of the user's, Forge and Neo where an option says so.
+    by_file = host.get("/sdapi/v1/options").get("img2img_batch_use_original_name", True)
+    names = ("beach", "wood") if by_file else ("picture-1", "picture-2")
     folders = sorted(path for path in (folder / "out" / "itermix-sequences").glob("*/*") if path.is_dir())
     assert [f"{path.parent.name}/{path.name}" for path in folders] == [
         f"{name}/0000{number}" for name in names for number in range(COUNT)
