@@ -90,8 +90,8 @@ class Host:
                 link.symlink_to(folder, target_is_directory=True)
         settings = {"show_progress_type": "Approx cheap", "samples_save": False, "grid_save": False}
         settings["auto_launch_browser"] = "Disable"
-        # Forge writes the infotext into the pixels of saved pictures too, zipped with the time of day.
-        settings["stealth_pnginfo_option"] = "None"
+        # Forge and reForge write the infotext into the pixels of saved pictures too, zipped with the time of day.
+        settings["stealth_pnginfo_option"] = settings["stealth_pnginfo_opt"] = "None"
         source = (self.tree / "modules" / "launch_utils.py").read_text(encoding="utf-8")
         if version := re.search(r'^VERSION_UID.*"(.+)"', source, re.MULTILINE):  # without it Forge Neo waits for a key
             settings["VERSION_UID"] = version[1]
