@@ -1,6 +1,7 @@
 """What one run of the host knows of itermix: one object, and all that itermix writes on the host's `p`.
 
-A change makes a new object: copies of `p`, such as the cells of a plot, share their attributes.
+A change makes a new object: copies of `p`, such as the cells of a plot, share their attributes. What a plot asks for is
+theirs, too; a run under way is not: another extension may make a picture by a copy in the middle of it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-ATTRIBUTE = "itermix"
+ATTRIBUTE = "itermix"  # of p: its id and the state
+ASKED = ("mixing_axes", "sequence_axes", "upscale_axes", "longest")  # what a copy of p has, too
 
 
 @dataclass
@@ -55,7 +57,8 @@ class RunState:
 
 def of(p: Any) -> RunState:
     """The state of a run; an empty one where itermix has written none."""
-    return p.__dict__.get(ATTRIBUTE) or RunState()
+    owner, state = p.__dict__.get(ATTRIBUTE) or (id(p), RunState())
+    return state if owner == id(p) else RunState(**{name: getattr(state, name) for name in ASKED})
 
 
 def change(p: Any, **values: Any) -> None:
@@ -64,4 +67,4 @@ def change(p: Any, **values: Any) -> None:
     if state == RunState():
         p.__dict__.pop(ATTRIBUTE, None)
     else:
-        setattr(p, ATTRIBUTE, state)
+        setattr(p, ATTRIBUTE, (id(p), state))

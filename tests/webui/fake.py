@@ -98,7 +98,7 @@ class FakeHost:
         for other, defaults in ((self.sequence, self.sequence_defaults), (self.upscale, self.upscale_defaults)):
             other.args_from, other.args_to = len(args), len(args) + len(defaults)
             args += defaults
-        script = self.upscale if title == self.upscale.title() else self.sequence
+        script = {one.title().lower(): one for one in (self.sequence, self.upscale)}[title.lower()]
         args += ["another script's", True]
         p.scripts.inputs = list(args)
         args[script.args_from : script.args_to] = given

@@ -1,5 +1,7 @@
 """What is asked of a host's insides, on plain objects of their shape."""
 
+import copy
+import pickle
 import sys
 from types import SimpleNamespace
 
@@ -165,6 +167,22 @@ def test_what_another_extension_has_put_around_it_stays_and_reaches_what_stood_t
     assert owner.made("sample") == "(sample of the host)"
     owner.made = ours  # as one does who gives back what it has found
     assert owner.made("sample") == "sample of the host"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize("theirs", [None, len])
+def test_a_copy_that_is_made_meanwhile_has_what_stood_there_before(replaced, copied, theirs):
+    owner = Owner()
+    if theirs is not None:
+        owner.made = theirs
+    own = dict(vars(owner))
+    with replaced(owner, {"made": lambda what: f"{what} of ours"}):
+        with replaced(owner, {"made": lambda what: f"{what} of ours within"}):
+            one = copied(owner)
+            assert owner.made("sample") == "sample of ours within"
+        assert vars(copied(owner)) == vars(one) == own
+        assert owner.made("sample") == "sample of ours"
+    assert vars(owner) == own and type(one) is Owner
 
 
 def test_a_networks_forward_that_another_extension_has_replaced_is_back_after_windows(compat):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from PIL import Image
 
@@ -44,6 +46,31 @@ class Detailer:
             process_images(self.fake.processing("img2img", self.mixing, **body))
         finally:
             self.is_within = False
+
+
+class Copier:
+    """Makes another picture beside each finished one, by a copy of the request under way."""
+
+    def __init__(self):
+        self.copies, self.pictures = [], []
+        self.is_within = False
+
+    def title(self):
+        return "Copier"
+
+    def postprocess_image(self, p, pp, *args):
+        if not self.is_within:
+            self.is_within = True
+            self.copies.append(copy.copy(p))
+            self.pictures.append(self.made_of(self.copies[-1]))
+            self.is_within = False
+
+    @staticmethod
+    def made_of(p):
+        from tests.webui.fake_processing import process_images
+
+        p.n_iter, p.seed, p.prompt, p.extra_generation_params = 1, 5, "a dog", {}
+        return process_images(p).images[0].tobytes()
 
 
 @pytest.fixture
@@ -102,3 +129,22 @@ def test_scripts_go_on_as_they_were(fake, script, settings, mixing):
         finally:
             fake.others = []
         assert made.same_as(alone) and made.infotexts == alone.infotexts
+
+
+@pytest.mark.parametrize("body", [
+    dict(script_name="latent sequence", script_args=[{"frames": 3, "video_format": "none"}]),
+    dict(script_name="iterative upscale", script_args=[{"factor": 3.0}]),
+    dict(mixing={"enabled": True, "hires_phases": 0}, **{**HIRES, "hr_scale": 3.0}),
+], ids=["sequence", "upscale", "phases"])  # fmt: skip
+def test_a_copy_of_the_request_under_way_makes_a_picture_of_its_own(fake, body):
+    fake.arm()
+    alone, copier = fake.generate(n_iter=2, **body), Copier()
+    fake.others = [copier]
+    try:
+        made = fake.generate(n_iter=2, **body)
+    finally:
+        fake.others = []
+    assert made.same_as(alone) and made.infotexts == alone.infotexts
+    copier.is_within = True
+    later = [copier.made_of(one) for one in copier.copies]  # and is used again when all is over
+    assert later and len({*copier.pictures, *later}) == 1
