@@ -364,6 +364,36 @@ def test_img2img_is_resumed_from_the_latent_that_it_began_with(fake, monkeypatch
     assert np.array_equal(rest, whole[2])
 
 
+class InPlace(Extension):
+    """Changes what a pass starts from where it lies; notes what the sequence then takes for its init latent."""
+
+    def __init__(self):
+        self.inits = []
+
+    def process_before_every_sampling(self, p, x, **more):
+        from itermix.webui import run_state
+
+        x.zero_()
+        self.inits.append(run_state.of(p).sequence.host.init.clone())
+
+
+def test_the_init_latent_is_what_the_encoder_made_whatever_a_script_does_to_a_pass(fake, monkeypatch, picture):
+    script = InPlace()
+    monkeypatch.setattr(fake, "others", [script])
+    sequence(fake, QUIET, "img2img", init_images=[as_base64(picture)])
+    assert len(script.inits) == 3 and all(bool(init.any()) for init in script.inits)
+
+
+def test_a_picture_in_other_colours_of_its_palette_is_another(fake):
+    from itermix.webui.sequence.identity import _begins_with
+
+    grey = Image.linear_gradient("L").convert("P")
+    other = grey.copy()
+    other.putpalette(list(reversed(grey.getpalette())))
+    first, second = (_begins_with(SimpleNamespace(init_images=[one])) for one in (grey, other))
+    assert first != second and first == _begins_with(SimpleNamespace(init_images=[grey.copy()]))
+
+
 DECIDING = {
     "noise source": dict(options={"randn_source": "CPU"}),
     "sigma churn": dict(options={"s_churn": 2.0, "s_tmin": 0.0, "s_tmax": 0.0, "s_noise": 1.0}),

@@ -69,7 +69,8 @@ def _mixing(p: Any) -> list[Any]:
 
 def _short(value: Any) -> Any:
     if isinstance(value, Image.Image):
-        return value.mode, value.size, hashlib.sha256(value.tobytes()).hexdigest()
+        palette = repr(value.getpalette()).encode()  # None without one
+        return value.mode, value.size, hashlib.sha256(value.tobytes() + palette).hexdigest()
     if isinstance(value, dict):
         return {name: _short(part) for name, part in value.items()}
     return hashlib.sha256(value.encode(errors="replace")).hexdigest() if isinstance(value, str) else value

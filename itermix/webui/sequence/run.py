@@ -195,7 +195,7 @@ class Sequence:
 def begin_with(sequence: Sequence, init: Tensor | None) -> None:
     """The init latent that a resumed sequence began with; the host's encoder has drawn another one meanwhile."""
     if init is not None:
-        sequence.host.init = sequence.p.init_latent = init
+        sequence.host.init, sequence.p.init_latent = init, init.clone()  # a script may change the host's in place
 
 
 def ask_for(p: Any, frames: list[Frame]) -> None:
