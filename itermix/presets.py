@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ LONGEST_NAME = 60  # characters
 MOST_PRESETS = 1000
 CUSTOM = "custom"  # what settings are called that are no preset
 JOINERS = dict.fromkeys((0x200C, 0x200D))  # not printable by themselves: Persian words and many emoji have them
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol of which nothing is seen: fillers, Braille's blank
+SEEN = "LNPS"  # first letters of the categories of what is seen by itself: letters, numbers, punctuation, symbols
 NOT_KEPT = ("enabled", "resume")  # what a run is asked to do, not how
 
 _changing = threading.RLock()  # a page's events run in threads, and a change is read, made and written
@@ -168,7 +171,7 @@ class Presets:
 
     def _allowed(self, name: Any) -> str:
         name = " ".join(str(name or "").split())
-        if not _is_name(name):
+        if not _is_name(name) or not _shows(name):
             raise PresetsError(
                 f"a preset's name takes 1 to {LONGEST_NAME} characters that show; {name[:LONGEST_NAME]!r} is not one"
             )
@@ -177,8 +180,8 @@ class Presets:
         return name
 
     def _is_taken(self, name: str) -> bool:
-        """Whether it is a name of ours; the user may have a preset of it from before it was."""
-        return name in self.built_in or name == CUSTOM
+        """Whether it looks like a name of ours; the user may have a preset of it from before it was."""
+        return name.translate(JOINERS) in (*self.built_in, CUSTOM)
 
     def _require(self, name: str, own: dict[str, Any]) -> None:
         if name not in own:
@@ -237,3 +240,8 @@ def _is_name(name: str) -> bool:
     """What a page can show: a lone half of a character would break the whole of it."""
     seen = name.translate(JOINERS)
     return 0 < len(seen) and len(name) <= LONGEST_NAME and seen.isprintable()
+
+
+def _shows(name: str) -> bool:
+    """Whether something is seen of a name; a file may have one of which nothing is, from before this was asked."""
+    return any(unicodedata.category(each)[0] in SEEN and each not in BLANKS for each in name)

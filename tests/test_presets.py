@@ -63,12 +63,23 @@ def test_delete_takes_one_away(presets):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "  ", "x" * (LONGEST_NAME + 1), "a\x00b", "\u200d", "a\u202eb", "Balanced", "custom", None]
-)
+    "name",
+    [
+        "", "  ", "x" * (LONGEST_NAME + 1), "a\x00b", "\u200d", "a\u202eb", "Balanced", "custom", None,
+        "Balanced\u200d", "cus\u200ctom", "\u2800", "\u3164 \u115f", "\ufe0f", "\u034f",
+    ],
+)  # fmt: skip
 def test_names_that_cannot_be(presets, name):
     with pytest.raises(PresetsError):
         presets.save(name, {})
     assert not presets.file.exists()
+
+
+def test_a_name_of_which_nothing_is_seen_may_be_in_the_file_and_can_be_renamed(presets):
+    presets.save("b", {"alpha_1": 2.0})
+    presets.file.write_text(presets.file.read_text().replace('"b"', '"\\u2800"'))
+    presets.rename("\u2800", "c")
+    assert presets.own_names() == ["c"] and presets.values("c") == {"alpha_1": 2.0}
 
 
 @pytest.mark.parametrize("name", ["\U0001f469\u200d\U0001f3a8", "\u0645\u06cc\u200c\u062e", "a/b", '"', "<b>", ".x"])
