@@ -185,6 +185,19 @@ def test_a_copy_that_is_made_meanwhile_has_what_stood_there_before(replaced, cop
     assert vars(owner) == own and type(one) is Owner
 
 
+def test_a_class_that_copies_itself_in_a_way_of_its_own_may(replaced):
+    class Own(Owner):
+        def __getstate__(self):
+            return "a state"
+
+        def __setstate__(self, state):
+            self.state = state
+
+    owner = Own()
+    with replaced(owner, {"made": lambda what: f"{what} of ours"}):
+        assert vars(copy.copy(owner)) == {"state": "a state"}
+
+
 def test_a_networks_forward_that_another_extension_has_replaced_is_back_after_windows(compat):
     import torch
 

@@ -46,8 +46,10 @@ def replaced(owner: Any, methods: dict[str, Callable]) -> Iterator[dict[str, Cal
 def _without_ours(reduced: tuple) -> tuple:
     """What an object is copied from, with the attributes that it had before any `replaced`."""
     make, args, attributes, *more = reduced
+    if not isinstance(attributes, dict):  # a class that copies itself in a way of its own
+        return reduced
     left = {}
-    for name, value in (attributes or {}).items():
+    for name, value in attributes.items():
         while hasattr(value, STOOD):
             value = getattr(value, STOOD)
         if value is not NOTHING:
