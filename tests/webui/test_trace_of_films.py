@@ -12,7 +12,8 @@ from itermix.mixing.mixer import mixer_for
 from itermix.mixing.noising import Flow
 from itermix.mixing.reference import Reference
 from itermix.mixing.settings import MixingSettings
-from itermix.webui.run_state import Outcome, RunState
+from itermix.webui import run_state
+from itermix.webui.run_state import Outcome
 
 FILM = (1, 16, 2, 8, 8)
 
@@ -23,10 +24,9 @@ def of_neo(fake, monkeypatch):
     monkeypatch.setattr(sys.modules["modules.shared"].opts, "itermix_trace", 3, raising=False)
 
     def made(frames_saved):
-        return SimpleNamespace(
-            seeds=[1, 2, 3, 4, 5], save_samples=lambda *, is_video=False: frames_saved or not is_video,
-            itermix=RunState(outcome=Outcome()),
-        )  # fmt: skip
+        p = SimpleNamespace(seeds=[1, 2, 3, 4, 5], save_samples=lambda *, is_video=False: frames_saved or not is_video)
+        run_state.change(p, outcome=Outcome())
+        return p
 
     return made
 
@@ -55,4 +55,4 @@ def test_a_film_has_one_strip_whatever_its_pictures_are(fake, of_neo, monkeypatc
     fake.lines.clear()
     trace.keep(p, mixer, "first pass", "Euler")
     assert looked.images == 1 and fake.lines == []
-    assert {image: list(strips) for image, strips in p.itermix.outcome.strips.items()} == {0: ["first pass"]}
+    assert {image: list(strips) for image, strips in run_state.of(p).outcome.strips.items()} == {0: ["first pass"]}
