@@ -60,19 +60,30 @@ def test_a_link_is_written_through(tmp_path):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "there").read_bytes() == b"new"
 
 
-def test_on_windows_a_file_that_another_program_holds_for_a_moment_is_waited_for(tmp_path, monkeypatch):
+@pytest.fixture
+def held(monkeypatch):
+    """held(name): another program stops the function of `os` of this name the first two times; gives what is left."""
+
+    def hold(name):
+        left, function = [1, 1], getattr(os, name)
+
+        def busy(*args):
+            if left:
+                left.pop()
+                raise PermissionError(13, "in use")
+            return function(*args)
+
+        monkeypatch.setattr(os, name, busy)
+        monkeypatch.setattr(files, "PAUSE", 0.0)
+        return left
+
+    return hold
+
+
+def test_on_windows_a_file_that_another_program_holds_for_a_moment_is_waited_for(tmp_path, monkeypatch, held):
     part, path = tmp_path / "part", tmp_path / "a"
     part.write_bytes(b"new")
-    held, replace = [1, 1], os.replace
-
-    def busy(*names):
-        if held:
-            held.pop()
-            raise PermissionError(13, "in use")
-        replace(*names)
-
-    monkeypatch.setattr(os, "replace", busy)
-    monkeypatch.setattr(files, "PAUSE", 0.0)
+    held("replace")
     with pytest.raises(PermissionError):  # elsewhere it is the end of it
         files._replace(part, path)
     monkeypatch.setattr(files.os, "name", "nt")
@@ -81,26 +92,17 @@ def test_on_windows_a_file_that_another_program_holds_for_a_moment_is_waited_for
     assert path.read_bytes() == b"new"
 
 
-def test_on_windows_a_new_file_that_is_being_scanned_is_waited_for(tmp_path, monkeypatch):
+def test_on_windows_a_new_file_that_is_being_scanned_is_waited_for(tmp_path, monkeypatch, held):
     """It is opened again to be brought to the disk, which the scanner may not allow."""
     part = tmp_path / "part"
     part.write_bytes(b"new")
-    held, opened = [1, 1], os.open
-
-    def busy(*args):
-        if held:
-            held.pop()
-            raise PermissionError(13, "in use")
-        return opened(*args)
-
-    monkeypatch.setattr(os, "open", busy)
-    monkeypatch.setattr(files, "PAUSE", 0.0)
+    left = held("open")
     with pytest.raises(PermissionError):  # elsewhere it is the end of it
         files._to_disk(part)
     with monkeypatch.context() as on_windows:  # which no path may be made in
         on_windows.setattr(files.os, "name", "nt")
         files._to_disk(part)
-    assert not held
+    assert not left
 
 
 def test_json_is_readable_and_holds_what_another_program_has_written(tmp_path):
